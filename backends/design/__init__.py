@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An accelerator in SystemVerilog, as data: what the RTL backend makes and what simulation,
+synthesis and packaging take."""
+
+from __future__ import annotations
+
+from qnnc.backends.design.design import Design, Instance, Port, Wire
+from qnnc.backends.design.module import BLOCK, LOGIC, LUTS, Memory, NodeRtl
+
+__all__ = [
+    "BLOCK", "LOGIC", "LUTS", "Design", "Instance", "Memory", "NodeRtl", "Port", "Wire",
+]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stitched accelerator: instances, streams, sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import onnx_ir as ir
+
+from qnnc.backends.design.module import Memory, NodeRtl
+from qnnc.compiler.dataflow import DataflowNode, Stream
+from qnnc.compiler.files import new_folder
+
+HEADER = "// SPDX-License-Identifier: Apache-2.0\n"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An AXI-Stream of the accelerator; tdata is padded to whole bytes."""
+
+    name: str
+    stream: Stream
+    value: ir.Value
+
+    @property
+    def bits(self) -> int:
+        return self.stream.bits
+
+    @property
+    def bytes(self) -> int:
+        return -(-self.stream.bits // 8)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A stream between two nodes."""
+
+    name: str
+    stream: Stream
+    value: ir.Value
+
+    @property
+    def bits(self) -> int:
+        return self.stream.bits
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A node in the stitched accelerator."""
+
+    name: str
+    node: DataflowNode
+    rtl: NodeRtl
+
+    def files(self) -> dict[str, tuple[str, Memory]]:
+        """File name and contents of each memory, by parameter."""
+        return {
+            parameter: (f"{self.name}_{parameter.removesuffix('_FILE').lower()}.mem", memory)
+            for parameter, memory in self.rtl.memories.items()
+        }
+
+
+@dataclass(frozen=True)
+class Design:
+    """The accelerator in SystemVerilog.
+
+    Attributes:
+        top: name of the top module.
+        top_text: its text.
+        instances: the nodes in topological order.
+        wires: streams between nodes, in the order of the taps.
+        inputs: AXI-Streams in.
+        outputs: AXI-Streams out.
+        parts: text of every library file there is, by file name.
+    """
+
+    top: str
+    top_text: str
+    instances: tuple[Instance, ...]
+    wires: tuple[Wire, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    parts: Mapping[str, str]
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """Text of each distinct generated module."""
+        return {i.rtl.module: i.rtl.text for i in self.instances}
+
+    @cached_property
+    def library(self) -> dict[str, str]:
+        """Text of each library file that the design uses."""
+        return self.library_for(self.modules.values())
+
+    def library_for(self, texts: Iterable[str]) -> dict[str, str]:
+        """Library files that the texts use, directly or through each other."""
+        found: dict[str, str] = {}
+        waiting = list(texts)
+        while waiting:
+            for module in set(re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)):
+                name = f"{module}.sv"
+                if name in self.parts and name not in found:
+                    found[name] = self.parts[name]
+                    waiting.append(found[name])
+        return dict(sorted(found.items()))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Every SystemVerilog file of the design, by name."""
+        generated = {f"{name}.sv": HEADER + text for name, text in self.modules.items()}
+        return {**self.library, **generated, f"{self.top}.sv": HEADER + self.top_text}
+
+    def memory_files(self) -> dict[str, Memory]:
+        """Contents of each memory, by file name."""
+        return {file: memory for i in self.instances for file, memory in i.files().values()}
+
+    def write(self, folder: Path) -> None:
+        """Write all sources into a new folder: SystemVerilog and memory files."""
+        with new_folder(folder) as out:
+            for name, text in self.sources.items():
+                (out / name).write_text(text, encoding="utf-8")
+            for name, memory in self.memory_files().items():
+                (out / name).write_text(memory.text(), encoding="utf-8")

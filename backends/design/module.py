@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A generated module and the contents of its memories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+LOGIC, BLOCK, LUTS = 0, 1, 2
+"""Styles of a `qnnc_rom`."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Contents of a ROM.
+
+    Attributes:
+        words: one integer a word, unsigned.
+        width: bits a word.
+        style: what it is kept in (`qnnc_rom`): LOGIC contents are part of the design, BLOCK and
+            LUTS are memories whose contents do not shape it.
+        path: instance path of the qnnc_rom inside the module, dots between.
+    """
+
+    words: Sequence[int]
+    width: int
+    style: int
+    path: str
+
+    @property
+    def fixed(self) -> bool:
+        """Contents are part of the design."""
+        return self.style == LOGIC
+
+    def text(self) -> str:
+        """A $readmemh file."""
+        digits = max(1, -(-self.width // 4))
+        return "".join(f"{word:0{digits}x}\n" for word in self.words)
+
+
+@dataclass(frozen=True)
+class NodeRtl:
+    """A generated module.
+
+    Attributes:
+        module: its name, made from the operator and a hash of the text, so that nodes alike
+            share one module.
+        text: SystemVerilog of the module and its helpers.
+        memories: by the string parameter that names their file.
+        s_bits: width of the input stream's words.
+        m_bits: width of the output stream's words.
+    """
+
+    module: str
+    text: str
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    s_bits: int = 0
+    m_bits: int = 0
+
+    def with_files(self, files: Mapping[str, str]) -> str:
+        """The text with default file names for some memory parameters, to stand on its own."""
+        text = self.text
+        for parameter, file in files.items():
+            text = text.replace(f'parameter {parameter} = ""', f'parameter {parameter} = "{file}"')
+        return text

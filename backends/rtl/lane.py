@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog of a matrix-vector lane: products, compressor tree, accumulator.
+
+All lanes of a unit are instances of one module, kept as such by synthesis and simulation, so
+that both work on it once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from qnnc.backends.rtl.compressor import TreeText, TreeWriter, Vector
+from qnnc.compiler.dataflow.dot_product import DotProduct, plane_worths
+
+Heap = tuple[dict[int, Vector], dict[int, Vector]]
+
+
+def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
+    """A lane for passes of `sf` steps; `total` is the sum of `acc_bits` bits, two's complement.
+
+    Activations and weights come as bit planes (`qnnc_plane_register`), for DSP blocks element by element.
+    """
+    pairs, bits = _heap(dot)
+    tree = TreeWriter(dot.tree, "t").write(pairs, bits)
+    width = dot.partial_bits
+    before = [*_planes("x", dot.simd, dot.x_bits), *_planes("w", dot.simd, dot.w_bits)]
+    ports = ["input wire aclk", "input wire aresetn"]
+    ports += [f"input wire [{dot.simd * dot.x_bits - 1}:0] x"]
+    ports += [f"input wire [{dot.simd * dot.w_bits - 1}:0] w"]
+    if dot.scheme == "dsp":
+        before = _dsp_products(dot)
+    after = [f"wire [{dot.tree.width - 1}:0] tree = {tree.result};"]
+    if dot.correction:
+        ports += [f"input wire [{dot.correction.width - 1}:0] complement"]
+        after += [
+            f"reg [{width - 1}:0] partial;",
+            "always @(posedge aclk) partial <= {tree, 1'b0} + complement;",
+        ]
+    else:
+        after += [f"wire [{width - 1}:0] partial = tree;"]
+    ports += ["input wire valid", "input wire last", f"output wire [{acc_bits - 1}:0] total"]
+    after += [
+        f"wire [{acc_bits + width - 1}:0] padded = {{{acc_bits}'d0, partial}};",
+        "qnnc_accumulator #(",
+        f"    .WIDTH({acc_bits}),",
+        f"    .SF({sf}),",
+        f"    .START({acc_bits}'d{(sf * dot.offset) % (1 << acc_bits)})",
+        ") accumulator (",
+        "    .aclk(aclk),",
+        "    .aresetn(aresetn),",
+        f"    .partial(padded[{acc_bits - 1}:0]),",
+        "    .valid(valid),",
+        "    .last(last),",
+        "    .total(total)",
+        ");",
+    ]
+    return _module(name, ports, before, tree, after)
+
+
+def correction_module(name: str, dot: DotProduct) -> str:
+    """The module that counts sum(x) once for all lanes and hands out its complement.
+
+    It is as late as a lane's tree, so that lanes add it to twice the tree's result.
+    """
+    assert dot.correction is not None
+    bits = {
+        p: (f"{'~' if sign < 0 else ''}x_{p}", dot.simd)
+        for p, sign in plane_worths(dot.x_bits, dot.x_signed)
+    }
+    tree = TreeWriter(dot.correction, "t").write({}, bits)
+    width = dot.correction.width
+    ports = [
+        "input wire aclk",
+        f"input wire [{dot.simd * dot.x_bits - 1}:0] x",
+        f"output wire [{width - 1}:0] complement",
+    ]
+    after = [
+        f"wire [{width - 1}:0] sum = {tree.result};",
+        "qnnc_delay #(",
+        f"    .WIDTH({width}),",
+        f"    .CYCLES({dot.tree.latency - dot.correction.latency})",
+        ") align (",
+        "    .aclk(aclk),",
+        "    .in(~sum),",
+        "    .out(complement)",
+        ");",
+    ]
+    return _module(name, ports, _planes("x", dot.simd, dot.x_bits), tree, after)
+
+
+def _planes(port: str, simd: int, bits: int) -> list[str]:
+    """Names x_0, x_1, … for the bit planes of a port."""
+    return [
+        f"wire [{simd - 1}:0] {port}_{p} = {port}[{p * simd}+:{simd}];" for p in range(bits)
+    ]
+
+
+def _heap(dot: DotProduct) -> Heap:
+    """Gated pairs and plain bits of the heap: one vector a column."""
+    pairs: defaultdict[int, list[str]] = defaultdict(list)
+    bits: defaultdict[int, list[str]] = defaultdict(list)
+    if dot.scheme == "xnor":
+        pairs[0].append("~(x_0 ^ w_0)")
+    elif dot.scheme == "ternary":
+        # a ternary number's bit 0 says that it is not zero, bit 1 that it is -1
+        bits[0].append("~(x_0 & w_0)")
+        bits[1].append("(x_0 & w_0 & ~(x_1 ^ w_1))")
+    elif dot.scheme == "dsp":
+        for p, sign in plane_worths(dot.x_bits + dot.w_bits, dot.x_signed or dot.w_signed):
+            bits[p].append(f"{'~' if sign < 0 else ''}product_planes_{p}")
+    else:
+        w_planes = [(0, 1)] if dot.correction else plane_worths(dot.w_bits, dot.w_signed)
+        for p, x_sign in plane_worths(dot.x_bits, dot.x_signed):
+            for q, w_sign in w_planes:
+                pairs[p + q].append(f"{'~' if x_sign != w_sign else ''}(x_{p} & w_{q})")
+    return _joined(pairs, dot.simd), _joined(bits, dot.simd)
+
+
+def _joined(columns: defaultdict[int, list[str]], simd: int) -> dict[int, Vector]:
+    return {c: ("{" + ", ".join(parts) + "}", simd * len(parts)) for c, parts in columns.items()}
+
+
+def _dsp_products(dot: DotProduct) -> list[str]:
+    """A DSP48E1 for each product, and bit p of all products as product_p."""
+    product = dot.x_bits + dot.w_bits
+    lines = [f"wire [{dot.simd * product - 1}:0] products;"]
+    for i in range(dot.simd):
+        lines += [
+            "qnnc_dsp_product #(",
+            f"    .A_BITS({dot.x_bits}),",
+            f"    .A_SIGNED({int(dot.x_signed)}),",
+            f"    .B_BITS({dot.w_bits}),",
+            f"    .B_SIGNED({int(dot.w_signed)})",
+            f") product_of_{i} (",
+            "    .aclk(aclk),",
+            f"    .a(x[{i * dot.x_bits}+:{dot.x_bits}]),",
+            f"    .b(w[{i * dot.w_bits}+:{dot.w_bits}]),",
+            f"    .p(products[{i * product}+:{product}])",
+            ");",
+        ]
+    lines += [
+        f"wire [{dot.simd * product - 1}:0] product_planes;",
+        "qnnc_plane_register #(",
+        f"    .ELEMENTS({dot.simd}),",
+        f"    .BITS({product})",
+        ") regroup (",
+        "    .aclk(aclk),",
+        "    .elements(products),",
+        "    .planes(product_planes)",
+        ");",
+    ]
+    return lines + _planes("product_planes", dot.simd, product)
+
+
+def _module(
+    name: str, ports: Sequence[str], before: Sequence[str], tree: TreeText, after: Sequence[str]
+) -> str:
+    lines = ["(* keep_hierarchy *)", f"module {name} ("]
+    lines += [",\n".join(f"    {port}" for port in ports), ");"]
+    lines += [f"  {line}" for line in (*before, *tree.declarations)]
+    lines.append("  always @(posedge aclk) begin")
+    lines += [f"    {statement}" for statement in tree.statements]
+    lines.append("  end")
+    lines += [f"  {line}" for line in after]
+    lines.append("endmodule")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Credits for a free-running pipeline that ends in a qnnc_output_buffer of
+// COUNT words: `take` when a word enters the pipeline, `give` when one leaves
+// the buffer. `available` comes from registers alone.
+module qnnc_credit #(
+    parameter integer COUNT = 1
+) (
+    input  wire aclk,
+    input  wire aresetn,
+    input  wire take,
+    input  wire give,
+    output wire available
+);
+  generate
+    if (COUNT == 1) begin : single
+      reg busy;
+      always @(posedge aclk)
+        if (!aresetn) busy <= 1'b0;
+        else if (take) busy <= 1'b1;
+        else if (give) busy <= 1'b0;
+      assign available = ~busy;
+    end else begin : many
+      localparam integer BITS = $clog2(COUNT + 1);
+      reg [BITS-1:0] left;
+      always @(posedge aclk)
+        if (!aresetn) left <= COUNT[BITS-1:0];
+        else if (take & ~give) left <= left - 1'b1;
+        else if (give & ~take) left <= left + 1'b1;
+      assign available = |left;
+    end
+  endgenerate
+endmodule

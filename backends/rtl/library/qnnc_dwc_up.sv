@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data width converter: RATIO words of WIDTH bits become one, first word in
+// the low bits. No bubble while the consumer takes each word within RATIO - 1
+// cycles.
+module qnnc_dwc_up #(
+    parameter integer WIDTH = 8,
+    parameter integer RATIO = 2
+) (
+    input  wire                   aclk,
+    input  wire                   aresetn,
+    input  wire [      WIDTH-1:0] s_axis_tdata,
+    input  wire                   s_axis_tvalid,
+    output wire                   s_axis_tready,
+    output reg  [RATIO*WIDTH-1:0] m_axis_tdata,
+    output reg                    m_axis_tvalid,
+    input  wire                   m_axis_tready
+);
+  localparam integer CBITS = $clog2(RATIO);
+  reg [CBITS-1:0] count;
+  reg [(RATIO-1)*WIDTH-1:0] collected;
+  wire last = count == RATIO - 1;
+  wire take = s_axis_tvalid & s_axis_tready;
+  assign s_axis_tready = ~last | ~m_axis_tvalid;
+
+  wire [RATIO*WIDTH-1:0] word = {s_axis_tdata, collected};
+  always @(posedge aclk) begin
+    if (!aresetn) begin
+      count <= {CBITS{1'b0}};
+      m_axis_tvalid <= 1'b0;
+    end else begin
+      if (take) count <= last ? {CBITS{1'b0}} : count + 1'b1;
+      if (take & last) m_axis_tvalid <= 1'b1;
+      else if (m_axis_tready) m_axis_tvalid <= 1'b0;
+    end
+    if (take) collected <= word[RATIO*WIDTH-1:WIDTH];
+    if (take & last) m_axis_tdata <= word;
+  end
+endmodule

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elastic output buffer: DEPTH registers in a row that close up towards the
+// output. The producer never pushes more words than it holds credits for, so
+// there is no ready signal towards it; a pop returns the credit.
+//
+// Cost: no LUT for data (clock enables only), one LUT a stage for control.
+module qnnc_output_buffer #(
+    parameter integer WIDTH = 8,
+    parameter integer DEPTH = 1
+) (
+    input  wire             aclk,
+    input  wire             aresetn,
+    input  wire             push,
+    input  wire [WIDTH-1:0] push_data,
+    output wire             popped,
+    output wire [WIDTH-1:0] m_axis_tdata,
+    output wire             m_axis_tvalid,
+    input  wire             m_axis_tready
+);
+  reg [DEPTH-1:0] valid;
+  reg [DEPTH*WIDTH-1:0] data;
+  wire [DEPTH:0] ready;  // ready[i]: stage i takes a word in this cycle
+
+  assign ready[DEPTH] = m_axis_tready;
+  assign m_axis_tvalid = valid[DEPTH-1];
+  assign m_axis_tdata = data[(DEPTH-1)*WIDTH+:WIDTH];
+  assign popped = m_axis_tvalid & m_axis_tready;
+
+  genvar i;
+  generate
+    for (i = 0; i < DEPTH; i = i + 1) begin : stage
+      wire in_valid;
+      wire [WIDTH-1:0] in_data;
+      if (i == 0) begin : first
+        assign in_valid = push;
+        assign in_data  = push_data;
+      end else begin : next
+        assign in_valid = valid[i-1];
+        assign in_data  = data[(i-1)*WIDTH+:WIDTH];
+      end
+      assign ready[i] = ~valid[i] | ready[i+1];
+      always @(posedge aclk) begin
+        if (!aresetn) valid[i] <= 1'b0;
+        else if (ready[i]) valid[i] <= in_valid;
+        if (ready[i]) data[i*WIDTH+:WIDTH] <= in_data;
+      end
+    end
+  endgenerate
+endmodule

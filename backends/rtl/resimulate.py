@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulating an earlier build again, with other samples or under back-pressure."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from qnnc.backends.rtl.stages.rtl import FOLDER, RtlStage, design_of
+from qnnc.backends.rtl.stages.simulate import frames_for
+from qnnc.backends.simulation.simulate import (
+    Pressure,
+    SimulationResult,
+    build_program,
+    choose_engine,
+    simulate,
+)
+from qnnc.compiler.board import find_board
+from qnnc.compiler.building.build import Build, options_from
+from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.progress import Silent
+
+
+def resimulate(
+    folder: Path, engine: str, samples: Path | None, frames: int | None, pressure: Pressure
+) -> SimulationResult:
+    """Make the design of a build again, as its settings say, and simulate it.
+
+    Raises:
+        WorkspaceError: the folder holds no build, or its RTL is not what the settings give.
+    """
+    folder = folder.absolute()
+    workspace = Workspace(folder)
+    settings = workspace.settings()
+    with tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch:
+        options = options_from(settings, Path(scratch))
+        options = replace(options, verify="none", frames=frames,
+                          samples=samples or options.samples)
+        build = Build(options, find_board(options.board), Workspace(Path(scratch)), Silent())
+        for stage in (PassesStage(), EstimateStage(), RtlStage()):
+            stage.run(build)
+        design = design_of(build)
+        top = folder / FOLDER / f"{design.top}.sv"
+        if not top.is_file() or top.read_text(encoding="utf-8") != design.sources[top.name]:
+            raise WorkspaceError(
+                f"the RTL in {folder} is not what its settings give (another version of qnnc, or "
+                "another model since); build again"
+            )
+        chosen = choose_engine(engine)
+        count = frames_for(build)
+        program = build_program(
+            design, folder / FOLDER, Path(scratch), options.cache, chosen, options.jobs
+        )
+        tensors = {name: array[:count] for name, array in build.tensors.items()}
+        return simulate(design, program, folder / FOLDER, chosen, tensors, pressure)

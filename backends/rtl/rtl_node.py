@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dataflow node in SystemVerilog: module text, memories, and where they go.
+
+A plug-in's node brings a function of type `Generator` in the entry-point group `qnnc.rtl`, under
+its operator's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from qnnc.backends.design import Memory, NodeRtl
+from qnnc.compiler import plugins
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.identifiers import identifier
+
+MODULE = "QNNC_MODULE"
+"""Stands for the module's name in its text until the name is made from the text."""
+
+Generator = Callable[[DataflowNode], NodeRtl]
+
+
+def generate(node: DataflowNode) -> NodeRtl:
+    """The SystemVerilog of a node under the folding in its attributes.
+
+    Raises:
+        OptionError: no installed package has a generator for the operator.
+    """
+    found = plugins.load_one("qnnc.rtl", node.op_type, "RTL generator", object)
+    assert callable(found)
+    result = found(node)
+    assert isinstance(result, NodeRtl)
+    return result
+
+
+_SHORT = {"StreamingDataWidthConverter": "dwc", "StreamingFIFO": "fifo", "MVAU": "mvau"}
+
+
+def short_name(node: DataflowNode) -> str:
+    """The operator's name in snake case, or its usual abbreviation."""
+    if node.op_type in _SHORT:
+        return _SHORT[node.op_type]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier(node.op_type)).lower()
+
+
+def finish(
+    node: DataflowNode, text: str, memories: Mapping[str, Memory] | None = None
+) -> NodeRtl:
+    """Name a module after its contents."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    module = f"{short_name(node)}_{digest}"
+    ports = node.ports(node.folding())
+    return NodeRtl(
+        module, text.replace(MODULE, module), dict(memories or {}),
+        ports.inputs[0].bits, ports.outputs[0].bits,
+    )
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("qnnc.backends.rtl"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # SystemVerilog; names are sanitised before they get here
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """Fill in a template of `backends/rtl/templates`."""
+    return _templates().get_template(template).render(module=MODULE, **values)
+
+
+def packed(elements: NDArray[np.int64], bits: int) -> list[int]:
+    """Rows of elements [rows, n] as integers, element 0 in the low bits, two's complement."""
+    mask = (1 << bits) - 1
+    words = []
+    for row in elements.tolist():
+        word = 0
+        for element in reversed(row):
+            word = (word << bits) | (int(element) & mask)
+        words.append(word)
+    return words
+
+
+def codes(values: NDArray[np.int64], bipolar: bool) -> NDArray[np.int64]:
+    """How integers are coded in hardware: -1 and +1 as 0 and 1, all others as they are."""
+    return (values + 1) // 2 if bipolar else values

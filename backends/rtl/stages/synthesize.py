@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""synthesize: what the accelerator takes of the chip."""
+
+from __future__ import annotations
+
+from qnnc.backends.rtl.stages.rtl import design_of
+from qnnc.backends.synthesis import synthesize
+from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.build import Build
+from qnnc.compiler.errors import TargetError
+from qnnc.compiler.report import ResourceCount
+
+
+class SynthesizeStage(Stage):
+    """Yosys synthesis, node by node, from the cache where a node has not changed."""
+
+    name = "synthesize"
+
+    def run(self, build: Build) -> StageOutcome:
+        design = design_of(build)
+        build.progress.detail(f"synthesising {len(design.modules)} distinct nodes")
+        result = synthesize(
+            design, build.options.cache, build.options.jobs,
+            lambda done, of: build.progress.detail("synthesising", done / of),
+        )
+        for layer, node in zip(build.layers, result.nodes, strict=True):
+            layer.synthesis = ResourceCount.of(node.resources)
+        assert build.resources is not None
+        build.resources.synthesis = ResourceCount.of(result.total)
+        over = result.total.exceeding(build.board.resources)
+        if over:
+            name = over[0]
+            raise TargetError(
+                f"as synthesised the accelerator takes {getattr(result.total, name):,.0f} {name} "
+                f"of the {getattr(build.board.resources, name):,.0f} that {build.board.name} has; "
+                "set a smaller --budget or --fps"
+            )
+        fresh = sum(not node.cached for node in result.nodes)
+        if fresh == 0:
+            return StageOutcome("cached", "no node has changed")
+        return StageOutcome(reason=f"{fresh} of {len(result.nodes)} nodes anew")

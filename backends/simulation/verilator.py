@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Building a simulation with Verilator, where it is installed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from qnnc.backends.design import Design
+from qnnc.backends.simulation.compiler import digest
+from qnnc.backends.simulation.ports import dut_source
+from qnnc.compiler.errors import ToolError
+
+PRELUDE = """\
+#include "Vqnnc_sim.h"
+#include "verilated.h"
+#include <cstdint>
+namespace qnnc {
+inline void put(uint8_t &port, bool bit) { port = bit; }
+inline void put(uint8_t &port, const uint32_t *data) { port = data[0]; }
+inline void put(uint16_t &port, const uint32_t *data) { port = data[0]; }
+inline void put(uint32_t &port, const uint32_t *data) { port = data[0]; }
+inline void put(uint64_t &port, const uint32_t *data) {
+  port = data[0] | (uint64_t)data[1] << 32;
+}
+template <std::size_t N>
+void put(VlWide<N> &port, const uint32_t *data) {
+  for (std::size_t i = 0; i < N; i++) port[i] = data[i];
+}
+inline bool bit(uint8_t port) { return port; }
+inline void get(uint8_t port, uint32_t *data) { data[0] = port; }
+inline void get(uint16_t port, uint32_t *data) { data[0] = port; }
+inline void get(uint32_t port, uint32_t *data) { data[0] = port; }
+inline void get(uint64_t port, uint32_t *data) {
+  data[0] = (uint32_t)port;
+  data[1] = (uint32_t)(port >> 32);
+}
+template <std::size_t N>
+void get(const VlWide<N> &port, uint32_t *data) {
+  for (std::size_t i = 0; i < N; i++) data[i] = port[i];
+}
+}  // namespace qnnc
+struct Model {
+  Vqnnc_sim top;
+  void settle() { top.aclk = 0; top.eval(); }
+  void edge() { top.aclk = 1; top.eval(); }
+};
+"""
+
+
+def installed() -> str | None:
+    """Path of Verilator, or None."""
+    return shutil.which("verilator")
+
+
+def version() -> str:
+    """Verilator's version, such as "5.006"; raises ToolError if it is not installed."""
+    path = installed()
+    if path is None:
+        raise ToolError("Verilator is not installed (apt install verilator)")
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"(\d+\.\d+)", done.stdout)
+    return found.group(1) if found else "unknown"
+
+
+def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path:
+    """The simulation's program, from the cache if this design was built before.
+
+    Memory files are read when the program starts, from its working directory.
+    """
+    main = dut_source(design, prelude=PRELUDE, member="model.top.{}", mangle="_")
+    texts = [*design.modules.values(), *design.library.values(), design.top_text, main]
+    testbench = Path(__file__).parent / "cpp" / "testbench.h"
+    key = digest("verilator", version(), testbench.read_text(encoding="utf-8"), *texts)
+    target = cache / f"{key}-verilator"
+    if target.exists():
+        return target
+    (work / "main.cpp").write_text(main, encoding="utf-8")
+    sources = sorted(str(path) for path in rtl.glob("*.sv"))
+    done = subprocess.run(
+        [
+            str(installed()), "--cc", "--exe", "--build", "-j", str(jobs), "-O3",
+            "--x-assign", "fast", "--x-initial", "fast", "--noassert",
+            "-Wno-fatal", "-Wno-lint", "-DQNNC_TAPS", "--prefix", "Vqnnc_sim",
+            "--top-module", design.top, "--Mdir", str(work / "obj"), "-o", "sim",
+            "-CFLAGS", f"-O2 -I{testbench.parent}", str(work / "main.cpp"), *sources,
+        ],
+        capture_output=True, text=True, check=False, cwd=rtl,
+    )
+    if done.returncode != 0:
+        errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
+        raise ToolError(f"Verilator failed: {(errors or ['no message'])[0]}")
+    cache.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".partial-{target.name}")
+    shutil.copy2(work / "obj" / "sim", temporary)
+    temporary.replace(target)
+    return target

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Child process: run the Yosys commands on standard input, one a line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    from pyosys import libyosys
+
+    design = libyosys.Design()
+    for command in sys.stdin.read().splitlines():
+        if command.strip():
+            libyosys.run_pass(command, design)
+
+
+if __name__ == "__main__":
+    main()

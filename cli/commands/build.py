@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qnnc build: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_MODEL, _GOAL, _CHECK, _RUN = "Model", "Goal", "Verification", "Running"
+
+
+def build(
+    model: Annotated[str, typer.Argument(help="A quantized network, usually a QONNX file.")],
+    out: Annotated[Path, typer.Option(help="Folder of the build.")] = Path("build"),
+    board: Annotated[
+        str, typer.Option(help="Board to build for (see qnnc boards).", rich_help_panel=_GOAL)
+    ] = "Pynq-Z1",
+    clock_mhz: Annotated[
+        float | None,
+        typer.Option(help="Clock of the accelerator; by default the board's.",
+                     rich_help_panel=_GOAL),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frames a second to reach at least cost; by default the most that fits.",
+                     rich_help_panel=_GOAL),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Share of the board that may be used; by default 0.8, or all of it "
+                     "with --fps.", rich_help_panel=_GOAL),
+    ] = None,
+    until: Annotated[
+        str,
+        typer.Option(help="Last stage: passes, estimate, rtl, simulate, synthesize or ip.",
+                     rich_help_panel=_RUN),
+    ] = "ip",
+    input_type: Annotated[
+        str,
+        typer.Option(help="What the real input is, such as uint8 or bipolar: preprocessing then "
+                     "moves into the accelerator.", rich_help_panel=_MODEL),
+    ] = "",
+    input_scale: Annotated[
+        str,
+        typer.Option(help="The network wants the real input times this, such as 1/255.",
+                     rich_help_panel=_MODEL),
+    ] = "1",
+    input_name: Annotated[
+        str, typer.Option(help="Which input, if there are several.", rich_help_panel=_MODEL)
+    ] = "",
+    top_k: Annotated[
+        int,
+        typer.Option(min=0, help="Answer with the labels of the k largest scores.",
+                     rich_help_panel=_MODEL),
+    ] = 0,
+    frontend: Annotated[
+        str | None,
+        typer.Option(help="How to read the model; by default by its kind.",
+                     rich_help_panel=_MODEL),
+    ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Inputs to verify with: .npy, .npz or MNIST idx, gzipped or not; "
+                     "random ones by default.", rich_help_panel=_CHECK),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels of the samples.", rich_help_panel=_CHECK)
+    ] = None,
+    verify: Annotated[
+        str,
+        typer.Option(help="Compare with the quantized graph behind each pass, at the ends, or "
+                     "none.", rich_help_panel=_CHECK),
+    ] = "each",
+    engine: Annotated[
+        str,
+        typer.Option(help="Simulator: auto (Verilator if installed), verilator or cxxrtl.",
+                     rich_help_panel=_CHECK),
+    ] = "auto",
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Frames to simulate; by default as many as are quick.",
+                     rich_help_panel=_CHECK),
+    ] = None,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where compiled and synthesised parts are kept between builds.",
+                     envvar="QNNC_CACHE", rich_help_panel=_RUN),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes at once; by default one a core.",
+                     rich_help_panel=_RUN),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print report.json instead of a summary.",
+                           rich_help_panel=_RUN)
+    ] = False,
+) -> None:
+    """Build a verified accelerator: graph passes, folding, RTL, simulation, synthesis, IP.
+
+    Every step is compared with the quantized network in ONNX Runtime. What was found is in
+    report.json in the build's folder.
+
+    Example: qnnc build mlp.onnx --board Pynq-Z1 --input-type uint8 --input-scale 1/255
+    --top-k 1 --fps 100000 --samples t10k-images-idx3-ubyte.gz --out build
+    """
+    from typing import Any
+
+    from qnnc.cli.show import ConsoleProgress, show_labels, show_report
+    from qnnc.compiler.api import build as run
+
+    options: dict[str, Any] = {
+        "board": board, "clock_mhz": clock_mhz, "fps": fps, "budget": budget, "until": until,
+        "input_type": input_type, "input_scale": input_scale, "input_name": input_name,
+        "top_k": top_k, "frontend": frontend, "samples": samples, "labels": labels,
+        "verify": verify, "engine": engine, "frames": frames,
+    }
+    if cache_dir is not None:
+        options["cache"] = cache_dir
+    if jobs is not None:
+        options["jobs"] = jobs
+    with ConsoleProgress() as progress:
+        report = run(model, out=out, progress=progress, **options)
+    if json:
+        typer.echo(report.model_dump_json(indent=2))
+        return
+    show_report(report, out)
+    if samples is not None and labels is not None:
+        show_labels(out, samples, labels)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qnnc simulate: the RTL of a build, on any samples, under any back-pressure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def simulate(
+    build: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    engine: Annotated[
+        str, typer.Option(help="Simulator: auto (Verilator if installed), verilator or cxxrtl.")
+    ] = "auto",
+    samples: Annotated[
+        Path | None, typer.Option(help="Inputs; by default those of the build.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames; by default as many as are quick.")
+    ] = None,
+    source: Annotated[
+        int, typer.Option(min=1, max=100, help="Percent of cycles in which input is offered.")
+    ] = 100,
+    sink: Annotated[
+        int, typer.Option(min=1, max=100, help="Percent of cycles in which output is taken.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(min=1, help="Seed of the random back-pressure.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Simulate the stitched RTL and compare every stream with the dataflow graph.
+
+    Exit code 1 if any stream differs.
+    """
+    from qnnc.backends.rtl.resimulate import resimulate
+    from qnnc.backends.simulation.simulate import Pressure
+
+    result = resimulate(build, engine, samples, frames, Pressure(source, sink, seed))
+    if json:
+        import json as library
+        from dataclasses import asdict
+
+        plain = asdict(result)
+        plain["mismatches"] = result.mismatches
+        del plain["outputs"]
+        typer.echo(library.dumps(plain, indent=2))
+    else:
+        for stream in result.streams:
+            verdict = "equal" if not stream.mismatches else f"{stream.mismatches} differ"
+            typer.echo(f"{stream.name:32} {stream.elements:>10,} elements  {verdict}")
+        typer.echo(f"{result.frames} frames in {result.cycles:,} cycles ({result.engine}); "
+                   f"latency {result.latency_cycles:,} cycles"
+                   + (f", one frame every {result.ii_cycles:,.1f} cycles"
+                      if result.ii_cycles is not None else ""))
+    if result.mismatches:
+        raise typer.Exit(1)

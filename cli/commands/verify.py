@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qnnc verify: a build against the golden graph, on any samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    build: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    samples: Annotated[
+        Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
+    ] = None,
+) -> None:
+    """Run the compiled graph and the quantized one on samples and compare their answers.
+
+    Exit code 1 if they differ on any sample.
+    """
+    from qnnc.compiler.api import verify as run
+
+    verdict = run(build, samples, labels)
+    if verdict.correct is not None:
+        share = 100 * verdict.correct / verdict.samples
+        typer.echo(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %)")
+    typer.echo(f"same as golden {verdict.same} of {verdict.samples}")
+    if verdict.same != verdict.samples:
+        raise typer.Exit(1)

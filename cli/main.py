@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point: the commands, and how every error ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from qnnc.cli.commands.boards import boards
+from qnnc.cli.commands.build import build
+from qnnc.cli.commands.doctor import doctor
+from qnnc.cli.commands.schema import schema
+from qnnc.cli.commands.simulate import simulate
+from qnnc.cli.commands.verify import verify
+
+app = typer.Typer(
+    name="qnnc",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: rich would take longer than all the rest
+    help="Compile quantized neural networks (QONNX) into verified accelerators for Zynq boards.",
+    epilog="Start with: qnnc build model.onnx --board Pynq-Z1 --out build",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"qnnc {version('qnnc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True,
+                     help="Show the version."),
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+for command in (build, verify, simulate, boards, doctor, schema):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line: exit code 0, 2 for errors a user can put right, 1 for bugs."""
+    from qnnc.compiler.errors import QnncError
+
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(args=arguments)
+    except QnncError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)
+    except (OSError, MemoryError) as error:
+        if debug:
+            raise
+        where = getattr(error, "filename", None)
+        reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+        _complain(f"{where}: {reason}" if where else reason)
+        sys.exit(2)
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"internal error: {type(error).__name__}: {' '.join(str(error).split())} "
+                  "(please report it with the output of the same command with --debug)")
+        sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    print(f"qnnc: {text}", file=sys.stderr)

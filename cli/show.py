@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds on a terminal: progress while they run, a summary when they are done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from qnnc.compiler.report import Report, ResourceCount
+from qnnc.compiler.resources import RESOURCE_NAMES
+
+
+class ConsoleProgress:
+    """A progress bar over the stages, on standard error; a line a stage where that is a file."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
+            TimeElapsedColumn(), console=self._console, transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=1.0)
+        self._stage = ""
+        self._index = 0
+
+    def __enter__(self) -> ConsoleProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def stage(self, name: str, index: int, count: int) -> None:
+        self._stage, self._index = name, index
+        self._bar.update(self._task, total=float(count), completed=float(index), description=name)
+
+    def detail(self, text: str, done: float | None = None) -> None:
+        shown = escape(f"{self._stage}: {text}")
+        self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
+
+    def finished(self, name: str, status: str, seconds: float) -> None:
+        colour = {"done": "green", "cached": "cyan", "skipped": "yellow"}.get(status, "red")
+        self._console.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s",
+                            highlight=False)
+
+
+def show_report(report: Report, out: Path) -> None:
+    """Print what a person wants to know of a build."""
+    console = Console()
+    if report.layers:
+        console.print(_layer_table(report))
+    if report.resources is not None:
+        console.print(_resource_table(report))
+    if report.performance is not None:
+        p = report.performance
+        measured = "" if p.ii_cycles is None else f" (measured {p.ii_cycles:,.1f})"
+        latency = "" if p.latency_cycles is None else (
+            f", latency {p.latency_cycles / p.clock_mhz:,.1f} µs")
+        console.print(
+            f"[bold]{p.fps:,.0f} frames/s[/] at {p.clock_mhz:g} MHz: {p.ii_cycles_estimate:,} "
+            f"cycles a frame{measured}{latency}; slowest: {escape(p.bottleneck)}",
+            highlight=False,
+        )
+    for level in report.verification.levels:
+        what = "random samples" if level.random_inputs else "samples"
+        ties = f", {level.near_ties} near-ties" if level.near_ties else ""
+        colour = "green" if level.mismatches == 0 else "red"
+        console.print(
+            f"[{colour}]{level.level}: {level.mismatches} mismatches[/] in {level.tensors} "
+            f"tensors of {level.samples} {what}{ties} ({escape(level.engine)})", highlight=False,
+        )
+    for name in ("stitched_ip", "bitstream"):
+        path = getattr(report.artifacts, name)
+        if path:
+            console.print(f"{name.replace('_', ' ')}: {escape(str(out / path))}", highlight=False)
+    console.print(f"report: {escape(str(out / 'report.json'))}", highlight=False)
+
+
+def show_labels(out: Path, samples: Path, labels: Path) -> None:
+    """Print how many samples the build labels correctly."""
+    from qnnc.compiler.api import verify
+
+    verdict = verify(out, samples, labels)
+    if verdict.correct is not None:
+        share = 100 * verdict.correct / verdict.samples
+        Console().print(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %), same as "
+                        f"golden {verdict.same}", highlight=False)
+
+
+def _layer_table(report: Report) -> Table:
+    table = Table("layer", "in → out", "PE", "SIMD", "memory", "cycles", "LUT", "BRAM18", "DSP",
+                  title=f"{report.board} ({report.part})", title_justify="left")
+    for layer in report.layers:
+        used = layer.synthesis or layer.resources
+        mark = "" if layer.synthesis else "~"
+        table.add_row(
+            escape(layer.instance or layer.name), f"{layer.input_type} → {layer.output_type}",
+            _text(layer.PE), _text(layer.SIMD), _text(layer.ram_style), f"{layer.cycles:,}",
+            f"{mark}{used.LUT:,}", f"{used.BRAM18:,}", f"{used.DSP:,}",
+        )
+    return table
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _resource_table(report: Report) -> Table:
+    assert report.resources is not None
+    table = Table("", *RESOURCE_NAMES)
+    device = report.resources.device
+
+    def row(name: str, count: ResourceCount) -> None:
+        cells = []
+        for resource in RESOURCE_NAMES:
+            used, there = getattr(count, resource), getattr(device, resource)
+            cells.append(f"{used:,} ({100 * used / there:.1f} %)")
+        table.add_row(name, *cells)
+
+    row("estimate", report.resources.estimate)
+    if report.resources.synthesis is not None:
+        row("synthesised", report.resources.synthesis)
+    row("budget", report.resources.budget)
+    return table

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Python programs call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.building.build import run_build
+from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.errors import OptionError, WorkspaceError
+from qnnc.compiler.progress import Progress
+from qnnc.compiler.reference import BatchRunner
+from qnnc.compiler.report import Report
+from qnnc.compiler.samples import read_array, shaped
+
+
+def build(
+    model: str | Path, *, out: str | Path, progress: Progress | None = None, **options: Any
+) -> Report:
+    """Build an accelerator, as `qnnc build` does.
+
+    Args:
+        model: what the frontend reads, usually an ONNX file.
+        out: folder of the build.
+        progress: told what is going on.
+        options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
+
+    Returns:
+        The report, which also lies in the folder as report.json.
+
+    Raises:
+        QnncError: something the user can put right; its text is one line.
+    """
+    for name in ("samples", "labels", "cache"):
+        if isinstance(options.get(name), str):
+            options[name] = Path(options[name])
+    unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))
+    if unknown:
+        raise OptionError(f"unknown build option {unknown[0]!r}")
+    return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress)
+
+
+def compile(  # noqa: A001 - the name of the operation
+    model: str | Path, *, out: str | Path, progress: Progress | None = None, **options: Any
+) -> Report:
+    """Only the graph passes and the estimate: `build` up to "estimate"."""
+    return build(model, out=out, progress=progress, **{"until": "estimate", **options})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verifying a build on samples found.
+
+    Attributes:
+        samples: how many.
+        same: on how many the compiled graph's answer is the golden graph's.
+        correct: how many answers agree with the labels, or None without labels.
+        golden_correct: the same for the golden graph.
+    """
+
+    samples: int
+    same: int
+    correct: int | None
+    golden_correct: int | None
+
+
+def verify(
+    folder: str | Path, samples: str | Path, labels: str | Path | None = None
+) -> Verdict:
+    """Run a build's compiled graph and its golden graph on samples.
+
+    The answer to a sample is its label where the network gives labels or scores of classes, and
+    the whole output otherwise.
+
+    Raises:
+        WorkspaceError: no such build, or files that do not fit it.
+    """
+    workspace = Workspace(Path(folder))
+    workspace.settings()
+    models = [_load(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
+    value = models[0].graph.inputs[0]
+    shape = (1, *(int(d) for d in list(value.shape or [])[1:]))  # type: ignore[arg-type]
+    inputs = {str(value.name): shaped(read_array(Path(samples)), shape, Path(samples))}
+    golden, compiled = (_answers(model, inputs) for model in models)
+    same = np.all(golden == compiled, axis=1)
+    if labels is None:
+        return Verdict(len(same), int(same.sum()), None, None)
+    wanted = read_array(Path(labels)).reshape(-1)
+    if wanted.size != len(same):
+        raise WorkspaceError(f"{labels} has {wanted.size} labels for {len(same)} samples")
+    correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
+    return Verdict(len(same), int(same.sum()), *correct)
+
+
+def _load(workspace: Workspace, name: str) -> ir.Model:
+    path = workspace.path("model") / name
+    try:
+        return ir.from_proto(onnx.load(path))
+    except Exception as error:
+        raise WorkspaceError(f"{path} is missing or broken; build again") from error
+
+
+def _answers(model: ir.Model, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
+    """[samples, answers]: labels, or the best class of scores, or all outputs."""
+    outputs = BatchRunner(model, chunk=256).run(inputs)
+    first = next(iter(outputs.values()))
+    flat = first.reshape(first.shape[0], -1)
+    is_scores = len(outputs) == 1 and flat.shape[1] > 1 and not _gives_labels(model)
+    if is_scores:
+        return np.argmax(flat, axis=1).reshape(-1, 1)
+    return np.concatenate([o.reshape(o.shape[0], -1) for o in outputs.values()], axis=1)
+
+
+def _gives_labels(model: ir.Model) -> bool:
+    return any(node.op_type in ("TopK", "ArgMax") for node in model.graph)

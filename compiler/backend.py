@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backends: what carries a compiled graph on towards hardware, in stages.
+
+Found through the entry-point group `qnnc.backends`. A backend sees the build through
+`qnnc.compiler.building.build.Build` and nothing of other backends.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from qnnc.compiler.building.build import Build
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """How a stage ended: done, taken from an earlier build, or skipped for a reason."""
+
+    status: Literal["done", "cached", "skipped"] = "done"
+    reason: str = ""
+
+
+class Stage(ABC):
+    """One step of a build, with a name that `--until` takes."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def run(self, build: Build) -> StageOutcome:
+        """Do the work and record results in the build; raises QnncError if it cannot."""
+
+
+class Backend(ABC):
+    """A way to hardware."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """Its stages, in order."""

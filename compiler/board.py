@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boards: small data files, found through the entry-point group `qnnc.boards`."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from qnnc.compiler import plugins
+from qnnc.compiler.errors import PluginError
+from qnnc.compiler.resources import Resources
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that a build can be made for.
+
+    Attributes:
+        name: as given to `--board`.
+        part: the device, as Vivado spells it.
+        resources: what the device has.
+        clock_mhz: default clock of the accelerator.
+        ddr_mbyte_per_s: peak bandwidth of the board's DDR memory.
+        description: one line for `qnnc boards`.
+    """
+
+    name: str
+    part: str
+    resources: Resources
+    clock_mhz: float
+    ddr_mbyte_per_s: float
+    description: str
+
+    @classmethod
+    def from_toml(cls, file: Traversable) -> Board:
+        """Read a board file; raises PluginError naming the file and the key at fault."""
+        try:
+            data: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+            return cls(
+                name=str(data["name"]),
+                part=str(data["part"]),
+                resources=Resources(**data["resources"]),
+                clock_mhz=float(data["clock_mhz"]),
+                ddr_mbyte_per_s=float(data["ddr_mbyte_per_s"]),
+                description=str(data["description"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PluginError(f"board file {file.name}: {error!r}") from error
+
+
+def find_board(name: str) -> Board:
+    """The board called `name`; raises OptionError with the nearest names if there is none."""
+    return plugins.load_one("qnnc.boards", name, "board", Board)
+
+
+def all_boards() -> list[Board]:
+    """Every installed board, by name."""
+    return [find_board(name) for name in plugins.names("qnnc.boards")]

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The build: owns its folder, is handed from stage to stage, ends in a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler import plugins
+from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.board import Board, find_board
+from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.options import STAGES, BuildOptions
+from qnnc.compiler.building.workspace import REPORT, Workspace
+from qnnc.compiler.errors import QnncError
+from qnnc.compiler.files import write_text
+from qnnc.compiler.passes.manager import PassRun
+from qnnc.compiler.progress import Progress, Silent
+from qnnc.compiler.report import (
+    Artifacts,
+    HostSide,
+    Layer,
+    LevelReport,
+    PassReason,
+    PassReport,
+    Performance,
+    Report,
+    ResourceReport,
+    StageReport,
+    StreamPort,
+    Verification,
+)
+from qnnc.compiler.verification import Golden
+
+BACKEND = "rtl"
+
+
+@dataclass
+class Build:
+    """What stages read and fill in.
+
+    Attributes:
+        options: the user's.
+        board: the target.
+        workspace: its folder.
+        progress: told what is going on.
+        model: the IR, as far as passes have brought it.
+        golden: the golden graph.
+        inputs: samples for verification, by input.
+        random: the samples are random.
+        tensors: integer tensors of the dataflow graph for `inputs`, by name.
+        shared: what a backend hands from one of its stages to the next.
+    """
+
+    options: BuildOptions
+    board: Board
+    workspace: Workspace
+    progress: Progress
+    model: ir.Model | None = None
+    golden: Golden | None = None
+    inputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    random: bool = True
+    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    shared: dict[str, Any] = field(default_factory=dict)
+    stages: list[StageReport] = field(default_factory=list)
+    passes: list[PassRun] = field(default_factory=list)
+    levels: list[LevelReport] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    streams: list[StreamPort] = field(default_factory=list)
+    performance: Performance | None = None
+    resources: ResourceReport | None = None
+    host: HostSide | None = None
+    artifacts: Artifacts = field(default_factory=Artifacts)
+
+    @property
+    def clock_mhz(self) -> float:
+        """Clock of the accelerator."""
+        return self.options.clock_mhz or self.board.clock_mhz
+
+    @property
+    def folder(self) -> Path:
+        """The build's folder."""
+        return self.workspace.folder
+
+    def ready_model(self) -> ir.Model:
+        """The model; raises if no stage has made one."""
+        if self.model is None:
+            raise RuntimeError("the passes have not run")
+        return self.model
+
+    def report(self, error: QnncError | None = None) -> Report:
+        """The report of what has been done so far."""
+        return Report(
+            qnnc_version=version("qnnc"),
+            status="ok" if error is None else "failed",
+            error="" if error is None else str(error),
+            model=self.options.model,
+            board=self.board.name,
+            part=self.board.part,
+            clock_mhz=self.clock_mhz,
+            until=self.options.until,
+            stages=self.stages,
+            passes=[_pass_report(run) for run in self.passes],
+            performance=self.performance,
+            resources=self.resources,
+            verification=Verification(
+                samples=max((level.samples for level in self.levels), default=0),
+                mismatches=sum(level.mismatches for level in self.levels),
+                near_ties=sum(level.near_ties for level in self.levels),
+                levels=self.levels,
+            ),
+            layers=self.layers,
+            host=self.host,
+            streams=self.streams,
+            artifacts=self.artifacts,
+        )
+
+
+def _pass_report(run: PassRun) -> PassReport:
+    reasons = [
+        PassReason(node=r.node, sources=list(r.sources), text=r.text) for r in run.reasons
+    ]
+    return PassReport(name=run.name, seconds=round(run.seconds, 4), changed=run.changed,
+                      verified=run.verified, reasons=reasons)
+
+
+def all_stages(until: str) -> list[Stage]:
+    """The stages up to and including `until`."""
+    backend = plugins.load_class("qnnc.backends", BACKEND, "backend", Backend)()
+    stages: list[Stage] = [PassesStage(), EstimateStage(), *backend.stages()]
+    wanted = STAGES[: STAGES.index(until) + 1]
+    return [stage for stage in stages if stage.name in wanted]
+
+
+def run_build(options: BuildOptions, progress: Progress | None = None) -> Report:
+    """Build a model; the report is also written to the build's folder, a failed one too.
+
+    Raises:
+        QnncError: something the user can put right.
+    """
+    options.check()
+    board = find_board(options.board)
+    workspace = Workspace(options.out)
+    build = Build(options, board, workspace, progress or Silent())
+    with workspace.claimed(settings_of(options)):
+        error: QnncError | None = None
+        try:
+            _run_stages(build)
+        except QnncError as caught:
+            error = caught
+        report = build.report(error)
+        write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")
+    if error is not None:
+        raise error
+    return report
+
+
+def _run_stages(build: Build) -> None:
+    stages = all_stages(build.options.until)
+    for index, stage in enumerate(stages):
+        build.progress.stage(stage.name, index, len(stages))
+        start = time.perf_counter()
+        try:
+            outcome = stage.run(build)
+        except QnncError as error:
+            seconds = time.perf_counter() - start
+            build.stages.append(StageReport(name=stage.name, seconds=round(seconds, 3),
+                                            status="failed", reason=str(error)))
+            build.progress.finished(stage.name, "failed", seconds)
+            raise
+        seconds = time.perf_counter() - start
+        build.stages.append(StageReport(name=stage.name, seconds=round(seconds, 3),
+                                        status=outcome.status, reason=outcome.reason))
+        build.progress.finished(stage.name, outcome.status, seconds)
+
+
+def settings_of(options: BuildOptions) -> dict[str, Any]:
+    """Options as JSON, with what made the build."""
+    plain = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(options).items()
+    }
+    return {"qnnc": version("qnnc"), "options": plain}
+
+
+def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:
+    """Options of an earlier build, read back; the folder may have moved."""
+    plain = dict(settings["options"])
+    for name in ("samples", "labels", "cache"):
+        if plain.get(name) is not None:
+            plain[name] = Path(plain[name])
+    plain["out"] = folder
+    return BuildOptions(**plain)

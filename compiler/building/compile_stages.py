@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiler's own stages: passes with verification, and the estimate."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import onnx_ir as ir
+
+from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.host import host_graphs
+from qnnc.compiler.building.pipeline import declaring_passes, folding_passes, lowering_passes
+from qnnc.compiler.building.samples import load_inputs, random_inputs
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
+from qnnc.compiler.errors import VerificationError
+from qnnc.compiler.files import new_folder
+from qnnc.compiler.frontend import find_frontend
+from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
+from qnnc.compiler.passes.manager import PassManager, describe
+from qnnc.compiler.reference import BatchRunner, expand
+from qnnc.compiler.report import (
+    HostSide,
+    Layer,
+    LevelReport,
+    Performance,
+    ResourceCount,
+    ResourceReport,
+)
+from qnnc.compiler.resources import Resources
+from qnnc.compiler.verification import Golden, Verifier
+
+if TYPE_CHECKING:
+    from qnnc.compiler.building.build import Build
+
+PASS_SAMPLES = 8
+"""Samples compared behind each pass."""
+RANDOM_SAMPLES = 64
+DATAFLOW_SAMPLES = 1024
+"""Samples of a user's compared at the end; `qnnc verify` compares all."""
+
+
+class PassesStage(Stage):
+    """From the user's model to a folded dataflow graph, verified."""
+
+    name = "passes"
+
+    def run(self, build: Build) -> StageOutcome:
+        options = build.options
+        build.progress.detail("reading the model")
+        model = find_frontend(options.model, options.frontend).load(options.model)
+        name_sources(model)
+        manager = PassManager(listener=build.progress.detail)
+        build.passes += manager.run(model, declaring_passes(options))
+        build.model, build.golden = model, Golden(model)
+        self._choose_inputs(build, model, build.golden)
+        if options.verify != "none":
+            few = {name: array[:PASS_SAMPLES] for name, array in build.inputs.items()}
+            manager.verifier = Verifier(build.golden, few)
+            manager.each = options.verify == "each"
+        golden = expand(model, any_batch=True)
+        build.passes += manager.run(model, lowering_passes())
+        build.passes += manager.run(model, folding_passes(options, build.board))
+        self._verify_whole(build, model, build.golden)
+        self._write(build, model, golden)
+        build.host = HostSide(pre_nodes=_sources_in(model, HOST_PRE),
+                              post_nodes=_sources_in(model, HOST_POST))
+        return StageOutcome()
+
+    @staticmethod
+    def _choose_inputs(build: Build, model: ir.Model, golden: Golden) -> None:
+        samples = build.options.samples
+        if samples is not None:
+            everything = load_inputs(model, samples)
+            build.inputs = {n: array[:DATAFLOW_SAMPLES] for n, array in everything.items()}
+            build.random = False
+        else:
+            build.inputs = random_inputs(model, golden, RANDOM_SAMPLES)
+
+    @staticmethod
+    def _verify_whole(build: Build, model: ir.Model, golden: Golden) -> None:
+        """Compare the dataflow graph on all samples, and keep its integers for later stages."""
+        build.progress.detail("verifying the dataflow graph")
+        graph = stream_graph(model)
+        verifier = Verifier(golden, build.inputs)
+        build.tensors = verifier.execute(model, [edge.value for edge in graph.edges])
+        outcome = verifier.compare(model, build.tensors)
+        detail = describe(outcome) if outcome.mismatches else ""
+        build.levels.append(LevelReport(
+            level="dataflow", samples=outcome.samples, mismatches=outcome.mismatches,
+            near_ties=outcome.near_ties, tensors=outcome.tensors, engine="onnxruntime",
+            random_inputs=build.random, detail=detail,
+        ))
+        if outcome.mismatches:
+            raise VerificationError(f"the dataflow graph differs: {detail}")
+
+    @staticmethod
+    def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
+        pre, post = host_graphs(model)
+        with new_folder(build.folder / "model") as out:
+            ir.save(golden, out / "golden.onnx")
+            ir.save(expand(model, any_batch=True), out / "compiled.onnx")
+            ir.save(model, out / "dataflow.onnx")
+            ir.save(pre, out / "pre.onnx")
+            ir.save(post, out / "post.onnx")
+        files = build.artifacts
+        files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"
+        files.dataflow = "model/dataflow.onnx"
+        files.host_pre, files.host_post = "model/pre.onnx", "model/post.onnx"
+
+
+def _sources_in(model: ir.Model, where: str) -> list[str]:
+    names: dict[str, None] = {}
+    for node in model.graph:
+        if part(node) == where:
+            names.update(dict.fromkeys(sources(node)))
+    return list(names)
+
+
+class EstimateStage(Stage):
+    """Cycles and resources from the nodes' own models."""
+
+    name = "estimate"
+
+    def run(self, build: Build) -> StageOutcome:
+        graph = stream_graph(build.ready_model())
+        build.layers = [_layer(node) for node in graph.nodes]
+        total = Resources()
+        for node in graph.nodes:
+            total += node.resources(node.folding())
+        device = build.board.resources
+        build.resources = ResourceReport(
+            estimate=ResourceCount.of(total),
+            synthesis=None,
+            budget=ResourceCount.of(device.scaled(build.options.share)),
+            device=ResourceCount.of(device),
+        )
+        slowest = slowest_node(graph)
+        cycles = slowest.cycles(slowest.folding())
+        build.performance = Performance(
+            clock_mhz=build.clock_mhz, ii_cycles=None, ii_cycles_estimate=cycles,
+            latency_cycles=None, fps=round(build.clock_mhz * 1e6 / cycles, 1),
+            bottleneck=slowest.name,
+        )
+        return StageOutcome()
+
+
+def slowest_node(graph: StreamGraph) -> DataflowNode:
+    """The node that takes the most cycles a frame."""
+    return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
+
+
+def _layer(node: DataflowNode) -> Layer:
+    folding = node.folding()
+    ports = node.ports(folding)
+    used = node.folding_attributes
+    return Layer(
+        name=node.name,
+        op=node.op_type,
+        instance="",
+        source_nodes=list(sources(node.node)),
+        PE=folding.PE if "PE" in used else None,
+        SIMD=folding.SIMD if "SIMD" in used else None,
+        ram_style=folding.ram_style if "ram_style" in used else None,
+        arithmetic=folding.resType if "resType" in used else None,
+        input_type=ports.inputs[0].datatype.name,
+        output_type=ports.outputs[0].datatype.name,
+        shape=list(ports.outputs[0].shape),
+        cycles=math.ceil(node.cycles(folding)),
+        resources=ResourceCount.of(node.resources(folding)),
+    )

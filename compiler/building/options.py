@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user can say about a build."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from qnnc.compiler.errors import OptionError
+
+STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip")
+"""Where a build can stop, in order."""
+VERIFY = ("each", "ends", "none")
+
+
+def default_cache() -> Path:
+    """Where results are kept between builds: the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "qnnc"
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """Options of a build; the defaults are those of the command line.
+
+    Attributes:
+        model: what the frontend reads, usually a file.
+        out: folder of the build.
+        board: name of the board.
+        frontend: name of the frontend, or None to choose by the model.
+        clock_mhz: clock of the accelerator, or None for the board's.
+        fps: frames a second to reach, or None for the fastest within the budget.
+        budget: share of the board that may be used.
+        until: last stage.
+        input_type: integer type of the real input, such as "uint8"; empty for none.
+        input_scale: what the network wants is integer * this.
+        input_name: which input that is about, if there are several.
+        top_k: answer with this many labels; 0 for scores.
+        samples: file of sample inputs, or None for random ones.
+        labels: file of their labels.
+        verify: compare behind "each" pass, at the "ends", or "none".
+        engine: simulator: "auto", "verilator" or "cxxrtl".
+        frames: frames to simulate, or None for as many as are quick.
+        source: percent of cycles in which the testbench offers a word.
+        sink: percent of cycles in which it takes one.
+        cache: where compiled and synthesised parts are kept.
+        jobs: processes to run at once.
+    """
+
+    model: str
+    out: Path
+    board: str = "Pynq-Z1"
+    frontend: str | None = None
+    clock_mhz: float | None = None
+    fps: float | None = None
+    budget: float | None = None
+    until: str = STAGES[-1]
+    input_type: str = ""
+    input_scale: str = "1"
+    input_name: str = ""
+    top_k: int = 0
+    samples: Path | None = None
+    labels: Path | None = None
+    verify: Literal["each", "ends", "none"] = "each"
+    engine: str = "auto"
+    frames: int | None = None
+    source: int = 100
+    sink: int = 100
+    cache: Path = field(default_factory=default_cache)
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+    def __post_init__(self) -> None:
+        # child processes run in folders of their own
+        for name in ("out", "cache", "samples", "labels"):
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, path.absolute())
+
+    def check(self) -> None:
+        """Raise OptionError for values that make no sense."""
+        if self.until not in STAGES:
+            raise OptionError(f"--until is one of {', '.join(STAGES)}, not {self.until!r}")
+        if self.verify not in VERIFY:
+            raise OptionError(f"--verify is one of {', '.join(VERIFY)}, not {self.verify!r}")
+        for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
+            if value is not None and not 0 < value < float("inf"):
+                raise OptionError(f"--{name} must be positive, not {value}")
+        if self.budget is not None and not 0 < self.budget <= 1:
+            raise OptionError(f"--budget is a share of the board above 0 and up to 1, "
+                              f"not {self.budget}")
+        if self.top_k < 0:
+            raise OptionError(f"--top-k must be positive, not {self.top_k}")
+        for name, percent in (("source", self.source), ("sink", self.sink)):
+            if not 1 <= percent <= 100:
+                raise OptionError(f"--{name} is a percentage from 1 to 100, not {percent}")
+        if self.jobs < 1:
+            raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
+
+    @property
+    def share(self) -> float:
+        """The budget, by default 80 % without a target and the whole board with one."""
+        if self.budget is not None:
+            return self.budget
+        return 0.8 if self.fps is None else 1.0

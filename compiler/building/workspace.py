@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of a build: whose it is, what is in it, what a killed build left."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.files import remove_leftovers, write_text
+
+MARKER = "build.json"
+REPORT = "report.json"
+_LOCK = ".lock"
+
+
+class Workspace:
+    """A build's folder. Nothing in it counts as done before report.json says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """A file or folder of the build."""
+        return self.folder / name
+
+    @contextmanager
+    def claimed(self, settings: dict[str, Any]) -> Iterator[None]:
+        """Make the folder this build's for as long as the block runs.
+
+        What a killed build left half-written is removed, and so is the last report.
+
+        Raises:
+            WorkspaceError: the folder cannot be written, holds something else, or another
+                build is at work in it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            foreign = [p for p in self.folder.iterdir() if p.name != _LOCK]
+        except OSError as error:
+            raise WorkspaceError(
+                f"cannot write to {self.folder}: {error.strerror or error}"
+            ) from error
+        leftover = all(p.name.startswith(".partial-") for p in foreign)
+        if not leftover and not self.path(MARKER).is_file():
+            raise WorkspaceError(
+                f"{self.folder} is not empty and no build of qnnc; choose another --out folder"
+            )
+        with self._locked():
+            remove_leftovers(self.folder)
+            self.path(REPORT).unlink(missing_ok=True)
+            write_text(self.path(MARKER), json.dumps(settings, indent=2) + "\n")
+            yield
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = self.path(_LOCK)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise WorkspaceError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise WorkspaceError(f"another build is at work in {self.folder}") from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def settings(self) -> dict[str, Any]:
+        """What the build in this folder was made with.
+
+        Raises:
+            WorkspaceError: there is no build.
+        """
+        try:
+            loaded = json.loads(self.path(MARKER).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(f"{self.folder} is no build of qnnc") from error
+        if not isinstance(loaded, dict):
+            raise WorkspaceError(f"{self.folder} is no build of qnnc")
+        return loaded

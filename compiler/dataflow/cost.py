@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Costs of the pieces that the SystemVerilog library is made of, on 7-series.
+
+Counts of LUTs are what Yosys makes of the library for xc7 (`tests/` holds the comparison);
+block RAM is exact, since the library places it in columns of RAMB18E1 itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+"""(depth, width) of one RAMB18E1 as a ROM; 512 x 36 reads halves of 1024 x 18 on both ports."""
+
+
+def bits_for(count: int) -> int:
+    """Bits that tell `count` states apart, at least one."""
+    return max(1, (count - 1).bit_length())
+
+
+def block_rom(width: int, depth: int) -> int:
+    """RAMB18E1 of a ROM (`qnnc_rom_columns`); more than 16,384 words are not supported."""
+    for shape_depth, shape_width in BLOCK_SHAPES:
+        if depth <= shape_depth:
+            return math.ceil(width / shape_width)
+    raise ValueError(f"{depth} words are too deep for one column of block RAM")
+
+
+def block_ram(width: int, depth: int) -> int:
+    """RAMB18E1 of a RAM with one write and one read port; 512 x 36 is simple dual port."""
+    return block_rom(width, depth)
+
+
+def lut_rom(width: int, depth: int) -> float:
+    """LUTs of a ROM in logic, contents without structure."""
+    if depth <= 2:
+        return 0 if depth == 1 else width * 0.5
+    if depth <= 64:
+        return width
+    blocks = math.ceil(depth / 64)
+    # a 4:1 multiplexer is one LUT: blocks - 1 inputs go, three to a LUT
+    return width * (blocks + math.ceil((blocks - 1) / 3))
+
+
+def lut_ram(width: int, depth: int) -> float:
+    """LUTs of a RAM with one write and one read port (RAM32M, RAM64M)."""
+    if depth <= 32:
+        return 4 * math.ceil(width / 6)
+    blocks = math.ceil(depth / 64)
+    multiplexers = width * math.ceil((blocks - 1) / 3) if blocks > 1 else 0
+    return 4 * math.ceil(width / 3) * blocks + multiplexers
+
+
+def counter(states: int) -> float:
+    """LUTs of a counter that wraps at a constant."""
+    return 0 if states <= 1 else bits_for(states) + 1
+
+
+def comparator(bits: int) -> float:
+    """LUTs of x >= y."""
+    return math.ceil(bits / 2) + 1
+
+
+def multiplexer(width: int, ways: int) -> float:
+    """LUTs of a `ways` to one multiplexer."""
+    return 0 if ways <= 1 else width * math.ceil((ways - 1) / 2.6)
+
+
+@dataclass(frozen=True)
+class WeightMemory:
+    """Shape of a weight stream's memory: rows of `group` words side by side."""
+
+    width: int
+    depth: int
+    group: int
+
+    @property
+    def rows(self) -> int:
+        return math.ceil(self.depth / self.group)
+
+    @property
+    def BRAM18(self) -> int:
+        return block_rom(self.group * self.width, self.rows)
+
+
+def block_weight_memory(width: int, depth: int) -> WeightMemory:
+    """The grouping that takes the fewest block RAMs, and of those the least multiplexing.
+
+    Deep and narrow contents are laid side by side until a row is a block RAM's natural width.
+    """
+    candidates = [1]
+    for rows in (512, 1024, 2048):
+        candidates.append(math.ceil(depth / rows))
+    shapes = [WeightMemory(width, depth, group) for group in sorted(set(candidates))]
+    shapes = [shape for shape in shapes if shape.rows <= BLOCK_SHAPES[-1][0]]
+    return min(shapes, key=lambda shape: (shape.BRAM18, shape.group))

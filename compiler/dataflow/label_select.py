@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LabelSelect: the indices of the K largest scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.datatypes import smallest_type
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+
+
+class LabelSelect(DataflowNode):
+    """Input x [..., Labels]; output [..., K], largest first, the lower index among equals."""
+
+    op_type = "LabelSelect"
+    folding_attributes = ("PE",)
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.labels, self.k = int(self.attr("Labels")), int(self.attr("K"))
+        self.x_type = self.type_attr("inputDataType")
+        self.out_type = self.type_attr("outputDataType")
+
+    def ports(self, folding: Folding) -> Ports:
+        vectors = tuple(self.attr("numInputVectors", [1]))
+        return Ports(
+            (Stream((*vectors, self.labels), self.x_type, 1),),
+            (Stream((*vectors, self.k), self.out_type, 1),),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return max(self.labels, self.k) * self.vectors
+
+    def latency(self, folding: Folding) -> int:
+        return self.labels + 2
+
+    def resources(self, folding: Folding) -> Resources:
+        bits, index = self.x_type.bitwidth(), cost.bits_for(self.labels)
+        ranks = self.k * (cost.comparator(bits) + 2)
+        if self.k > 1:
+            ranks += (self.k - 1) * (bits + index) + self.k * index
+        return Resources(
+            LUT=ranks + cost.counter(self.labels) + 6,
+            FF=(self.k + 1) * bits + (2 * self.k + 1) * index + 2 * self.k + 2,
+        )
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        return [top_k(b, inputs[0], self.k)]
+
+
+def label_type(labels: int) -> str:
+    """FINN's type of indices: the smallest unsigned one, rounded up to whole bytes."""
+    bits = smallest_type(0, max(1, labels - 1)).bitwidth()
+    return f"UINT{8 * math.ceil(bits / 8)}"
+
+
+def top_k(b: Builder, scores: ir.Value, k: int) -> ir.Value:
+    """Indices, as float32, of the k largest along the last axis; ONNX's TopK puts the lower
+    index first among equals."""
+    wanted = b.constant(np.array([k]), np.int64)
+    _, indices = b.ops("TopK", 2, scores, wanted, axis=-1, largest=1, sorted=1)
+    return b.op("Cast", indices, to=ir.DataType.FLOAT)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MVAU: a matrix times a stream of vectors (Matrix-Vector-Activation Unit).
+
+qnnc always sets noActivation=1: activations are Thresholding nodes of their own, folded on
+their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar, plan_dot_product
+from qnnc.compiler.datatypes import carrier
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+
+MAX_LANES = 8192
+"""Products a cycle beyond which no Z7020 could go."""
+
+
+class MVAU(DataflowNode):
+    """Inputs x [..., MW] and W [MW, MH] (a constant); output [..., MH].
+
+    With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
+    pairs; otherwise it is the matrix product. PE divides MH, SIMD divides MW; a pass over a
+    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes a vector.
+    """
+
+    op_type = "MVAU"
+    folding_attributes = ("PE", "SIMD", "ram_style", "resType")
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.MW, self.MH = int(self.attr("MW")), int(self.attr("MH"))
+        self.x_type = self.type_attr("inputDataType")
+        self.w_type = self.type_attr("weightDataType")
+        self.out_type = self.type_attr("outputDataType")
+        self.xnor = bool(self.attr("binaryXnorMode", 0))
+
+    def weights(self) -> NDArray[np.int64]:
+        """The matrix, [MW, MH]."""
+        return np.rint(self.constant_input(1)).astype(np.int64)
+
+    # --- folding ----------------------------------------------------------------------------
+
+    def foldings(self) -> Iterable[Folding]:
+        styles = ("block", "distributed")
+        arithmetic = ("lut", "dsp") if self._dsp_helps() else ("lut",)
+        for simd in divisors(self.MW):
+            for pe in divisors(self.MH):
+                if simd * pe > MAX_LANES:
+                    break
+                one_word = simd * pe == self.MW * self.MH
+                for ram_style in styles[1:] if one_word else styles:
+                    for res in arithmetic:
+                        yield Folding(pe, simd, ram_style, res)
+
+    def _dsp_helps(self) -> bool:
+        """A DSP multiplies up to 25 x 18 bits; below about 12 partial products LUTs do better."""
+        widths = self.x_type.bitwidth(), self.w_type.bitwidth()
+        return (
+            not self.xnor
+            and not is_bipolar(self.w_type)
+            and math.prod(widths) >= 12
+            and max(widths) <= 24
+            and min(widths) <= 17
+        )
+
+    def steps(self, folding: Folding) -> int:
+        """SF: steps of a pass."""
+        return self.MW // folding.SIMD
+
+    def passes(self, folding: Folding) -> int:
+        """NF: passes over a vector."""
+        return self.MH // folding.PE
+
+    def dot_product(self, folding: Folding) -> DotProduct:
+        """The lanes' arithmetic."""
+        return plan_dot_product(
+            self.x_type, self.w_type, folding.SIMD, xnor=self.xnor, dsp=folding.resType == "dsp"
+        )
+
+    def weight_memory(self, folding: Folding) -> cost.WeightMemory:
+        """Shape of the weight memory."""
+        width = folding.PE * folding.SIMD * self.w_type.bitwidth()
+        depth = self.steps(folding) * self.passes(folding)
+        if folding.ram_style == "block":
+            return cost.block_weight_memory(width, depth)
+        return cost.WeightMemory(width, depth, 1)
+
+    def weight_latency(self, folding: Folding) -> int:
+        """Cycles from a step to its weights (`qnnc_weight_stream`)."""
+        return 2 + int(self.weight_memory(folding).group > 1)
+
+    def output_depth(self, folding: Folding) -> tuple[int, bool]:
+        """Words of the output buffer, and whether it is an SRL FIFO instead of a register row.
+
+        Enough for a result to leave every SF cycles: a credit is away from the last step of a
+        pass until its result is taken.
+        """
+        steps = self.steps(folding)
+        away = self.weight_latency(folding) + self.dot_product(folding).latency + 2
+        if steps >= 4:
+            return math.ceil(away / (steps - 1)), False
+        return math.ceil((away + 2) / steps) + 1, True
+
+    # --- meaning ----------------------------------------------------------------------------
+
+    def ports(self, folding: Folding) -> Ports:
+        vectors = tuple(self.attr("numInputVectors", [1]))
+        return Ports(
+            (Stream((*vectors, self.MW), self.x_type, folding.SIMD),),
+            (Stream((*vectors, self.MH), self.out_type, folding.PE),),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return self.steps(folding) * self.passes(folding) * self.vectors
+
+    def latency(self, folding: Folding) -> int:
+        wait = self.steps(folding) if self.passes(folding) > 1 else 0
+        depth, _ = self.output_depth(folding)
+        inside = self.weight_latency(folding) + self.dot_product(folding).latency
+        return wait + self.steps(folding) + inside + depth
+
+    def resources(self, folding: Folding) -> Resources:
+        dot = self.dot_product(folding)
+        steps, passes = self.steps(folding), self.passes(folding)
+        memory = self.weight_memory(folding)
+        block = folding.ram_style == "block"
+        acc_bits = self.out_type.bitwidth()
+        depth, srl = self.output_depth(folding)
+        x_width = folding.SIMD * self.x_type.bitwidth()
+
+        lane = dot.lane_luts
+        if steps > 1 or dot.offset:
+            lane += acc_bits
+        luts = folding.PE * lane + dot.shared_luts
+        luts += cost.counter(steps) + cost.counter(passes) + 6
+        if passes > 1 and steps > 1:
+            luts += cost.counter(steps) + 4
+            luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
+        luts += cost.counter(memory.rows) + cost.counter(memory.group)
+        luts += cost.multiplexer(memory.width, memory.group)
+        if not block:
+            luts += cost.lut_rom(memory.width, memory.depth)
+        luts += 3 * depth if not srl else folding.PE * acc_bits + 12
+
+        ffs = folding.PE * (dot.lane_registers + acc_bits * (depth + 1))
+        ffs += x_width * (1 + self.weight_latency(folding)) + 40
+        ffs += 0 if block else 2 * memory.width
+        return Resources(
+            LUT=luts, FF=ffs, BRAM18=memory.BRAM18 if block else 0,
+            DSP=folding.PE * dot.lane_dsps,
+        )
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        x, weights = inputs[0], self.weights()
+        dtype = carrier(self.out_type)
+        if dtype != carrier(self.x_type):
+            x = b.op("Cast", x, to=ir.DataType.DOUBLE)
+        if self.xnor:
+            # equal pairs = x.w + (1-x).(1-w) = x.(2w-1) + sum(1-w)
+            product = b.op("MatMul", x, b.constant(2 * weights - 1, dtype))
+            return [b.op("Add", product, b.constant((1 - weights).sum(axis=0), dtype))]
+        return [b.op("MatMul", x, b.constant(weights, dtype))]

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accelerator as a graph of dataflow nodes and the streams between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import DataflowNode, declaration, is_dataflow
+from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a stream: port `port` of node number `node`."""
+
+    node: int
+    port: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A stream from one node to another, or across the accelerator's boundary.
+
+    Attributes:
+        value: the tensor that passes, as its producer gives it.
+        source: where it comes from, or None for an input of the accelerator.
+        target: where it goes, or None for an output of the accelerator.
+    """
+
+    value: ir.Value
+    source: End | None
+    target: End | None
+
+
+@dataclass(frozen=True)
+class StreamGraph:
+    """Nodes in topological order, and edges; reshapes that keep the order are seen through."""
+
+    nodes: tuple[DataflowNode, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def inputs(self) -> list[Edge]:
+        """Streams into the accelerator."""
+        return [edge for edge in self.edges if edge.source is None]
+
+    @property
+    def outputs(self) -> list[Edge]:
+        """Streams out of the accelerator."""
+        return [edge for edge in self.edges if edge.target is None]
+
+    @property
+    def inner(self) -> list[Edge]:
+        """Streams between nodes."""
+        return [edge for edge in self.edges if edge.source is not None and edge.target is not None]
+
+
+def stream_graph(model: ir.Model) -> StreamGraph:
+    """Read the stream graph off a model that has been lowered to dataflow nodes."""
+    nodes = [node for node in model.graph if is_dataflow(node)]
+    index = {node: i for i, node in enumerate(nodes)}
+    declared = tuple(declaration(node) for node in nodes)
+    edges: list[Edge] = []
+    for i, node in enumerate(nodes):
+        for port, value in enumerate(v for v in node.inputs if _is_stream(v)):
+            source = _origin(value)
+            producer = source.producer()
+            if producer is None or producer not in index:
+                edges.append(Edge(source, None, End(i, port)))
+            else:
+                out = list(producer.outputs).index(source)
+                edges.append(Edge(source, End(index[producer], out), End(i, port)))
+        for port, value in enumerate(node.outputs):
+            if not _feeds_dataflow(value):
+                edges.append(Edge(value, End(i, port), None))
+    return StreamGraph(declared, tuple(edges))
+
+
+def _is_stream(value: ir.Value | None) -> bool:
+    return value is not None and value.const_value is None
+
+
+def _origin(value: ir.Value | None) -> ir.Value:
+    assert value is not None
+    producer = value.producer()
+    while producer is not None and producer.op_type in LAYOUTS and producer.domain == "":
+        source = producer.inputs[0]
+        if source is None or source.producer() is None:
+            break
+        inner = source.producer()
+        if inner is None or not (is_dataflow(inner) or inner.op_type in LAYOUTS):
+            break
+        value, producer = source, inner
+    return value
+
+
+def _feeds_dataflow(value: ir.Value) -> bool:
+    for user, _ in value.uses():
+        if is_dataflow(user):
+            return True
+        if user.op_type in LAYOUTS and any(_feeds_dataflow(v) for v in user.outputs):
+            return True
+    return False

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""StreamingFIFO: holds words back for a consumer that is not ready yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+
+
+class StreamingFIFO(DataflowNode):
+    """Input x; output x. depth is in words of folded_shape[-1] elements, at least 2."""
+
+    op_type = "StreamingFIFO"
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.datatype = self.type_attr("dataType")
+        self.depth = int(self.attr("depth"))
+        self.shape = tuple(int(d) for d in self.attr("normal_shape"))
+        self.lanes = int(self.attr("folded_shape")[-1])
+        self.block = str(self.attr("ram_style", "distributed")) == "block"
+
+    def ports(self, folding: Folding) -> Ports:
+        stream = Stream(self.shape, self.datatype, self.lanes)
+        return Ports((stream,), (stream,))
+
+    def cycles(self, folding: Folding) -> int:
+        return math.prod(self.shape) // self.lanes
+
+    def latency(self, folding: Folding) -> int:
+        return 2
+
+    def resources(self, folding: Folding) -> Resources:
+        width = self.lanes * self.datatype.bitwidth()
+        rows = self.depth - 1
+        luts = 2 * cost.counter(rows) + cost.bits_for(rows + 1) + 5
+        if self.block:
+            blocks = cost.block_ram(width, rows)
+            return Resources(LUT=luts, FF=40, BRAM18=blocks)
+        return Resources(LUT=luts + cost.lut_ram(width, rows), FF=width + 30)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        return [b.op("Identity", inputs[0])]

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer types: QONNX's, chosen by range and content."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+from qonnx.core.datatype import BaseDataType, DataType
+
+from qnnc.compiler.errors import ModelError
+
+MAX_BITS = 32
+BINARY: BaseDataType = DataType["BINARY"]
+BIPOLAR: BaseDataType = DataType["BIPOLAR"]
+TERNARY: BaseDataType = DataType["TERNARY"]
+
+
+def datatype(name: str) -> BaseDataType:
+    """The integer type called `name`, such as "UINT8"; raises ModelError for any other."""
+    try:
+        found: BaseDataType = DataType[name.upper()]
+    except (KeyError, AttributeError, ValueError, AssertionError) as error:
+        raise ModelError(f"{name!r} is not an integer type (such as UINT8 or INT4)") from error
+    if not found.is_integer() or found.is_fixed_point():
+        raise ModelError(f"{name!r} is not an integer type (such as UINT8 or INT4)")
+    return found
+
+
+def smallest_type(low: int, high: int) -> BaseDataType:
+    """The narrowest of BINARY, TERNARY, UINTn and INTn that holds low..high."""
+    if low > high:
+        raise ValueError(f"empty range {low}..{high}")
+    if low >= 0:
+        return BINARY if high <= 1 else DataType[f"UINT{int(high).bit_length()}"]
+    if low == -1 and high <= 1:
+        return TERNARY
+    bits = max((-low - 1).bit_length(), high.bit_length() if high > 0 else 0) + 1
+    return DataType[f"INT{bits}"]
+
+
+def type_of_values(values: ArrayLike) -> BaseDataType:
+    """The narrowest type of constant integers: BIPOLAR where only -1 and +1 occur."""
+    array = np.asarray(values)
+    if array.size and np.all(np.abs(array) == 1) and np.any(array < 0):
+        return BIPOLAR
+    if not array.size:
+        return BINARY
+    return smallest_type(int(array.min()), int(array.max()))
+
+
+def carrier(kind: BaseDataType) -> DTypeLike:
+    """The float type whose tensors hold integers of this type exactly."""
+    exact = max(abs(kind.min()), abs(kind.max())) < 1 << 24
+    return np.float32 if exact else np.float64

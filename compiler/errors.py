@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one family of errors that a user can cause.
+
+Whatever a model, an option or the machine can get wrong ends as a `QnncError`: one line that
+names the node or tensor and says what to change. Anything else that escapes is a bug of qnnc.
+"""
+
+from __future__ import annotations
+
+MAX_NAME = 80
+
+
+def quote(name: str | None) -> str:
+    """A name from a model, made fit for one line of an error: escaped, quoted, shortened."""
+    text = "" if name is None else name
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    if len(shown) > MAX_NAME:
+        shown = f"{shown[: MAX_NAME - 20]}…({len(text)} characters)"
+    return f"'{shown}'"
+
+
+class QnncError(Exception):
+    """Something the user can put right. Its text is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class ModelError(QnncError):
+    """The model is not one that qnnc can read or compile."""
+
+
+class OptionError(QnncError):
+    """An option or argument is wrong."""
+
+
+class TargetError(QnncError):
+    """A throughput or resource target cannot be met."""
+
+
+class ToolError(QnncError):
+    """A tool is missing or has failed."""
+
+
+class WorkspaceError(QnncError):
+    """A file or folder cannot be read or written."""
+
+
+class VerificationError(QnncError):
+    """The compiled network does not equal the quantized one."""
+
+
+class PluginError(QnncError):
+    """A plug-in package is broken or clashes with another."""

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a folding is to reach: a throughput, or as much as fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.stream_graph import StreamGraph
+from qnnc.compiler.errors import TargetError, quote
+from qnnc.compiler.folding.options import Option, options_of
+from qnnc.compiler.folding.problem import Choice, Link, solve
+from qnnc.compiler.resources import Resources
+
+UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What to solve for.
+
+    Attributes:
+        device: what the device has; sets the price of each resource.
+        budget: what the accelerator may take.
+        clock_mhz: clock of the accelerator.
+        fps: frames a second to reach, or None for the fastest that fits the budget.
+    """
+
+    device: Resources
+    budget: Resources
+    clock_mhz: float
+    fps: float | None = None
+
+    @property
+    def max_cycles(self) -> int | None:
+        """Cycles a frame that the target leaves."""
+        if self.fps is None:
+            return None
+        return math.floor(self.clock_mhz * 1e6 / self.fps)
+
+    def reached(self, cycles: int) -> float:
+        """Frames a second at `cycles` a frame."""
+        return self.clock_mhz * 1e6 / cycles
+
+    @property
+    def prices(self) -> Resources:
+        """Cost of one of each: its share of the device, flip-flops at a tenth of that."""
+        d = self.device
+        return Resources(1 / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
+
+
+def choose(graph: StreamGraph, goal: Goal) -> Choice:
+    """Solve for the goal.
+
+    Raises:
+        TargetError: it cannot be reached; says what stops it and what can be.
+    """
+    links = [_link(graph, edge_index) for edge_index in range(len(graph.inner))]
+    if goal.max_cycles is not None:
+        return _meet(graph, links, goal, goal.max_cycles)
+    options = [options_of(node) for node in graph.nodes]
+    found = _fastest(options, links, goal)
+    if found is None:
+        slowest = max(o.cycles for node in options for o in node)
+        raise TargetError(_over_budget(graph, options, links, goal, slowest))
+    return found
+
+
+def _link(graph: StreamGraph, index: int) -> Link:
+    edge = graph.inner[index]
+    assert edge.source is not None and edge.target is not None
+    node = graph.nodes[edge.source.node]
+    stream = node.ports(node.folding()).outputs[edge.source.port]
+    return Link(
+        (edge.source.node, edge.source.port), (edge.target.node, edge.target.port),
+        stream.elements, stream.datatype.bitwidth(),
+    )
+
+
+def _meet(graph: StreamGraph, links: Sequence[Link], goal: Goal, max_cycles: int) -> Choice:
+    options = [options_of(node, max_cycles) for node in graph.nodes]
+    for node, fitting in zip(graph.nodes, options, strict=True):
+        if not fitting:
+            raise TargetError(_too_slow(node, goal, max_cycles))
+    found = solve(options, links, max_cycles, goal.budget, goal.prices)
+    if found is not None:
+        return found
+    everything = [options_of(node) for node in graph.nodes]
+    message = _over_budget(graph, options, links, goal, max_cycles)
+    best = _fastest(everything, links, goal)
+    if best is not None:
+        cycles = max(o.cycles for o in best.options)
+        message += (
+            f"; the best within the budget is {goal.reached(cycles):,.0f} frames/s "
+            f"({cycles} cycles a frame)"
+        )
+    raise TargetError(message)
+
+
+def _too_slow(node: DataflowNode, goal: Goal, max_cycles: int) -> str:
+    best = min(o.cycles for o in options_of(node))
+    return (
+        f"{goal.fps:,.0f} frames/s leave {max_cycles} cycles a frame at {goal.clock_mhz:g} MHz, "
+        f"but node {quote(node.name)} ({node.op_type}) takes at least {best}; at most "
+        f"{goal.reached(best):,.0f} frames/s can be reached"
+    )
+
+
+def _fastest(
+    options: Sequence[Sequence[Option]], links: Sequence[Link], goal: Goal
+) -> Choice | None:
+    """Bisect over the cycle counts that occur; the cheapest choice at the least that fits."""
+    floor = max(min(o.cycles for o in node) for node in options)
+    candidates = sorted({o.cycles for node in options for o in node if o.cycles >= floor})
+    low, high, best = 0, len(candidates) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        found = solve(options, links, candidates[middle], goal.budget, goal.prices)
+        if found is None:
+            low = middle + 1
+        else:
+            best, high = found, middle - 1
+    return best
+
+
+def _over_budget(
+    graph: StreamGraph, options: Sequence[Sequence[Option]], links: Sequence[Link], goal: Goal,
+    max_cycles: int,
+) -> str:
+    """Which resource stops the target: those that even the choice sparest in them exceeds, or,
+    if each alone would do, those that the cheapest choice exceeds."""
+    cheapest = solve(options, links, max_cycles, UNLIMITED, goal.prices)
+    if cheapest is None:
+        return f"no foldings fit together within {max_cycles} cycles a frame"
+    over = cheapest.resources.exceeding(goal.budget)
+    worst = {name: _largest(graph, cheapest, name) for name in over}
+    parts = [
+        f"{name} ({getattr(cheapest.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
+        f"most of them in node {quote(worst[name])})"
+        for name in over
+    ]
+    what = f"{goal.fps:,.0f} frames/s" if goal.fps else "the smallest folding"
+    return f"{what} would take more than the budget of {' and '.join(parts) or 'the board'}"
+
+
+def _largest(graph: StreamGraph, choice: Choice, name: str) -> str:
+    index = max(
+        range(len(choice.options)), key=lambda i: getattr(choice.options[i].resources, name)
+    )
+    return graph.nodes[index].name

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's folding choices with their cost, the useless ones left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from qnnc.compiler.dataflow import DataflowNode, Folding
+from qnnc.compiler.resources import Resources
+
+
+@dataclass(frozen=True)
+class Option:
+    """One folding of one node."""
+
+    folding: Folding
+    cycles: int
+    resources: Resources
+    lanes_in: tuple[int, ...]
+    lanes_out: tuple[int, ...]
+
+
+def options_of(node: DataflowNode, max_cycles: int | None = None) -> list[Option]:
+    """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
+    with the same streams."""
+    groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
+    groups = defaultdict(list)
+    for folding in node.foldings():
+        cycles = node.cycles(folding)
+        if max_cycles is not None and cycles > max_cycles:
+            continue
+        ports = node.ports(folding)
+        lanes_in = tuple(stream.lanes for stream in ports.inputs)
+        lanes_out = tuple(stream.lanes for stream in ports.outputs)
+        option = Option(folding, cycles, node.resources(folding), lanes_in, lanes_out)
+        groups[lanes_in, lanes_out].append(option)
+    return [option for group in groups.values() for option in _undominated(group)]
+
+
+def _undominated(group: list[Option]) -> list[Option]:
+    kept: list[Option] = []
+    for option in sorted(group, key=_key):
+        if not any(_beats(other, option) for other in kept):
+            kept.append(option)
+    return kept
+
+
+def _key(option: Option) -> tuple[float, ...]:
+    r = option.resources
+    return (option.cycles, r.LUT, r.BRAM18, r.DSP)
+
+
+def _beats(one: Option, other: Option) -> bool:
+    return all(a <= b for a, b in zip(_key(one), _key(other), strict=True))

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The affine form of a tensor: an integer tensor, a scale and an offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.facts import FloatArray, Integer, IntArray, integer
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """value = base * scale + offset, where `base` is integer.
+
+    Attributes:
+        base: an integer-valued tensor of the graph, of the same shape as the value.
+        scale: broadcasts against the value.
+        offset: broadcasts against the value.
+    """
+
+    base: ir.Value
+    scale: FloatArray
+    offset: FloatArray
+
+    @property
+    def fact(self) -> Integer:
+        """The fact of the base."""
+        found = integer(self.base)
+        if found is None:
+            raise ValueError(f"{self.base.name} is no integer tensor")
+        return found
+
+    @property
+    def constant(self) -> IntArray | None:
+        """The base's values where it is a constant."""
+        array = constant(self.base)
+        return None if array is None else np.rint(array).astype(np.int64)
+
+
+def own_form(value: ir.Value) -> Form | None:
+    """An integer tensor as its own form, for those that operate on the integers themselves."""
+    if integer(value) is None:
+        return None
+    return Form(value, np.ones(()), np.zeros(()))
+
+
+class Unsupported(Exception):
+    """An operator cannot be computed on integers here; the text says why."""

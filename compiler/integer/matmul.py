@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MatMul with constant weights, on integers: ranges, scales, and the XNOR form."""
+
+from __future__ import annotations
+
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
+from qnnc.compiler.integer.form import Form, Unsupported
+from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
+from qnnc.compiler.ir.facts import FloatArray, Integer, IntArray, is_derived, set_integer
+
+
+def apply(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
+    """Insert the integer product of [..., K] and constant [K, M]; returns the output's form.
+
+    Raises:
+        Unsupported: the operands are not such that the sum stays integer.
+    """
+    weights, w_scale = _weights(w)
+    x_scale = _common(x.scale, "the input")
+    offset = np.zeros(())
+    if np.any(x.offset):
+        k = weights.shape[0]
+        per_input = np.broadcast_to(_last_axis(x.offset), (k,))
+        offset = (per_input @ weights) * w_scale
+    scale = x_scale * w_scale
+    if _is_bipolar(x) and type_of_values(weights) == BIPOLAR:
+        return _xnor(editor, node, x, weights, x_scale, w_scale)
+    low, high = _range(x.fact, weights)
+    y = _insert(editor, node, x.base, weights, "MatMul", "", low, high, scale, offset)
+    return Form(y, scale, np.asarray(offset))
+
+
+def _weights(w: Form) -> tuple[IntArray, FloatArray]:
+    """Integer matrix and scale per output; two-valued codes become -1 and +1 again."""
+    codes = w.constant
+    if codes is None:
+        raise Unsupported("a product of two computed tensors")
+    if codes.ndim != 2:
+        raise Unsupported(f"weights with {codes.ndim} dimensions")
+    scale = w.scale
+    if np.any(w.offset):
+        if not _is_bipolar(w):
+            raise Unsupported("weights with a zero point that is no integer")
+        codes, scale = 2 * codes - 1, scale / 2
+    if scale.ndim == 2 and scale.shape[0] != 1:
+        raise Unsupported(
+            "weights with a scale for each input; quantize them per tensor or per output"
+        )
+    per_output = scale.reshape(-1)
+    divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
+    if divisor > 1:
+        codes, per_output = codes // divisor, per_output * divisor
+    return codes, per_output if per_output.size > 1 else per_output.reshape(())
+
+
+def _is_bipolar(form: Form) -> bool:
+    """Codes 0 and 1 that stand for two opposite values."""
+    fact = form.fact
+    return (
+        int(fact.low.min()) >= 0
+        and int(fact.high.max()) <= 1
+        and bool(np.all(form.offset == -form.scale / 2))
+    )
+
+
+def _common(scale: FloatArray, what: str) -> FloatArray:
+    """A scale that is one number for all inputs of the sum."""
+    if scale.size == 1:
+        return scale.reshape(())
+    if np.all(scale == scale.flat[0]):
+        return np.asarray(scale.flat[0])
+    raise Unsupported(
+        f"{what} has scales that differ along the summed axis; quantize it per tensor"
+    )
+
+
+def _last_axis(array: FloatArray) -> FloatArray:
+    if array.size > 1 and array.size != array.shape[-1]:
+        raise Unsupported("an offset that differs along other axes than the summed one")
+    return array.reshape(-1) if array.size > 1 else array.reshape(())
+
+
+def _range(fact: Integer, weights: IntArray) -> tuple[IntArray, IntArray]:
+    k = weights.shape[0]
+    low = np.broadcast_to(_flat_range(fact.low, np.min), (k,))
+    high = np.broadcast_to(_flat_range(fact.high, np.max), (k,))
+    return sum_range(low, high, weights)
+
+
+def sum_range(low: IntArray, high: IntArray, weights: IntArray) -> tuple[IntArray, IntArray]:
+    """Exact range of each of the M sums over all inputs between low [K] and high [K].
+
+    Args:
+        weights: [K, M].
+    """
+    positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
+    return low @ positive + high @ negative, high @ positive + low @ negative
+
+
+def _flat_range(bound: IntArray, reduce: object) -> IntArray:
+    if bound.size > 1 and bound.size != bound.shape[-1]:
+        return np.asarray(reduce(bound))  # type: ignore[operator]
+    return bound.reshape(-1) if bound.size > 1 else bound.reshape(())
+
+
+def _xnor(
+    editor: Editor, node: ir.Node, x: Form, weights: IntArray, x_scale: FloatArray,
+    w_scale: FloatArray,
+) -> Form:
+    """Both operands are two-valued: count equal pairs p, the sum is (2p - K) * scales."""
+    k, m = weights.shape
+    scale = x_scale * w_scale
+    offset = -scale * k / 2
+    zeros = np.zeros(m, dtype=np.int64)
+    y = _insert(editor, node, x.base, (weights + 1) // 2, "XnorPopcountMatMul", QONNX,
+                zeros, zeros + k, scale, offset, weights_type=BINARY)
+    return Form(y, scale, np.asarray(offset))
+
+
+def _insert(
+    editor: Editor, node: ir.Node, x: ir.Value, weights: IntArray, op_type: str, domain: str,
+    low: IntArray, high: IntArray, scale: FloatArray, offset: FloatArray,
+    weights_type: object = None,
+) -> ir.Value:
+    if max(abs(int(low.min())), abs(int(high.max()))) >= 1 << 52:
+        raise Unsupported("sums beyond 52 bits")
+    dtype = carrier(smallest_type(int(low.min()), int(high.max())))
+    wide = dtype == np.float64
+    output = node.outputs[0]
+    base = output.name or "matmul"
+    constant = editor.initializer(f"{base}_weights", weights.astype(dtype))
+    set_integer(
+        constant,
+        Integer(np.asarray(weights.min()), np.asarray(weights.max()),
+                datatype=weights_type or type_of_values(weights)),  # type: ignore[arg-type]
+    )
+    operand = x
+    if wide and x.dtype != ir.DataType.DOUBLE:
+        operand = editor.insert(node, "Cast", [x], f"{x.name}_wide", dtype=ir.DataType.DOUBLE,
+                                attributes={"to": ir.DataType.DOUBLE}, shape=shape_of(x))
+    y = editor.insert(
+        node, op_type, [operand, constant], f"{base}_sum", domain=domain,
+        shape=shape_of(output), dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
+        origins=(node,),
+    )
+    golden = None if is_derived(output) else output.name
+    set_integer(y, Integer(low, high, np.asarray(scale), np.asarray(offset), golden=golden))
+    return y
+
+

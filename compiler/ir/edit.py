@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small edits of a graph that every pass needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.ir.facts import add_sources
+
+QONNX = "qonnx.custom_op.general"
+FINN = "finn.custom_op.fpgadataflow"
+QNNC = "qnnc"
+"""Domains: QONNX's operators, FINN's dataflow nodes, and our own few."""
+
+
+def constant(value: ir.Value | None) -> NDArray[Any] | None:
+    """The array of an initializer, or None for anything computed."""
+    if value is None or value.const_value is None or not value.is_initializer():
+        return None
+    return value.const_value.numpy()
+
+
+def shape_of(value: ir.Value) -> tuple[int, ...]:
+    """The static shape of a value; raises ModelError where it is unknown."""
+    if value.shape is None or not all(isinstance(d, int) for d in value.shape):
+        shown = "unknown" if value.shape is None else str([str(d) for d in value.shape])
+        raise ModelError(
+            f"tensor {quote(value.name)} has no static shape ({shown}); "
+            "export the model with a fixed input shape"
+        )
+    return tuple(int(d) for d in value.shape)  # type: ignore[arg-type]
+
+
+def attribute(node: ir.Node, name: str, default: Any = None) -> Any:
+    """The Python value of an attribute."""
+    found = node.attributes.get(name)
+    return default if found is None else found.value
+
+
+class Editor:
+    """Inserts nodes before a given node, with unique names and provenance."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self.graph = graph
+        self._taken = {v.name for v in graph.inputs} | set(graph.initializers)
+        self._taken |= {v.name for node in graph for v in node.outputs}
+
+    def fresh(self, base: str) -> str:
+        """A value name that the graph does not have yet."""
+        name, number = base, 1
+        while name in self._taken:
+            number += 1
+            name = f"{base}_{number}"
+        self._taken.add(name)
+        return name
+
+    def initializer(self, name: str, array: NDArray[Any]) -> ir.Value:
+        """A constant of the graph."""
+        name = self.fresh(name)
+        tensor = ir.tensor(np.ascontiguousarray(array), name=name)
+        value = ir.Value(
+            name=name,
+            shape=ir.Shape(array.shape),
+            type=ir.TensorType(tensor.dtype),
+            const_value=tensor,
+        )
+        self.graph.register_initializer(value)
+        return value
+
+    def insert(
+        self,
+        before: ir.Node | None,
+        op_type: str,
+        inputs: Sequence[ir.Value | None],
+        name: str,
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        domain: str = "",
+        shape: Iterable[int] | None = None,
+        dtype: ir.DataType = ir.DataType.FLOAT,
+        origins: Sequence[ir.Node] = (),
+        outputs: int = 1,
+    ) -> ir.Value:
+        """Add a node before `before` (at the end if None) and return its first output.
+
+        Args:
+            name: base of the output's and the node's name, made unique.
+            origins: nodes whose provenance the new one takes on.
+        """
+        fixed = None if shape is None else list(shape)
+        results = [
+            ir.Value(
+                name=self.fresh(name),
+                shape=None if fixed is None else ir.Shape(fixed),
+                type=ir.TensorType(dtype),
+            )
+            for _ in range(outputs)
+        ]
+        node = ir.node(
+            op_type, list(inputs), dict(attributes or {}), domain=domain, outputs=results,
+            name=results[0].name,
+        )
+        add_sources(node, *origins)
+        if before is None:
+            self.graph.append(node)
+        else:
+            self.graph.insert_before(before, node)
+        return results[0]
+
+
+def replace_value(old: ir.Value, new: ir.Value, *, take_name: bool = True) -> None:
+    """Let every user of `old`, graph outputs included, use `new`.
+
+    Args:
+        take_name: `new` takes over the name, so that a tensor is called the same at every stage.
+            Names of graph outputs are always taken over.
+    """
+    graph = old.graph
+    if graph is not None and old.is_graph_output():
+        for index, output in enumerate(graph.outputs):
+            if output is old:
+                graph.outputs[index] = new
+        take_name = True
+    if take_name and not new.is_initializer():
+        name = old.name
+        old.name = f"{name}#replaced"
+        new.name = name
+    for user, index in list(old.uses()):
+        user.replace_input_with(index, new)
+
+
+def remove_unused(model: ir.Model) -> int:
+    """Drop nodes and constants that no output depends on; returns how many nodes."""
+    graph = model.graph
+    outputs = set(graph.outputs)
+    removed = 0
+    for node in reversed(graph):
+        if not any(v in outputs or v.uses() for v in node.outputs):
+            graph.remove(node, safe=True)
+            removed += 1
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and value not in outputs:
+            del graph.initializers[name]
+    return removed

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of a value: that it is integer, its type and range, and what it stands for.
+
+Facts live in `Value.meta`. A value with a fact holds integers (in a float32 or float64 tensor,
+as in FINN and QONNX); the tensor of the golden graph that it stands for is
+
+    golden = value * scale + offset
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.datatypes import smallest_type
+
+_KEY = "qnnc.integer"
+_SOURCE = "qnnc.source"
+_PART = "qnnc.part"
+_DERIVED = "qnnc.derived"
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+def _one() -> FloatArray:
+    return np.ones((), dtype=np.float64)
+
+
+def _zero() -> FloatArray:
+    return np.zeros((), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Integer:
+    """An integer-valued tensor.
+
+    Attributes:
+        low: least value, an array that broadcasts against the tensor.
+        high: greatest value, likewise.
+        scale: see the module; broadcasts against the tensor.
+        offset: see the module; broadcasts against the tensor.
+        golden: name of the golden graph's tensor, or None if no tensor there matches.
+        datatype: how the values are coded in hardware.
+        quantized: the value comes from a quantizer, so that the golden tensor lies on its grid
+            but for float32 rounding; otherwise it is a sum whose golden value may be rounded.
+    """
+
+    low: IntArray
+    high: IntArray
+    scale: FloatArray = field(default_factory=_one)
+    offset: FloatArray = field(default_factory=_zero)
+    golden: str | None = None
+    datatype: BaseDataType | None = None
+    quantized: bool = False
+
+    @property
+    def type(self) -> BaseDataType:
+        """The type given, or the narrowest for the range."""
+        if self.datatype is not None:
+            return self.datatype
+        return smallest_type(int(self.low.min()), int(self.high.max()))
+
+    def with_(self, **changes: object) -> Integer:
+        """A copy with some attributes changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def integer(value: ir.Value) -> Integer | None:
+    """The fact that `value` is integer, if it is."""
+    return value.meta.get(_KEY)
+
+
+def set_integer(value: ir.Value, fact: Integer | None) -> None:
+    """State or withdraw that `value` is integer."""
+    if fact is None:
+        value.meta.pop(_KEY, None)
+    else:
+        value.meta[_KEY] = fact
+
+
+def sources(node: ir.Node) -> tuple[str, ...]:
+    """Names of the nodes of the user's model that `node` comes from, in order."""
+    return tuple(node.meta.get(_SOURCE, ()))
+
+
+def add_sources(node: ir.Node, *origins: ir.Node) -> None:
+    """Record that `node` does (part of) what `origins` did."""
+    merged = dict.fromkeys(sources(node))
+    for origin in origins:
+        merged.update(dict.fromkeys(sources(origin)))
+    node.meta[_SOURCE] = tuple(merged)
+
+
+def name_sources(model: ir.Model) -> None:
+    """Make every node of an imported model its own source."""
+    for index, node in enumerate(model.graph):
+        if not node.name:
+            node.name = f"{node.op_type}_{index}"
+        node.meta[_SOURCE] = (node.name,)
+
+
+HOST_PRE, ACCELERATOR, HOST_POST = "pre", "accelerator", "post"
+
+
+def part(node: ir.Node) -> str | None:
+    """Where `node` runs: HOST_PRE, ACCELERATOR or HOST_POST, once that is decided."""
+    return node.meta.get(_PART)
+
+
+def set_part(node: ir.Node, where: str) -> None:
+    """Decide where `node` runs."""
+    node.meta[_PART] = where
+
+
+def set_derived(value: ir.Value) -> None:
+    """Say that the golden graph has no tensor like `value`."""
+    value.meta[_DERIVED] = True
+
+
+def is_derived(value: ir.Value) -> bool:
+    """The golden graph has no tensor like `value`."""
+    return bool(value.meta.get(_DERIVED))

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""absorb-tails: batch norm, bias, activation and quantizer become one threshold table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.datatypes import type_of_values
+from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.ir.edit import (
+    Editor,
+    constant,
+    remove_unused,
+    replace_value,
+    shape_of,
+)
+from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
+from qnnc.compiler.ir.operators import multi_threshold
+from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.tails.collect import FloatingInput, Tail, collect, is_tail_end
+from qnnc.compiler.tails.evaluate import evaluate
+from qnnc.compiler.tails.table import falling_channels, make_table, mirrored
+
+
+@dataclass
+class AbsorbTails(Pass):
+    """Turn every elementwise tail between an integer result and a quantizer into thresholds.
+
+    Options:
+        max_elements: integers, channels counted each, up to which a range is evaluated
+            throughout; beyond it thresholds are found by bisection.
+        max_thresholds: thresholds of a channel beyond which a tail is left alone.
+    """
+
+    name = "absorb-tails"
+    max_elements: int = 1 << 24
+    max_thresholds: int = 4096
+
+    def run(self, model: ir.Model) -> bool:
+        editor = Editor(model.graph)
+        ends = [v for node in model.graph for v in node.outputs if is_tail_end(v)]
+        changed = False
+        for codes in ends:
+            producer = codes.producer()
+            assert producer is not None
+            try:
+                self._absorb(model, editor, collect(codes))
+                changed = True
+            except FloatingInput as start:
+                if not sources(producer):
+                    continue  # put there by declare-input
+                self.leave(
+                    producer,
+                    f"its input {start} is not quantized; it stays on the host "
+                    "(--input-type says what an input really is)",
+                )
+            except Unsupported as reason:
+                self.leave(producer, f"the function before this quantizer stays: {reason}")
+        remove_unused(model)
+        return changed
+
+    def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
+        if len(tail.axes) > 1 and not tail.layouts:
+            raise Unsupported("its parameters differ along several axes")
+        steps = evaluate(model, tail, self.max_elements)
+        axis = tail.axes[0] if tail.axes else -1
+        if len(tail.axes) > 1:
+            raise Unsupported("its parameters differ along several axes of a reshaped tensor")
+        falling = falling_channels(steps)
+        if falling.any() and _can_flip(tail, falling):
+            steps = mirrored(steps, falling, _flip(editor, tail, falling))
+        table = make_table(steps, axis)
+        if table.thresholds.shape[1] > self.max_thresholds:
+            raise Unsupported(f"it needs {table.thresholds.shape[1]} thresholds a channel")
+        self._insert(editor, tail, table)
+
+    def _insert(self, editor: Editor, tail: Tail, table: multi_threshold.Table) -> None:
+        fact = integer(tail.codes)
+        assert fact is not None
+        before = tail.nodes[-1]
+        x = tail.anchor
+        for node in tail.layouts:
+            anchor_fact = integer(x)
+            x = editor.insert(
+                before, node.op_type, [x, *node.inputs[1:]], f"{x.name}_moved",
+                attributes={name: a.value for name, a in node.attributes.items()},
+                shape=shape_of(node.outputs[0]), dtype=x.dtype or ir.DataType.FLOAT,
+                origins=(node,),
+            )
+            set_integer(x, _whole(anchor_fact))
+        y = multi_threshold.insert(
+            editor, before, x, table, f"{tail.codes.name}_thresholds", tail.nodes
+        )
+        if table.values is None:
+            low, high = table.base, table.base + table.thresholds.shape[1]
+        else:
+            low, high = int(table.values.min()), int(table.values.max())
+        set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
+        replace_value(tail.codes, y)
+
+
+def _whole(fact: Integer | None) -> Integer | None:
+    """A fact whose range holds for the whole tensor, whatever its shape."""
+    if fact is None:
+        return None
+    if fact.scale.size > 1 or fact.offset.size > 1:
+        fact = fact.with_(golden=None, scale=np.ones(()), offset=np.zeros(()))
+    return fact.with_(low=np.asarray(fact.low.min()), high=np.asarray(fact.high.max()))
+
+
+def _can_flip(tail: Tail, falling: NDArray[np.bool_]) -> bool:
+    """Weights can change sign so that the tail rises: nobody else sees the sum, and the negated
+    weights fit the same type."""
+    producer = tail.anchor.producer()
+    if producer is None or not tail.exclusive or tail.layouts:
+        return False
+    if producer.op_type not in ("MatMul", "XnorPopcountMatMul"):
+        return False
+    weights = constant(producer.inputs[1])
+    if weights is None or tail.axes != (-1,) or len(falling) != weights.shape[1]:
+        return False
+    if producer.op_type == "XnorPopcountMatMul":
+        return True
+    flipped = np.where(falling, -weights, weights)
+    return type_of_values(flipped).bitwidth() <= type_of_values(weights).bitwidth()
+
+
+def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
+    """Negate the weights of falling channels; returns b where the new sum is b - the old one."""
+    node, fact = tail.anchor.producer(), integer(tail.anchor)
+    assert node is not None and fact is not None
+    weights, old = constant(node.inputs[1]), node.inputs[1]
+    assert weights is not None and old is not None
+    xnor = node.op_type == "XnorPopcountMatMul"
+    about = int(weights.shape[0]) if xnor else 0
+    flipped = np.where(falling, 1 - weights if xnor else -weights, weights)
+    renewed = editor.initializer(f"{old.name}_flipped", flipped.astype(weights.dtype))
+    weight_fact = integer(old)
+    assert weight_fact is not None
+    set_integer(renewed, weight_fact.with_(
+        low=np.asarray(flipped.min()).astype(np.int64),
+        high=np.asarray(flipped.max()).astype(np.int64),
+        datatype=weight_fact.datatype if xnor else type_of_values(flipped),
+    ))
+    node.replace_input_with(1, renewed)
+    shape = (len(falling),)
+    low, high, scale, offset = (
+        np.broadcast_to(a, shape) for a in (fact.low, fact.high, fact.scale, fact.offset)
+    )
+    set_integer(tail.anchor, fact.with_(
+        low=np.where(falling, about - high, low),
+        high=np.where(falling, about - low, high),
+        scale=np.where(falling, -scale, scale),
+        offset=np.where(falling, offset + scale * about, offset),
+    ))
+    return about

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""append-top-k: let the network answer with labels instead of scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow.label_select import top_k
+from qnnc.compiler.errors import ModelError, OptionError, quote
+from qnnc.compiler.ir.builder import EditBuilder
+from qnnc.compiler.ir.edit import Editor, shape_of
+from qnnc.compiler.passes.base import Pass
+
+
+@dataclass
+class AppendTopK(Pass):
+    """Append TopK: the indices of the k largest scores become the output.
+
+    Options:
+        k: how many labels; 0 leaves the model as it is.
+    """
+
+    name = "append-top-k"
+    k: int = 0
+
+    def run(self, model: ir.Model) -> bool:
+        if self.k == 0:
+            return False
+        graph = model.graph
+        if len(graph.outputs) != 1:
+            raise ModelError(f"top-k needs a model with one output; this one has "
+                             f"{len(graph.outputs)}")
+        scores = graph.outputs[0]
+        classes = shape_of(scores)[-1]
+        if not 1 <= self.k <= classes:
+            raise OptionError(
+                f"top-k {self.k} is not possible: output {quote(scores.name)} has {classes} scores"
+            )
+        producer = scores.producer()
+        builder = EditBuilder(Editor(graph), None, "labels", (producer,) if producer else ())
+        graph.outputs[0] = top_k(builder, scores, self.k)
+        return True

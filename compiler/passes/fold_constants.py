@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fold-constants: what does not depend on the input is computed now."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.ir.edit import (
+    Editor,
+    attribute,
+    remove_unused,
+    replace_value,
+    shape_of,
+)
+from qnnc.compiler.ir.facts import Integer, integer, set_integer
+from qnnc.compiler.ir.quantizers import QUANTIZERS
+from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.reference import Session, expand
+
+NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform",
+                        "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"})
+
+
+@dataclass
+class FoldConstants(Pass):
+    """Compute constant subgraphs in ONNX Runtime, keeping quantized weights as integers."""
+
+    name = "fold-constants"
+    max_elements: int = 1 << 26
+
+    def run(self, model: ir.Model) -> bool:
+        editor = Editor(model.graph)
+        folded: list[ir.Node] = []
+        known: set[ir.Value] = set(model.graph.initializers.values())
+        for node in model.graph:
+            if node.domain == "" and node.op_type == "Shape":
+                known.update(_fold_shape(editor, node))
+            if self._foldable(node, known):
+                folded.append(node)
+                known.update(v for v in node.outputs if integer(v) is None)
+        if folded:
+            self._evaluate(model, editor, folded)
+        return remove_unused(model) > 0 or bool(folded)
+
+    def _foldable(self, node: ir.Node, known: set[ir.Value]) -> bool:
+        if node.op_type in NOT_FOLDED or node.op_type in QUANTIZERS:
+            return False
+        if any(v is not None and v not in known for v in node.inputs):
+            return False
+        for value in node.outputs:
+            if value.is_graph_output():
+                return False
+            dims = [d for d in value.shape or [] if isinstance(d, int)]
+            if math.prod(dims) > self.max_elements:
+                raise ModelError(
+                    f"node {quote(node.name)} would make a constant of {math.prod(dims)} elements"
+                )
+        return True
+
+    def _evaluate(self, model: ir.Model, editor: Editor, folded: list[ir.Node]) -> None:
+        inside = set(folded)
+        wanted = [
+            value
+            for node in folded
+            for value in node.outputs
+            if any(user not in inside for user, _ in value.uses())
+            or integer(value) is not None
+        ]
+        plain = expand(model, inputs=[], outputs=wanted, nodes=folded)
+        results = Session(plain).run({})
+        for value in wanted:
+            fact = integer(value)
+            replaced = editor.initializer(f"{value.name}_folded", results[str(value.name)])
+            set_integer(replaced, _narrowed(fact, results[str(value.name)]))
+            replace_value(value, replaced)
+
+
+def _fold_shape(editor: Editor, node: ir.Node) -> list[ir.Value]:
+    """Replace the Shape of a tensor whose shape is known; returns the new constant, if any."""
+    source = node.inputs[0]
+    if source is None or source.shape is None or node.outputs[0].is_graph_output():
+        return []
+    if not all(isinstance(d, int) for d in source.shape):
+        return []
+    dims = np.array(shape_of(source), dtype=np.int64)
+    dims = dims[attribute(node, "start", 0) : attribute(node, "end", None)]
+    folded = editor.initializer(f"{node.outputs[0].name}_folded", dims)
+    replace_value(node.outputs[0], folded)
+    return [folded]
+
+
+def _narrowed(fact: Integer | None, values: NDArray[Any]) -> Integer | None:
+    """The fact of a constant: its range is that of its values."""
+    if fact is None:
+        return None
+    return fact.with_(low=np.asarray(values.min(), np.int64),
+                      high=np.asarray(values.max(), np.int64))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""host-boundary: which operators run on the host before the accelerator, in it, and after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.integer import layout
+from qnnc.compiler.ir.edit import QONNX
+from qnnc.compiler.ir.facts import (
+    ACCELERATOR,
+    HOST_POST,
+    HOST_PRE,
+    integer,
+    part,
+    set_part,
+    sources,
+)
+from qnnc.compiler.passes.base import Pass
+
+CORE = frozenset({("", "MatMul"), (QONNX, "XnorPopcountMatMul"), (QONNX, "MultiThreshold"),
+                  ("", "Add"), ("", "Mul"), ("", "TopK"), ("", "ArgMax")})
+"""Operators that are worth an accelerator when their input is integer."""
+
+
+@dataclass
+class HostBoundary(Pass):
+    """Split the graph into host preprocessing, accelerator and host postprocessing."""
+
+    name = "host-boundary"
+
+    def run(self, model: ir.Model) -> bool:
+        nodes = list(model.graph)
+        core = {node for node in nodes if _on_integers(node)}
+        if not core:
+            raise ModelError(_why_nothing(model))
+        before = _ancestors(core)
+        for node in nodes:
+            if node in core:
+                set_part(node, ACCELERATOR)
+            else:
+                set_part(node, HOST_PRE if node in before else HOST_POST)
+        for node in nodes:
+            _check_order(node)
+        return True
+
+
+def _on_integers(node: ir.Node) -> bool:
+    source = node.inputs[0] if node.inputs else None
+    if (node.domain, node.op_type) not in CORE or source is None:
+        return False
+    labels = node.op_type in ("TopK", "ArgMax")
+    return (integer(source) is not None or _is_widened(source)) and (
+        labels or integer(node.outputs[0]) is not None
+    )
+
+
+def _is_widened(value: ir.Value) -> bool:
+    """A Cast to float64 of an integer tensor."""
+    node = value.producer()
+    if node is None or node.op_type != "Cast" or node.inputs[0] is None:
+        return False
+    return integer(node.inputs[0]) is not None
+
+
+def _ancestors(core: set[ir.Node]) -> set[ir.Node]:
+    found: set[ir.Node] = set()
+    stack = list(core)
+    while stack:
+        for value in stack.pop().inputs:
+            node = value.producer() if value is not None else None
+            if node is not None and node not in found:
+                found.add(node)
+                stack.append(node)
+    return found
+
+
+def _check_order(node: ir.Node) -> None:
+    """No host operator may stand between two parts of the accelerator."""
+    if part(node) != HOST_PRE:
+        return
+    for value in node.inputs:
+        producer = value.producer() if value is not None else None
+        if producer is None or part(producer) != ACCELERATOR:
+            continue
+        if node.op_type in layout.OPERATORS or node.op_type == "Cast":
+            set_part(node, ACCELERATOR)
+            return
+        named = sources(node)[0] if sources(node) else node.name
+        raise ModelError(
+            f"node {quote(named)} ({node.op_type}) computes in floating point between two "
+            "quantized layers; put a quantizer behind it, or an operator that qnnc supports in "
+            "its place"
+        )
+
+
+def _why_nothing(model: ir.Model) -> str:
+    products = [node for node in model.graph if node.op_type in ("MatMul", "Gemm", "Conv")]
+    if not products:
+        return "the model has no MatMul, so that there is nothing to accelerate"
+    node = products[0]
+    loose = [v for v in node.inputs if v is not None and integer(v) is None]
+    tensor = quote(loose[0].name) if loose else "its input"
+    return (
+        f"node {quote(sources(node)[0] if sources(node) else node.name)}: tensor {tensor} has no "
+        "quantizer; quantize it, or say with --input-type what the model's input is"
+    )

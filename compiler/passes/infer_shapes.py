@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""infer-shapes: static shapes everywhere, with a batch of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
+
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.reference import expand
+
+
+@dataclass
+class InferShapes(Pass):
+    """Infer static shapes and types of all tensors, the batch being one."""
+
+    name = "infer-shapes"
+
+    def run(self, model: ir.Model) -> bool:
+        for value in model.graph.inputs:
+            _fix_batch(value)
+        for value in model.graph.outputs:
+            if value.producer() is not None:
+                value.shape = None  # exporters leave symbols here that contradict the input
+        plain = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(
+            expand(model)
+        ).model
+        known = {v.name: v for node in plain.graph for v in node.outputs}
+        changed = False
+        for node in model.graph:
+            for value in node.outputs:
+                inferred = known.get(value.name)
+                if inferred is None:
+                    continue
+                if inferred.shape is not None and inferred.shape != value.shape:
+                    value.shape = inferred.shape
+                    changed = True
+                if inferred.type is not None:
+                    value.type = inferred.type
+        return changed
+
+
+def _fix_batch(value: ir.Value) -> None:
+    if value.shape is None or value.shape.rank() == 0:
+        raise ModelError(
+            f"input {quote(value.name)} has no shape; export the model with an example input"
+        )
+    dims = [d if isinstance(d, int) else None for d in value.shape]
+    if any(d is None for d in dims[1:]):
+        shown = ", ".join("?" if d is None else str(d) for d in dims)
+        raise ModelError(
+            f"input {quote(value.name)} has a dynamic shape [{shown}]: only the batch may be "
+            "free; export the model with fixed dimensions"
+        )
+    if any(d is not None and d <= 0 for d in dims):
+        raise ModelError(f"input {quote(value.name)} has an empty dimension: {dims}")
+    if dims[0] is not None and dims[0] != 1:
+        raise ModelError(
+            f"input {quote(value.name)} has a batch of {dims[0]}; export the model with a batch "
+            "of 1"
+        )
+    value.shape = ir.Shape([1, *[int(d) for d in dims[1:] if d is not None]])

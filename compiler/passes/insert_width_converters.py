@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""insert-width-converters: streams whose ends disagree about the word get a converter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
+from qnnc.compiler.ir.edit import FINN, Editor, shape_of
+from qnnc.compiler.ir.facts import ACCELERATOR, integer, set_integer, set_part
+from qnnc.compiler.passes.base import Pass
+
+
+@dataclass
+class InsertWidthConverters(Pass):
+    """Insert StreamingDataWidthConverter nodes between nodes of different parallelism."""
+
+    name = "insert-width-converters"
+
+    def run(self, model: ir.Model) -> bool:
+        editor = Editor(model.graph)
+        graph = stream_graph(model)
+        changed = False
+        for edge in graph.inner:
+            changed |= _convert(editor, graph, edge)
+        return changed
+
+
+def _convert(editor: Editor, graph: StreamGraph, edge: Edge) -> bool:
+    assert edge.source is not None and edge.target is not None
+    producer, consumer = graph.nodes[edge.source.node], graph.nodes[edge.target.node]
+    given = producer.ports(producer.folding()).outputs[edge.source.port]
+    wanted = consumer.ports(consumer.folding()).inputs[edge.target.port]
+    if given.lanes == wanted.lanes:
+        return False
+    bits = given.datatype.bitwidth()
+    streams = [i for i, v in enumerate(consumer.node.inputs) if v and v.const_value is None]
+    index = streams[edge.target.port]
+    x = consumer.node.inputs[index]
+    assert x is not None
+    insert_between(
+        editor, consumer.node, index, "StreamingDataWidthConverter",
+        {
+            "shape": [int(d) for d in wanted.shape],
+            "inWidth": given.lanes * bits,
+            "outWidth": wanted.lanes * bits,
+            "dataType": given.datatype.name,
+        },
+        [producer.node, consumer.node],
+    )
+    return True
+
+
+def insert_between(
+    editor: Editor, consumer: ir.Node, index: int, op_type: str,
+    attributes: dict[str, object], origins: list[ir.Node],
+) -> None:
+    """Put a dataflow node that hands its input through before input `index` of `consumer`."""
+    x = consumer.inputs[index]
+    assert x is not None
+    y = editor.insert(
+        consumer, op_type, [x], op_type, domain=FINN, shape=shape_of(x),
+        dtype=x.dtype or ir.DataType.FLOAT, origins=origins,
+        attributes={"backend": "fpgadataflow", **attributes},
+    )
+    node = y.producer()
+    assert node is not None
+    set_part(node, ACCELERATOR)
+    fact = integer(x)
+    if fact is not None:
+        set_integer(y, fact.with_(golden=None))
+    consumer.replace_input_with(index, y)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scaled-integer: linear operators move from scaled values to the integers behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.integer import affine, layout, matmul
+from qnnc.compiler.integer.form import Form, Unsupported, own_form
+from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
+from qnnc.compiler.ir.facts import is_derived, set_integer
+from qnnc.compiler.ir.operators import dequantize
+from qnnc.compiler.passes.base import Pass
+
+
+@dataclass
+class ScaledInteger(Pass):
+    """Compute linear operators on integers, scale and offset carried alongside.
+
+    One walk in topological order keeps, for every tensor that is integer * scale + offset, that
+    form. A MatMul of two such tensors becomes a product of integers followed by Dequantize.
+    """
+
+    name = "scaled-integer"
+
+    def run(self, model: ir.Model) -> bool:
+        editor = Editor(model.graph)
+        forms: dict[ir.Value, Form] = {}
+        changed = False
+        for value in [*model.graph.inputs, *model.graph.initializers.values()]:
+            _learn(forms, value)
+        for node in list(model.graph):
+            if node.domain == "":
+                changed |= self._visit(editor, node, forms)
+            for value in node.outputs:
+                _learn(forms, value)
+        remove_unused(model)
+        return changed
+
+    def _visit(self, editor: Editor, node: ir.Node, forms: dict[ir.Value, Form]) -> bool:
+        known = [(i, forms[v]) for i, v in enumerate(node.inputs) if v is not None and v in forms]
+        if not known:
+            if node.op_type == "MatMul":
+                self.leave(node, _missing_quantizer(node, forms))
+            return False
+        try:
+            if node.op_type == "MatMul":
+                return self._matmul(editor, node, forms)
+            index, form = known[0]
+            if node.op_type in affine.OPERATORS and _others_constant(node, index):
+                forms[node.outputs[0]] = affine.apply(node, form, index)
+                _name_golden(node, forms[node.outputs[0]])
+            elif node.op_type in layout.OPERATORS and index == 0:
+                forms[node.outputs[0]] = layout.apply(editor, node, form)
+        except Unsupported as reason:
+            self.leave(node, f"{node.op_type} stays in floating point: {reason}")
+        return False
+
+    def _matmul(self, editor: Editor, node: ir.Node, forms: dict[ir.Value, Form]) -> bool:
+        x, w = node.inputs[0], node.inputs[1]
+        if x is None or w is None or x not in forms or w not in forms:
+            raise Unsupported(_missing_quantizer(node, forms))
+        output = node.outputs[0]
+        form = matmul.apply(editor, node, forms[x], forms[w])
+        value = dequantize.insert(
+            editor, node, form.base, form.scale, form.offset, shape_of(output), (node,)
+        )
+        replace_value(output, value)
+        forms[value] = form
+        return True
+
+
+def _learn(forms: dict[ir.Value, Form], value: ir.Value) -> None:
+    if value not in forms:
+        form = own_form(value)
+        if form is not None:
+            forms[value] = form
+
+
+def _name_golden(node: ir.Node, form: Form) -> None:
+    """A sum whose own tensor the golden graph lacks (a Gemm's product) stands for the first
+    tensor behind it that is there."""
+    fact, output = form.fact, node.outputs[0]
+    if fact.golden is None and not fact.quantized and not is_derived(output):
+        set_integer(form.base, fact.with_(
+            golden=output.name, scale=np.asarray(form.scale), offset=np.asarray(form.offset)
+        ))
+
+
+def _others_constant(node: ir.Node, index: int) -> bool:
+    return all(
+        constant(v) is not None for i, v in enumerate(node.inputs) if v is not None and i != index
+    )
+
+
+def _missing_quantizer(node: ir.Node, forms: dict[ir.Value, Form]) -> str:
+    missing = [v for v in node.inputs[:2] if v is not None and v not in forms]
+    what = " and ".join(
+        f"its {'weights' if constant(v) is not None else 'input'} '{v.name}'" for v in missing
+    )
+    return f"{what} has no quantizer"
+
+

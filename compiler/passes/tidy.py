@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tidy: what every other pass may rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+from qnnc.compiler.ir.edit import Editor, attribute, constant, remove_unused, replace_value
+from qnnc.compiler.ir.facts import set_derived
+from qnnc.compiler.passes.base import Pass
+
+
+@dataclass
+class Tidy(Pass):
+    """Turn Constants into initializers, Gemm into MatMul and Add; drop Identity and Dropout."""
+
+    name = "tidy"
+
+    def run(self, model: ir.Model) -> bool:
+        before = model.graph.num_nodes()
+        changed = LiftConstantsToInitializersPass(lift_all_constants=True)(model).modified
+        editor = Editor(model.graph)
+        for node in model.graph:
+            if node.domain != "":
+                continue
+            if node.op_type in ("Identity", "Dropout"):
+                changed |= _bypass(node)
+            elif node.op_type == "Gemm":
+                _split_gemm(editor, node)
+                changed = True
+        remove_unused(model)
+        return changed or model.graph.num_nodes() != before
+
+
+def _bypass(node: ir.Node) -> bool:
+    source, output = node.inputs[0], node.outputs[0]
+    if source is None or (output.is_graph_output() and source.is_graph_input()):
+        return False
+    if len(node.outputs) > 1 and node.outputs[1].uses():
+        return False  # Dropout's mask is wanted
+    if output.is_graph_output() and (source.is_graph_output() or source.is_initializer()):
+        return False
+    if source.shape is None:
+        source.shape = output.shape
+    replace_value(output, source, take_name=False)
+    return True
+
+
+def _split_gemm(editor: Editor, node: ir.Node) -> None:
+    a, b = node.inputs[0], node.inputs[1]
+    base = node.outputs[0].name or "gemm"
+    origins = (node,)
+    for index, name in enumerate(("transA", "transB")):
+        if attribute(node, name, 0):
+            operand = (a, b)[index]
+            flipped = editor.insert(
+                node, "Transpose", [operand], f"{base}_{name}", attributes={"perm": [1, 0]},
+                origins=origins,
+            )
+            a, b = (flipped, b) if index == 0 else (a, flipped)
+    y = editor.insert(node, "MatMul", [a, b], f"{base}_product", origins=origins)
+    set_derived(y)
+    y = _scaled(editor, node, y, "alpha")
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    if bias is not None:
+        beta = _scaled(editor, node, bias, "beta")
+        array = constant(beta)
+        if array is None or np.any(array):
+            y = editor.insert(node, "Add", [y, beta], f"{base}_biased", origins=origins)
+    y.shape = node.outputs[0].shape
+    replace_value(node.outputs[0], y)
+
+
+def _scaled(editor: Editor, node: ir.Node, value: ir.Value, name: str) -> ir.Value:
+    factor = float(attribute(node, name, 1.0))
+    if factor == 1.0:
+        return value
+    scale = editor.initializer(f"{value.name}_{name}", np.float32(factor).reshape(()))
+    return editor.insert(node, "Mul", [value, scale], f"{value.name}_scaled", origins=(node,))

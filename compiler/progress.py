@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long work tells what it is doing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Told of stages as they come."""
+
+    def stage(self, name: str, index: int, count: int) -> None:
+        """A stage begins: number `index` (from 0) of `count`."""
+        ...
+
+    def detail(self, text: str, done: float | None = None) -> None:
+        """What is being done within the stage, and the share of it that is done."""
+        ...
+
+    def finished(self, name: str, status: str, seconds: float) -> None:
+        """The stage has ended."""
+        ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def stage(self, name: str, index: int, count: int) -> None:
+        pass
+
+    def detail(self, text: str, done: float | None = None) -> None:
+        pass
+
+    def finished(self, name: str, status: str, seconds: float) -> None:
+        pass

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reference expansion: any IR, at any stage, as a plain ONNX model.
+
+Quantizers, threshold tables and dataflow nodes are replaced by the standard operators that
+define them; everything else is copied. Tensor names survive, so that a tensor can be compared
+across stages. This is how the golden graph and the compiled one are run by the same engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import declaration, is_dataflow
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.ir import operators
+from qnnc.compiler.ir.builder import PlainBuilder
+from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.quantizers import quantizer
+
+OPSET = 21
+IR_VERSION = 10
+BATCH = "N"
+
+Reference = Callable[[PlainBuilder, Sequence[ir.Value]], list[ir.Value]]
+
+
+def reference_of(node: ir.Node) -> Reference | None:
+    """What writes a node in standard operators, or None for a standard operator.
+
+    Raises:
+        ModelError: the operator is unknown.
+    """
+    if node.domain == "":
+        return None
+    if is_dataflow(node):
+        return declaration(node).reference
+    found = quantizer(node)
+    if found is not None:
+        return lambda b, inputs: [found.reference(b, inputs[0])]
+    own = operators.reference_of(node)
+    if own is not None:
+        return own
+    raise ModelError(
+        f"node {quote(node.name)}: operator {quote(node.op_type)} of domain "
+        f"{quote(node.domain)} is not supported"
+    )
+
+
+def expand(
+    model: ir.Model,
+    *,
+    outputs: Iterable[ir.Value] | None = None,
+    inputs: Sequence[ir.Value] | None = None,
+    nodes: Iterable[ir.Node] | None = None,
+    any_batch: bool = False,
+    any_shape: bool = False,
+    skip: Collection[ir.Node] = (),
+) -> ir.Model:
+    """Write (part of) a model in standard ONNX operators; the model itself is not changed.
+
+    Args:
+        outputs: values to make outputs, by default the model's.
+        inputs: values to start from, by default the model's inputs.
+        nodes: the nodes to write, in order, by default all.
+        any_batch: make the first dimension of every input free.
+        any_shape: make all dimensions of every input free.
+        skip: nodes to write as Identity of their first input.
+
+    Raises:
+        ModelError: an operator is unknown, or has wrong parameters.
+    """
+    graph = model.graph
+    writer = _Writer(any_batch, any_shape, frozenset(skip))
+    starts = list(graph.inputs if inputs is None else inputs)
+    for value in starts:
+        writer.start(value)
+    for node in graph if nodes is None else nodes:
+        writer.copy(node)
+    ends = [writer.value(v) for v in (graph.outputs if outputs is None else outputs)]
+    plain = ir.Graph(
+        [writer.map[v] for v in starts],
+        ends,
+        nodes=writer.builder.nodes,
+        initializers=writer.builder.initializers,
+        opset_imports={"": OPSET},
+        name="main",
+    )
+    return ir.Model(plain, ir_version=IR_VERSION)
+
+
+class _Writer:
+    def __init__(self, any_batch: bool, any_shape: bool, skip: frozenset[ir.Node]) -> None:
+        self.builder = PlainBuilder()
+        self.map: dict[ir.Value, ir.Value] = {}
+        self.named: set[ir.Value] = set()
+        self.any_batch = any_batch
+        self.any_shape = any_shape
+        self.skip = skip
+
+    def start(self, value: ir.Value) -> None:
+        shape = value.shape
+        if self.any_shape and shape is not None:
+            shape = ir.Shape([f"{value.name}.{axis}" for axis in range(len(shape))])
+        elif self.any_batch and shape is not None and len(shape) > 0:
+            shape = ir.Shape([BATCH, *list(shape)[1:]])
+        self.map[value] = ir.Value(
+            name=value.name, shape=shape, type=value.type or ir.TensorType(ir.DataType.FLOAT)
+        )
+        self.named.add(self.map[value])
+
+    def value(self, value: ir.Value) -> ir.Value:
+        """The plain graph's counterpart; constants are brought in when first used."""
+        if value not in self.map:
+            if value.const_value is None:
+                raise ModelError(f"tensor {quote(value.name)} is used but never computed")
+            self.map[value] = self.builder.tensor(value.const_value, value.name)
+            self.named.add(self.map[value])
+        return self.map[value]
+
+    def copy(self, node: ir.Node) -> None:
+        if node in self.skip:
+            source = node.inputs[0]
+            assert source is not None
+            self.map[node.outputs[0]] = self.value(source)
+            return
+        reference = reference_of(node)
+        if reference is None:
+            self._copy_standard(node)
+            return
+        # a definition reads its parameters from the node itself: only data is handed on
+        inputs = [
+            self.value(v)
+            for i, v in enumerate(node.inputs)
+            if v is not None and (i == 0 or v.const_value is None)
+        ]
+        self.builder.prefix = f"{node.outputs[0].name}/"
+        for old, new in zip(node.outputs, reference(self.builder, inputs), strict=True):
+            self._finish(old, new)
+
+    def _copy_standard(self, node: ir.Node) -> None:
+        inputs: list[ir.Value | None] = [
+            None if value is None else self.value(value) for value in node.inputs
+        ]
+        if self.any_batch and node.op_type == "Reshape":
+            inputs[1] = self._free_batch(node) or inputs[1]
+        new = ir.Node(
+            "", node.op_type, inputs, [a for a in node.attributes.values()],
+            num_outputs=len(node.outputs), name=node.name,
+        )
+        self.builder.nodes.append(new)
+        for old, output in zip(node.outputs, new.outputs, strict=True):
+            self._finish(old, output)
+
+    def _free_batch(self, node: ir.Node) -> ir.Value | None:
+        """The target shape of a Reshape that keeps a batch of 1, with the batch left as it is."""
+        target, source = constant(node.inputs[1]), node.inputs[0]
+        if target is None or source is None or source.shape is None or target.size == 0:
+            return None
+        keeps = source.shape.rank() > 0 and source.shape[0] == 1 and int(target[0]) == 1
+        if not keeps or (target[1:] == 0).any():
+            return None
+        return self.builder.constant(np.concatenate([[0], target[1:]]), np.int64)
+
+    def _finish(self, old: ir.Value, new: ir.Value) -> None:
+        if new in self.named:  # a definition that hands an input through
+            new = self.builder.op("Identity", new)
+        new.name = old.name
+        self.named.add(new)
+        self.map[old] = new

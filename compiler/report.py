@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""report.json: everything a program may want to know of a build. Schema version 1."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qnnc.compiler.resources import Resources
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ResourceCount(_Part):
+    """Counts of 7-series primitives."""
+
+    LUT: int
+    FF: int
+    BRAM18: int
+    DSP: int
+
+    @classmethod
+    def of(cls, resources: Resources) -> ResourceCount:
+        """Rounded to whole primitives."""
+        return cls(**{name: round(count) for name, count in resources.as_dict().items()})
+
+
+class StageReport(_Part):
+    """One stage of the build."""
+
+    name: str
+    seconds: float
+    status: Literal["done", "cached", "skipped", "failed"]
+    reason: str = Field("", description="why it was skipped, or what failed")
+
+
+class PassReason(_Part):
+    """Why a pass left a node as it is."""
+
+    node: str
+    sources: list[str]
+    text: str
+
+
+class PassReport(_Part):
+    """One graph pass."""
+
+    name: str
+    seconds: float
+    changed: bool
+    verified: bool = Field(description="compared with the golden graph behind this pass")
+    reasons: list[PassReason] = []
+
+
+class Performance(_Part):
+    """Speed; measured figures come from RTL simulation and are null before it."""
+
+    clock_mhz: float
+    ii_cycles: float | None = Field(description="measured cycles between frames")
+    ii_cycles_estimate: int = Field(description="cycles of the slowest node")
+    latency_cycles: int | None = Field(description="measured, first word in to last word out")
+    fps: float = Field(description="frames a second at the clock, measured if possible")
+    bottleneck: str = Field(description="the slowest layer")
+
+
+class ResourceReport(_Part):
+    """Resources of the whole accelerator."""
+
+    estimate: ResourceCount
+    synthesis: ResourceCount | None
+    budget: ResourceCount = Field(description="what the board has, times --budget")
+    device: ResourceCount = Field(description="what the board has")
+
+
+class LevelReport(_Part):
+    """Verification at one level."""
+
+    level: Literal["dataflow", "emulator", "rtl"]
+    samples: int
+    mismatches: int
+    near_ties: int = 0
+    tensors: int = Field(0, description="tensors or streams compared in each sample")
+    engine: str = Field("", description="what executed it")
+    random_inputs: bool = False
+    detail: str = Field("", description="the first mismatch, if any")
+
+
+class Verification(_Part):
+    """Equality with the golden graph, over all levels."""
+
+    samples: int
+    mismatches: int
+    near_ties: int
+    levels: list[LevelReport]
+
+
+class Layer(_Part):
+    """One dataflow node."""
+
+    name: str
+    op: str
+    instance: str = Field(description="name in the stitched RTL")
+    source_nodes: list[str] = Field(description="nodes of the user's model it comes from")
+    PE: int | None
+    SIMD: int | None
+    ram_style: str | None
+    arithmetic: str | None
+    input_type: str
+    output_type: str
+    shape: list[int] = Field(description="of the output, batch of one")
+    cycles: int
+    resources: ResourceCount
+    synthesis: ResourceCount | None = None
+
+
+class HostSide(_Part):
+    """What runs on the host."""
+
+    pre_nodes: list[str] = Field(description="source nodes before the accelerator")
+    post_nodes: list[str] = Field(description="source nodes behind it")
+
+
+class StreamPort(_Part):
+    """An AXI-Stream of the stitched accelerator."""
+
+    name: str
+    tensor: str
+    shape: list[int]
+    datatype: str
+    elements_per_word: int
+    tdata_bits: int
+    words_per_frame: int
+
+
+class Artifacts(_Part):
+    """Paths relative to the build folder; null where a stage has not run."""
+
+    model: str | None = None
+    golden: str | None = None
+    compiled: str | None = None
+    dataflow: str | None = None
+    host_pre: str | None = None
+    host_post: str | None = None
+    rtl: str | None = None
+    stitched_ip: str | None = None
+    driver: str | None = None
+    bitstream: str | None = None
+
+
+class Report(_Part):
+    """A build, as far as it got."""
+
+    schema_version: int = SCHEMA_VERSION
+    qnnc_version: str
+    status: Literal["ok", "failed"]
+    error: str = ""
+    model: str
+    board: str
+    part: str
+    clock_mhz: float
+    until: str
+    stages: list[StageReport]
+    passes: list[PassReport] = []
+    performance: Performance | None = None
+    resources: ResourceReport | None = None
+    verification: Verification
+    layers: list[Layer] = []
+    host: HostSide | None = None
+    streams: list[StreamPort] = []
+    artifacts: Artifacts
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema of report.json."""
+    return Report.model_json_schema()

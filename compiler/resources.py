@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a design takes from an FPGA."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, fields
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Counts of 7-series primitives.
+
+    Attributes:
+        LUT: six-input LUTs, as logic or as memory.
+        FF: flip-flops.
+        BRAM18: RAMB18E1; a RAMB36E1 counts as two.
+        DSP: DSP48E1.
+    """
+
+    LUT: float = 0
+    FF: float = 0
+    BRAM18: float = 0
+    DSP: float = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Resources(*(mine + theirs for mine, theirs in pairs))
+
+    def scaled(self, factor: float) -> Resources:
+        """Every count multiplied by `factor`."""
+        return Resources(*(count * factor for count in astuple(self)))
+
+    def rounded(self) -> Resources:
+        """Every count as the nearest integer."""
+        return Resources(*(round(count) for count in astuple(self)))
+
+    def as_dict(self) -> dict[str, float]:
+        """Counts by primitive name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def exceeding(self, budget: Resources) -> list[str]:
+        """Names of the primitives of which `budget` has fewer."""
+        return [name for name, count in self.as_dict().items() if count > getattr(budget, name)]
+
+
+RESOURCE_NAMES = tuple(field.name for field in fields(Resources))

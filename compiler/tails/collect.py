@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding a tail: the elementwise operators from an integer tensor to a quantizer's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.errors import quote
+from qnnc.compiler.integer import layout
+from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.ir.edit import QNNC, attribute, constant, shape_of
+from qnnc.compiler.ir.facts import integer
+
+MONOTONE = frozenset({
+    "Add", "Sub", "Mul", "Div", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Clip", "Min",
+    "Max", "Tanh", "Sigmoid", "HardSigmoid", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Exp",
+    "Log", "Sqrt", "Floor", "Ceil", "Round", "Sign", "Erf", "Cast", "Neg", "Identity",
+    "Dequantize", "GreaterOrEqual", "Greater", "Less", "LessOrEqual", "ThresholdedRelu",
+})
+"""Operators that, with constants, never turn round: rising or falling over the whole range."""
+
+ELEMENTWISE = MONOTONE | frozenset({
+    "Abs", "Pow", "Gelu", "HardSwish", "Mish", "Reciprocal", "Sin", "Cos", "Where", "Not", "Mod",
+    "And", "Or", "Equal", "Swish", "Atan", "Sinh", "Cosh", "Square",
+})
+
+
+@dataclass(frozen=True)
+class Tail:
+    """A function of one integer, the same at every place but for the channel.
+
+    Attributes:
+        anchor: the integer tensor it starts from.
+        codes: the integer tensor it ends in.
+        nodes: its operators in order.
+        layouts: those of its operators that only move elements.
+        axes: axes of `codes` (negative) along which the function differs.
+        monotone: made of operators that cannot turn round.
+        exclusive: nothing else uses the anchor or anything inside.
+    """
+
+    anchor: ir.Value
+    codes: ir.Value
+    nodes: tuple[ir.Node, ...]
+    layouts: tuple[ir.Node, ...]
+    axes: tuple[int, ...]
+    monotone: bool
+    exclusive: bool
+
+
+def is_tail_end(value: ir.Value) -> bool:
+    """A quantizer's code that is still computed in floating point."""
+    node = value.producer()
+    if integer(value) is None or node is None or node.domain not in ("", QNNC):
+        return False
+    return not any(v is not None and integer(v) is not None for v in node.inputs)
+
+
+class FloatingInput(Exception):
+    """The tail starts at a tensor that is not integer; the text names it."""
+
+
+def collect(codes: ir.Value) -> Tail:
+    """The tail that ends in `codes`.
+
+    Raises:
+        FloatingInput: it starts from a model input that is not integer.
+        Unsupported: it has an operator that is not elementwise, or several starting points.
+    """
+    nodes: list[ir.Node] = []
+    seen: set[ir.Node] = set()
+    anchors: list[ir.Value] = []
+    producer = codes.producer()
+    assert producer is not None
+    stack: list[tuple[ir.Node, bool]] = [(producer, False)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            nodes.append(node)
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        _check(node)
+        stack.append((node, True))
+        for value in _computed_inputs(node):
+            inner = value.producer()
+            if integer(value) is not None:
+                if value not in anchors:
+                    anchors.append(value)
+            elif inner is None:
+                raise FloatingInput(str(value.name))
+            else:
+                stack.append((inner, False))
+    if len(anchors) != 1:
+        named = ", ".join(quote(v.name) for v in anchors)
+        raise Unsupported(f"it combines {len(anchors)} integer tensors ({named})")
+    return _tail(anchors[0], codes, nodes, seen)
+
+
+def _check(node: ir.Node) -> None:
+    known = node.op_type in ELEMENTWISE or node.op_type in layout.OPERATORS
+    if node.domain not in ("", QNNC) or not known:
+        raise Unsupported(f"{node.op_type} node {quote(node.name)} is not elementwise")
+
+
+def _computed_inputs(node: ir.Node) -> list[ir.Value]:
+    data = node.inputs[:1] if node.op_type in layout.OPERATORS else node.inputs
+    return [v for v in data if v is not None and constant(v) is None]
+
+
+def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.Node]) -> Tail:
+    layouts = tuple(node for node in nodes if node.op_type in layout.OPERATORS)
+    chain = all(len(_computed_inputs(node)) == 1 for node in nodes)
+    if layouts and not chain:
+        raise Unsupported("it reshapes on one of several paths")
+    axes: set[int] = set()
+    for node in nodes:
+        axes |= _varying_axes(node)
+    rank = len(shape_of(codes))
+    if layouts and axes:
+        axes = {axis for axis in range(-rank + 1, 0) if shape_of(codes)[axis] > 1}
+    if np.prod(shape_of(anchor)) != np.prod(shape_of(codes)):
+        raise Unsupported("it broadcasts its input to a larger tensor")
+    inside = [anchor, *(v for node in nodes for v in node.outputs if v is not codes)]
+    exclusive = all(user in seen for value in inside for user, _ in value.uses()) and not any(
+        value.is_graph_output() for value in inside
+    )
+    monotone = chain and all(
+        node.op_type in MONOTONE or node.op_type in layout.OPERATORS for node in nodes
+    ) and all(_keeps_direction(node) for node in nodes)
+    return Tail(anchor, codes, tuple(nodes), layouts, tuple(sorted(axes)), monotone, exclusive)
+
+
+def _varying_axes(node: ir.Node) -> set[int]:
+    if node.op_type in layout.OPERATORS:
+        return set()
+    if node.op_type == "BatchNormalization":
+        source = node.inputs[0]
+        assert source is not None
+        return {1 - len(shape_of(source))}
+    axes: set[int] = set()
+    for value in node.inputs:
+        array = constant(value)
+        if array is not None:
+            axes |= {axis - array.ndim for axis, size in enumerate(array.shape) if size > 1}
+    return axes
+
+
+def _keeps_direction(node: ir.Node) -> bool:
+    """Parameters do not make a monotone operator turn round."""
+    if node.op_type == "LeakyRelu":
+        return bool(attribute(node, "alpha", 0.01) >= 0)
+    if node.op_type == "PRelu":
+        slope = constant(node.inputs[1])
+        return slope is not None and bool(np.all(slope >= 0))
+    if node.op_type == "Div":
+        return constant(node.inputs[1]) is not None
+    return True

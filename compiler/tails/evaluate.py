@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluating a tail in ONNX Runtime: at every integer of its range, or by bisection.
+
+The tail's own operators run, in float32 and in the golden graph's order, so that thresholds are
+exact by construction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.facts import IntArray, integer
+from qnnc.compiler.reference import Session, expand
+from qnnc.compiler.tails.collect import Tail
+
+CHUNK = 1 << 20
+"""Elements evaluated in one run."""
+WINDOW = 32
+"""Integers on each side of a bisected threshold that are checked one by one."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A tail as its range and where its code changes.
+
+    Attributes:
+        low: least integer of each channel, [channels].
+        high: greatest integer of each channel, [channels].
+        first: code at `low`, [channels].
+        at: for each channel the integers at which the code changes, ascending.
+        to: for each channel the code from there on.
+    """
+
+    low: IntArray
+    high: IntArray
+    first: IntArray
+    at: tuple[IntArray, ...]
+    to: tuple[IntArray, ...]
+
+
+class Evaluator:
+    """Runs a tail on integers of chosen channels."""
+
+    def __init__(self, model: ir.Model, tail: Tail) -> None:
+        self.tail = tail
+        shape = shape_of(tail.anchor)
+        keep_all = bool(tail.layouts and tail.axes)
+        rank = len(shape)
+        self._dims = [
+            size if keep_all or axis - rank in tail.axes else 1
+            for axis, size in enumerate(shape)
+        ][1:]
+        plain = expand(
+            model, inputs=[tail.anchor], outputs=[tail.codes], nodes=tail.nodes,
+            any_shape=True, any_batch=True, skip=() if keep_all else tail.layouts,
+        )
+        self._session = Session(plain)
+        self._dtype = np.float64 if tail.anchor.dtype == ir.DataType.DOUBLE else np.float32
+        self.channels = math.prod(self._dims)
+        fact = integer(tail.anchor)
+        assert fact is not None
+        full = [1, *shape[1:]] if not keep_all else list(shape)
+        self.low = self._per_channel(fact.low, full, np.min)
+        self.high = self._per_channel(fact.high, full, np.max)
+
+    def _per_channel(self, bound: IntArray, shape: list[int], reduce: object) -> IntArray:
+        """A bound for each channel, over the axes along which the function is the same."""
+        array = np.broadcast_to(bound, shape)
+        merged = tuple(
+            axis for axis in range(1, len(shape)) if self._dims[axis - 1] == 1 and shape[axis] > 1
+        )
+        if merged:
+            array = reduce(array, axis=merged, keepdims=True)  # type: ignore[operator]
+        return np.asarray(array, dtype=np.int64).reshape(-1)
+
+    def run(self, x: IntArray) -> IntArray:
+        """Codes at the integers x [rows, channels]."""
+        feeds = {str(self.tail.anchor.name): x.astype(self._dtype).reshape(-1, *self._dims)}
+        name = str(self.tail.codes.name)
+        codes: NDArray[np.floating] = self._session.run(feeds, [name])[name]
+        if not np.all(np.isfinite(codes)):
+            raise Unsupported("it gives values that are not finite")
+        return np.rint(codes).astype(np.int64).reshape(x.shape)
+
+
+def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
+    """Where the tail's code changes.
+
+    Ranges of up to `max_elements` integers (channels counted each) are evaluated throughout,
+    larger ones by bisection.
+
+    Raises:
+        Unsupported: the range is too large and the tail may turn round.
+    """
+    evaluator = Evaluator(model, tail)
+    span = int((evaluator.high - evaluator.low).max()) + 1
+    if span * evaluator.channels <= max_elements:
+        return _exhaustive(evaluator, span)
+    if not tail.monotone:
+        raise Unsupported(
+            f"it is not known to be monotone, and its range of {span} integers is too large "
+            "to evaluate throughout; quantize its input to fewer bits"
+        )
+    return _bisected(evaluator)
+
+
+def _exhaustive(evaluator: Evaluator, span: int) -> Steps:
+    low, high = evaluator.low, evaluator.high
+    rows = max(1, CHUNK // evaluator.channels)
+    at: list[list[IntArray]] = [[] for _ in range(evaluator.channels)]
+    to: list[list[IntArray]] = [[] for _ in range(evaluator.channels)]
+    first = before = None
+    for start in range(0, span, rows):
+        index = np.arange(start, min(start + rows, span))[:, None]
+        x = np.minimum(low + index, high)  # beyond its range a channel stands still
+        codes = evaluator.run(x)
+        if first is None:
+            first, before = codes[0], codes[:1]
+        moved = np.concatenate([before, codes])
+        change_row, change_channel = np.nonzero(np.diff(moved, axis=0))
+        for channel in np.unique(change_channel):
+            rows_here = change_row[change_channel == channel]
+            at[channel].append(x[rows_here, channel])
+            to[channel].append(codes[rows_here, channel])
+        before = codes[-1:]
+    assert first is not None
+    empty = np.zeros(0, dtype=np.int64)
+    return Steps(
+        low, high, first,
+        tuple(np.concatenate(parts) if parts else empty for parts in at),
+        tuple(np.concatenate(parts) if parts else empty for parts in to),
+    )
+
+
+def _bisected(evaluator: Evaluator) -> Steps:
+    low, high = evaluator.low, evaluator.high
+    first, last = evaluator.run(low[None])[0], evaluator.run(high[None])[0]
+    sign = np.where(last >= first, 1, -1)
+    count = int(np.abs(last - first).max())
+    # step i of a channel is the first integer whose code is at least i + 1 away from `first`
+    wanted = np.arange(1, count + 1)[:, None]
+    left = np.broadcast_to(low, (count, low.size)).copy()
+    right = np.broadcast_to(high + 1, (count, low.size)).copy()
+    while np.any(left < right):
+        middle = (left + right) // 2
+        reached = _moved(evaluator, np.minimum(middle, high), first, sign) >= wanted
+        reached |= middle > high
+        active = left < right
+        right = np.where(active & reached, middle, right)
+        left = np.where(active & ~reached, middle + 1, left)
+    _check_windows(evaluator, left, first, sign)
+    at, to = [], []
+    for channel in range(low.size):
+        inside = left[:, channel] <= high[channel]
+        places, last_index = np.unique(left[inside, channel][::-1], return_index=True)
+        steps = int(inside.sum()) - last_index
+        at.append(places)
+        to.append(first[channel] + sign[channel] * steps)
+    return Steps(low, high, first, tuple(at), tuple(to))
+
+
+def _moved(evaluator: Evaluator, x: IntArray, first: IntArray, sign: IntArray) -> IntArray:
+    rows = max(1, CHUNK // evaluator.channels)
+    parts = [evaluator.run(x[i : i + rows]) for i in range(0, len(x), rows)]
+    return (np.concatenate(parts) - first) * sign
+
+
+def _check_windows(
+    evaluator: Evaluator, places: IntArray, first: IntArray, sign: IntArray
+) -> None:
+    """Near every step, codes must be what the steps say: rounding inside a library's tanh could
+    make the function turn round by a last bit."""
+    for delta in range(-WINDOW, WINDOW + 1):
+        x = np.clip(places + delta, evaluator.low, evaluator.high)
+        found = _moved(evaluator, x, first, sign)
+        expected = np.empty_like(found)
+        for channel in range(places.shape[1]):
+            expected[:, channel] = np.searchsorted(places[:, channel], x[:, channel], "right")
+        if not np.array_equal(found, expected):
+            raise Unsupported(
+                "it turns round by a rounding error, and its range is too large to evaluate "
+                "throughout; raise max-elements"
+            )

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the steps of a tail to a table of thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnc.compiler.ir.facts import IntArray
+from qnnc.compiler.ir.operators.multi_threshold import Table
+from qnnc.compiler.tails.evaluate import Steps
+
+
+def falling_channels(steps: Steps) -> NDArray[np.bool_]:
+    """Channels whose code never rises and falls at least once."""
+    return np.array([
+        to.size > 0 and bool(np.all(np.diff(np.concatenate([[first], to])) < 0))
+        for first, to in zip(steps.first, steps.to, strict=True)
+    ])
+
+
+def is_rising(steps: Steps) -> bool:
+    """No channel's code ever falls."""
+    return all(
+        bool(np.all(np.diff(np.concatenate([[first], to])) > 0))
+        for first, to in zip(steps.first, steps.to, strict=True)
+    )
+
+
+def mirrored(steps: Steps, channels: NDArray[np.bool_], about: int) -> Steps:
+    """The same function of `about - x` instead of x, in the given channels."""
+    low, high, first = steps.low.copy(), steps.high.copy(), steps.first.copy()
+    at, to = list(steps.at), list(steps.to)
+    for c in np.flatnonzero(channels):
+        low[c], high[c] = about - steps.high[c], about - steps.low[c]
+        codes = np.concatenate([[steps.first[c]], steps.to[c]])
+        # a change to code k at x is, seen from above, a change away from it at about - x + 1
+        at[c] = (about - steps.at[c] + 1)[::-1]
+        first[c], to[c] = codes[-1], codes[:-1][::-1]
+    return Steps(low, high, first, tuple(at), tuple(to))
+
+
+def make_table(steps: Steps, axis: int) -> Table:
+    """Thresholds for a rising function, or thresholds with values for any other."""
+    codes = [np.concatenate([[f], t]) for f, t in zip(steps.first, steps.to, strict=True)]
+    base = min(int(c.min()) for c in codes)
+    if is_rising(steps):
+        top = max(base + 1, *(int(c.max()) for c in codes))
+        thresholds = np.stack([
+            _rising_row(steps, c, base, top) for c in range(len(codes))
+        ])
+        return _merged(Table(thresholds, base, None, axis))
+    width = max(1, *(places.size for places in steps.at))
+    rows = np.empty((len(codes), width), dtype=np.int64)
+    values = np.empty((len(codes), width + 1), dtype=np.int64)
+    for c, places in enumerate(steps.at):
+        rows[c] = steps.high[c] + 1
+        rows[c, : places.size] = places
+        values[c] = codes[c][-1]
+        values[c, : codes[c].size] = codes[c]
+    return _merged(Table(rows, base, values, axis))
+
+
+def _rising_row(steps: Steps, channel: int, base: int, top: int) -> IntArray:
+    """Threshold i is the first integer whose code is at least base + 1 + i."""
+    row = np.full(top - base, steps.high[channel] + 1, dtype=np.int64)
+    row[: steps.first[channel] - base] = steps.low[channel]
+    reached = int(steps.first[channel]) - base
+    for place, code in zip(steps.at[channel], steps.to[channel], strict=True):
+        row[reached : code - base] = place
+        reached = int(code) - base
+    return row
+
+
+def _merged(table: Table) -> Table:
+    """One row where all channels have the same."""
+    same = bool(np.all(table.thresholds == table.thresholds[:1])) and (
+        table.values is None or bool(np.all(table.values == table.values[:1]))
+    )
+    if not same:
+        return table
+    values = None if table.values is None else table.values[:1]
+    return Table(table.thresholds[:1], table.base, values, table.axis)
+
+
+def table_codes(table: Table, x: IntArray) -> IntArray:
+    """What a table gives for integers x [rows, channels]."""
+    thresholds = np.broadcast_to(table.thresholds, (x.shape[1], table.thresholds.shape[1]))
+    counts = np.stack(
+        [np.searchsorted(thresholds[c], x[:, c], "right") for c in range(x.shape[1])], axis=1
+    )
+    if table.values is None:
+        return counts + table.base
+    values = np.broadcast_to(table.values, (x.shape[1], table.values.shape[1]))
+    return np.take_along_axis(values.T, counts, axis=0)

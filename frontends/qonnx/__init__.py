@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QONNX: networks exported by Brevitas or QKeras with Quant, BipolarQuant and Trunc nodes."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+
+from qnnc.compiler.frontend import Frontend
+from qnnc.compiler.ir.edit import QONNX
+from qnnc.frontends.onnx_file import read_proto, to_canonical_opset
+
+DOMAINS = {
+    "onnx.brevitas": QONNX,
+    "qonnx.custom_op.general": QONNX,
+    "finn.custom_op.general": QONNX,
+}
+QUANTIZERS = {"Quant": "Quant", "IntQuant": "Quant", "BipolarQuant": "BipolarQuant",
+              "Trunc": "Trunc"}
+
+
+class QonnxFrontend(Frontend):
+    """Reads .onnx files with quantizers of any of the domains they have been exported in."""
+
+    name = "qonnx"
+
+    def accepts(self, source: str) -> bool:
+        return source.lower().endswith((".onnx", ".qonnx", ".pb"))
+
+    def load(self, source: str) -> ir.Model:
+        return from_proto(read_proto(source))
+
+
+def from_proto(proto: onnx.ModelProto) -> ir.Model:
+    """Canonical IR of a QONNX model in memory; raises ModelError as `Frontend.load` does."""
+    for node in proto.graph.node:
+        if node.domain in DOMAINS:
+            node.op_type = QUANTIZERS.get(node.op_type, node.op_type)
+    return to_canonical_opset(proto, DOMAINS)
