@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quantized MLPs with random weights, as QONNX: sizes to measure and to test with.
 
-    python benchmarks/networks.py lfc out.onnx
+python benchmarks/networks.py lfc out.onnx
 """
 
 from __future__ import annotations
@@ -57,38 +57,55 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(data, name))
         return name
 
-    def node(self, op: str, inputs: Sequence[str], output: str, domain: str = "",
-             **attributes: object) -> str:
+    def node(
+        self, op: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: object
+    ) -> str:
         self.nodes.append(
-            helper.make_node(op, list(inputs), [output], name=f"{op}_{output}", domain=domain,
-                             **attributes)
+            helper.make_node(
+                op, list(inputs), [output], name=f"{op}_{output}", domain=domain, **attributes
+            )
         )
         return output
 
-    def quantizer(self, x: str, name: str, bits: int, scale: object, *, signed: bool,
-                  narrow: bool) -> str:
+    def quantizer(
+        self, x: str, name: str, bits: int, scale: object, *, signed: bool, narrow: bool
+    ) -> str:
         s = self.constant(f"{name}_scale", scale)
         if bits == 1:
             return self.node("BipolarQuant", [x, s], name, QONNX)
         zero = self.constant(f"{name}_zero", 0)
         width = self.constant(f"{name}_bits", bits)
-        return self.node("Quant", [x, s, zero, width], name, QONNX, signed=int(signed),
-                         narrow=int(narrow), rounding_mode="ROUND")
+        return self.node(
+            "Quant",
+            [x, s, zero, width],
+            name,
+            QONNX,
+            signed=int(signed),
+            narrow=int(narrow),
+            rounding_mode="ROUND",
+        )
 
 
 def mlp(spec: MlpSpec) -> onnx.ModelProto:
     """The network as a QONNX model, input [1, widths[0]], opset 13."""
     rng = np.random.default_rng(spec.seed)
     g = _Graph()
-    x = g.quantizer("x", "x_q", spec.input_bits, 1 / max(1, 2 ** (spec.input_bits - 1) - 1),
-                    signed=True, narrow=True)
+    x = g.quantizer(
+        "x",
+        "x_q",
+        spec.input_bits,
+        1 / max(1, 2 ** (spec.input_bits - 1) - 1),
+        signed=True,
+        narrow=True,
+    )
     layers = len(spec.widths) - 1
     for i, (k, m) in enumerate(zip(spec.widths[:-1], spec.widths[1:], strict=True)):
         x = _linear(g, rng, spec, x, i, k, m)
         if i < layers - 1:
             x = _activation(g, rng, spec, x, i, m)
     graph = helper.make_graph(
-        g.nodes, "mlp",
+        g.nodes,
+        "mlp",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, spec.widths[0]])],
         [helper.make_tensor_value_info(x, TensorProto.FLOAT, [1, spec.widths[-1]])],
         g.constants,
@@ -118,9 +135,7 @@ def _linear(
     return y
 
 
-def _activation(
-    g: _Graph, rng: np.random.Generator, spec: MlpSpec, x: str, i: int, m: int
-) -> str:
+def _activation(g: _Graph, rng: np.random.Generator, spec: MlpSpec, x: str, i: int, m: int) -> str:
     name = f"a{i}"
     if spec.activation_bits == 1:
         return g.quantizer(x, f"{name}_q", 1, 1.0, signed=True, narrow=True)

@@ -36,13 +36,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True,
-                     help="Show the version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Options before the command."""
@@ -77,8 +74,10 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        _complain(f"internal error: {type(error).__name__}: {' '.join(str(error).split())} "
-                  "(please report it with the output of the same command with --debug)")
+        _complain(
+            f"internal error: {type(error).__name__}: {' '.join(str(error).split())} "
+            "(please report it with the output of the same command with --debug)"
+        )
         sys.exit(1)
 
 

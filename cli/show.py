@@ -21,8 +21,12 @@ class ConsoleProgress:
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
-            TimeElapsedColumn(), console=self._console, transient=True,
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
             disable=not self._console.is_terminal,
         )
         self._task = self._bar.add_task("starting", total=1.0)
@@ -34,7 +38,9 @@ class ConsoleProgress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
@@ -49,8 +55,9 @@ class ConsoleProgress:
 
     def finished(self, name: str, status: str, seconds: float) -> None:
         colour = {"done": "green", "cached": "cyan", "skipped": "yellow"}.get(status, "red")
-        self._console.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s",
-                            highlight=False)
+        self._console.print(
+            f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False
+        )
 
 
 def show_report(report: Report, out: Path) -> None:
@@ -63,8 +70,11 @@ def show_report(report: Report, out: Path) -> None:
     if report.performance is not None:
         p = report.performance
         measured = "" if p.ii_cycles is None else f" (measured {p.ii_cycles:,.1f})"
-        latency = "" if p.latency_cycles is None else (
-            f", latency {p.latency_cycles / p.clock_mhz:,.1f} µs")
+        latency = (
+            ""
+            if p.latency_cycles is None
+            else (f", latency {p.latency_cycles / p.clock_mhz:,.1f} µs")
+        )
         console.print(
             f"[bold]{p.fps:,.0f} frames/s[/] at {p.clock_mhz:g} MHz: {p.ii_cycles_estimate:,} "
             f"cycles a frame{measured}{latency}; slowest: {escape(p.bottleneck)}",
@@ -76,7 +86,8 @@ def show_report(report: Report, out: Path) -> None:
         colour = "green" if level.mismatches == 0 else "red"
         console.print(
             f"[{colour}]{level.level}: {level.mismatches} mismatches[/] in {level.tensors} "
-            f"tensors of {level.samples} {what}{ties} ({escape(level.engine)})", highlight=False,
+            f"tensors of {level.samples} {what}{ties} ({escape(level.engine)})",
+            highlight=False,
         )
     for name in ("stitched_ip", "bitstream"):
         path = getattr(report.artifacts, name)
@@ -92,20 +103,40 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
     verdict = verify(out, samples, labels)
     if verdict.correct is not None:
         share = 100 * verdict.correct / verdict.samples
-        Console().print(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %), same as "
-                        f"golden {verdict.same}", highlight=False)
+        Console().print(
+            f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %), same as "
+            f"golden {verdict.same}",
+            highlight=False,
+        )
 
 
 def _layer_table(report: Report) -> Table:
-    table = Table("layer", "in → out", "PE", "SIMD", "memory", "cycles", "LUT", "BRAM18", "DSP",
-                  title=f"{report.board} ({report.part})", title_justify="left")
+    table = Table(
+        "layer",
+        "in → out",
+        "PE",
+        "SIMD",
+        "memory",
+        "cycles",
+        "LUT",
+        "BRAM18",
+        "DSP",
+        title=f"{report.board} ({report.part})",
+        title_justify="left",
+    )
     for layer in report.layers:
         used = layer.synthesis or layer.resources
         mark = "" if layer.synthesis else "~"
         table.add_row(
-            escape(layer.instance or layer.name), f"{layer.input_type} → {layer.output_type}",
-            _text(layer.PE), _text(layer.SIMD), _text(layer.ram_style), f"{layer.cycles:,}",
-            f"{mark}{used.LUT:,}", f"{used.BRAM18:,}", f"{used.DSP:,}",
+            escape(layer.instance or layer.name),
+            f"{layer.input_type} → {layer.output_type}",
+            _text(layer.PE),
+            _text(layer.SIMD),
+            _text(layer.ram_style),
+            f"{layer.cycles:,}",
+            f"{mark}{used.LUT:,}",
+            f"{used.BRAM18:,}",
+            f"{used.DSP:,}",
         )
     return table
 

@@ -32,22 +32,57 @@ class Tool:
 def find_tools() -> list[Tool]:
     """Every tool that qnnc knows, present or not."""
     return [
-        Tool("onnxruntime", _package("onnxruntime"), True, "verification at every step",
-             "pip install onnxruntime"),
-        Tool("pyosys", _package("pyosys"), True, "synthesis, and simulation with CXXRTL",
-             "pip install pyosys"),
+        Tool(
+            "onnxruntime",
+            _package("onnxruntime"),
+            True,
+            "verification at every step",
+            "pip install onnxruntime",
+        ),
+        Tool(
+            "pyosys",
+            _package("pyosys"),
+            True,
+            "synthesis, and simulation with CXXRTL",
+            "pip install pyosys",
+        ),
         Tool("C++ compiler", _compiler(), True, "RTL simulation", "apt install g++"),
         Tool("Verilator", _verilator(), False, "faster RTL simulation", "apt install verilator"),
-        Tool("nextpnr-himbaechel", _program("nextpnr-himbaechel"), False,
-             "place and route without Vivado", "build it from the sources of nextpnr"),
-        Tool("nextpnr-xilinx", _program("nextpnr-xilinx"), False,
-             "place and route without Vivado", "install a toolchain release of openXC7"),
-        Tool("Vivado", _program("vivado"), False, "bitstreams by AMD's own tools",
-             "install Vivado and put it on PATH"),
-        Tool("torch", _package("torch"), False, "training the example networks",
-             "pip install 'qnnc[train]'"),
-        Tool("brevitas", _package("brevitas"), False, "training and exporting networks",
-             "pip install 'qnnc[train]'"),
+        Tool(
+            "nextpnr-himbaechel",
+            _program("nextpnr-himbaechel"),
+            False,
+            "place and route without Vivado",
+            "build it from the sources of nextpnr",
+        ),
+        Tool(
+            "nextpnr-xilinx",
+            _program("nextpnr-xilinx"),
+            False,
+            "place and route without Vivado",
+            "install a toolchain release of openXC7",
+        ),
+        Tool(
+            "Vivado",
+            _program("vivado"),
+            False,
+            "bitstreams by AMD's own tools",
+            "install Vivado and put it on PATH",
+        ),
+        Tool(
+            "torch",
+            _package("torch"),
+            False,
+            "training the example networks",
+            "pip install 'qnnc[train]'",
+        ),
+        Tool(
+            "brevitas",
+            _package("brevitas"),
+            False,
+            "training and exporting networks",
+            "pip install 'qnnc[train]'",
+        ),
     ]
 
 

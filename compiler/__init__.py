@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public API: `build`, `compile`, `verify`.
 
-    from qnnc.compiler import build
-    report = build("model.onnx", board="Pynq-Z1", out="B", fps=100_000)
-    report.performance.fps
+from qnnc.compiler import build
+report = build("model.onnx", board="Pynq-Z1", out="B", fps=100_000)
+report.performance.fps
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def build(
     return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress)
 
 
-def compile(  # noqa: A001 - the name of the operation
+def compile(
     model: str | Path, *, out: str | Path, progress: Progress | None = None, **options: Any
 ) -> Report:
     """Only the graph passes and the estimate: `build` up to "estimate"."""
@@ -73,9 +73,7 @@ class Verdict:
     golden_correct: int | None
 
 
-def verify(
-    folder: str | Path, samples: str | Path, labels: str | Path | None = None
-) -> Verdict:
+def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = None) -> Verdict:
     """Run a build's compiled graph and its golden graph on samples.
 
     The answer to a sample is its label where the network gives labels or scores of classes, and
@@ -116,7 +114,8 @@ def _answers(model: ir.Model, inputs: Mapping[str, NDArray[np.float32]]) -> NDAr
     flat = first.reshape(first.shape[0], -1)
     is_scores = len(outputs) == 1 and flat.shape[1] > 1 and not _gives_labels(model)
     if is_scores:
-        return np.argmax(flat, axis=1).reshape(-1, 1)
+        best: NDArray[Any] = np.argmax(flat, axis=1).reshape(-1, 1)
+        return best
     return np.concatenate([o.reshape(o.shape[0], -1) for o in outputs.values()], axis=1)
 
 

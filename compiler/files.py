@@ -47,8 +47,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{path.name}-",
-                                          dir=path.parent))
+        temporary = Path(
+            tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{path.name}-", dir=path.parent)
+        )
     except OSError as error:
         raise _explain(path, error) from error
     try:

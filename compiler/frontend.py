@@ -14,7 +14,7 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qnnc.compiler import plugins
-from qnnc.compiler.errors import OptionError
+from qnnc.compiler.errors import OptionError, PluginError
 
 
 class Frontend(ABC):
@@ -44,7 +44,9 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
     group = "qnnc.frontends"
     wanted = plugins.names(group) if name is None else [name]
     for candidate in wanted:
-        frontend = plugins.load_class(group, candidate, "frontend", Frontend)()
+        frontend = plugins.load_class(group, candidate, "frontend")()
+        if not isinstance(frontend, Frontend):
+            raise PluginError(f"frontend {candidate!r} is no qnnc.compiler.frontend.Frontend")
         if name is not None or frontend.accepts(source):
             return frontend
     raise OptionError(

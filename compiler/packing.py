@@ -11,7 +11,9 @@ from qnnc.compiler.datatypes import BIPOLAR
 
 
 def pack_words(
-    values: NDArray[np.floating] | NDArray[np.integer], kind: BaseDataType, lanes: int,
+    values: NDArray[np.floating] | NDArray[np.integer],
+    kind: BaseDataType,
+    lanes: int,
     word_bytes: int,
 ) -> NDArray[np.uint8]:
     """Words of `lanes` elements each, element 0 in the low bits, two's complement.
@@ -39,9 +41,7 @@ def pack_words(
     return result
 
 
-def unpack_words(
-    words: NDArray[np.uint8], kind: BaseDataType, lanes: int
-) -> NDArray[np.int64]:
+def unpack_words(words: NDArray[np.uint8], kind: BaseDataType, lanes: int) -> NDArray[np.int64]:
     """Integers from words [words, bytes], flat and in the order of the stream."""
     bits = kind.bitwidth()
     unpacked = np.unpackbits(words, axis=1, bitorder="little", count=lanes * bits)

@@ -68,9 +68,14 @@ def _read_idx(data: bytes) -> Array:
 def shaped(samples: Array, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
     """Samples as [n, *shape[1:]] in float32; raises WorkspaceError if sizes do not fit."""
     per_sample = int(np.prod(shape[1:]))
-    if samples.size == 0 or samples.size % per_sample or (
-        samples.ndim > 0 and samples.size // per_sample != samples.shape[0]
-        and samples.size != per_sample
+    if (
+        samples.size == 0
+        or samples.size % per_sample
+        or (
+            samples.ndim > 0
+            and samples.size // per_sample != samples.shape[0]
+            and samples.size != per_sample
+        )
     ):
         raise WorkspaceError(
             f"{path} has shape {list(samples.shape)}; the model's input is {list(shape[1:])} a "

@@ -8,5 +8,13 @@ from qnnc.backends.design.design import Design, Instance, Port, Wire
 from qnnc.backends.design.module import BLOCK, LOGIC, LUTS, Memory, NodeRtl
 
 __all__ = [
-    "BLOCK", "LOGIC", "LUTS", "Design", "Instance", "Memory", "NodeRtl", "Port", "Wire",
+    "BLOCK",
+    "LOGIC",
+    "LUTS",
+    "Design",
+    "Instance",
+    "Memory",
+    "NodeRtl",
+    "Port",
+    "Wire",
 ]

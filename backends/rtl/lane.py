@@ -19,7 +19,8 @@ Heap = tuple[dict[int, Vector], dict[int, Vector]]
 def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
     """A lane for passes of `sf` steps; `total` is the sum of `acc_bits` bits, two's complement.
 
-    Activations and weights come as bit planes (`qnnc_plane_register`), for DSP blocks element by element.
+    Activations and weights come as bit planes (`qnnc_plane_register`), for DSP blocks element by
+    element.
     """
     pairs, bits = _heap(dot)
     tree = TreeWriter(dot.tree, "t").write(pairs, bits)
@@ -91,9 +92,7 @@ def correction_module(name: str, dot: DotProduct) -> str:
 
 def _planes(port: str, simd: int, bits: int) -> list[str]:
     """Names x_0, x_1, … for the bit planes of a port."""
-    return [
-        f"wire [{simd - 1}:0] {port}_{p} = {port}[{p * simd}+:{simd}];" for p in range(bits)
-    ]
+    return [f"wire [{simd - 1}:0] {port}_{p} = {port}[{p * simd}+:{simd}];" for p in range(bits)]
 
 
 def _heap(dot: DotProduct) -> Heap:

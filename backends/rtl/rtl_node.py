@@ -50,16 +50,17 @@ def short_name(node: DataflowNode) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier(node.op_type)).lower()
 
 
-def finish(
-    node: DataflowNode, text: str, memories: Mapping[str, Memory] | None = None
-) -> NodeRtl:
+def finish(node: DataflowNode, text: str, memories: Mapping[str, Memory] | None = None) -> NodeRtl:
     """Name a module after its contents."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     module = f"{short_name(node)}_{digest}"
     ports = node.ports(node.folding())
     return NodeRtl(
-        module, text.replace(MODULE, module), dict(memories or {}),
-        ports.inputs[0].bits, ports.outputs[0].bits,
+        module,
+        text.replace(MODULE, module),
+        dict(memories or {}),
+        ports.inputs[0].bits,
+        ports.outputs[0].bits,
     )
 
 
@@ -71,7 +72,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # SystemVerilog; names are sanitised before they get here
+        autoescape=False,  # noqa: S701 - SystemVerilog; names are sanitised before
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
@@ -39,47 +40,59 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     instances = []
     for node in graph.nodes:
         counts[node.op_type] += 1
-        instances.append(Instance(f"{short_name(node)}_{counts[node.op_type] - 1}", node, generate(node)))
-    inputs = [
-        Port(_axis("s_axis", k, len(graph.inputs)), _stream(graph, edge), edge.value)
-        for k, edge in enumerate(graph.inputs)
-    ]
-    outputs = [
-        Port(_axis("m_axis", k, len(graph.outputs)), _stream(graph, edge), edge.value)
-        for k, edge in enumerate(graph.outputs)
-    ]
+        instances.append(
+            Instance(f"{short_name(node)}_{counts[node.op_type] - 1}", node, generate(node))
+        )
+    names = [instance.name for instance in instances]
+    inputs = _ports(graph, graph.inputs, "s_axis")
+    outputs = _ports(graph, graph.outputs, "m_axis")
     wires = [
-        Wire(f"{instances[edge.source.node].name}_out", _stream(graph, edge), edge.value)
+        Wire(f"{names[edge.source.node]}_out", _stream(graph, edge), edge.value)
         for edge in graph.inner
         if edge.source is not None
     ]
-    ends: dict[tuple[str, int], Port | Wire] = {}
-    for edge, end in zip(
-        [*graph.inputs, *graph.outputs, *graph.inner], [*inputs, *outputs, *wires], strict=True
-    ):
+    text = render(
+        "top.sv.j2",
+        top=top,
+        inputs=inputs,
+        outputs=outputs,
+        streams=wires,
+        nodes=_connected(graph, instances, [*inputs, *outputs, *wires]),
+    )
+    return Design(
+        top, text, tuple(instances), tuple(wires), tuple(inputs), tuple(outputs), library()
+    )
+
+
+def _ports(graph: StreamGraph, edges: Sequence[Edge], base: str) -> list[Port]:
+    """AXI-Streams across the boundary, numbered if there are several."""
+    return [
+        Port(base if len(edges) == 1 else f"{base}_{index}", _stream(graph, edge), edge.value)
+        for index, edge in enumerate(edges)
+    ]
+
+
+def _connected(
+    graph: StreamGraph, instances: Sequence[Instance], ends: Sequence[Port | Wire]
+) -> list[dict[str, object]]:
+    """What the template needs of each instance: module, parameters, names of its streams."""
+    by_node: dict[tuple[str, int], Port | Wire] = {}
+    edges = [*graph.inputs, *graph.outputs, *graph.inner]
+    for edge, end in zip(edges, ends, strict=True):
         if edge.source is not None:
-            ends["m", edge.source.node] = end
+            by_node["m", edge.source.node] = end
         if edge.target is not None:
-            ends["s", edge.target.node] = end
-    nodes = [
+            by_node["s", edge.target.node] = end
+    return [
         {
             "module": instance.rtl.module,
             "parameters": {p: file for p, (file, _) in instance.files().items()},
             "instance": instance.name,
-            **_connection("s", ends["s", i]),
-            **_connection("m", ends["m", i]),
+            **_connection("s", by_node["s", i]),
+            **_connection("m", by_node["m", i]),
         }
         for i, instance in enumerate(instances)
     ]
-    text = render(
-        "top.sv.j2", top=top, inputs=inputs, outputs=outputs, streams=wires, nodes=nodes
-    )
-    return Design(top, text, tuple(instances), tuple(wires), tuple(inputs), tuple(outputs),
-                  library())
-
-
-def _axis(base: str, index: int, count: int) -> str:
-    return base if count == 1 else f"{base}_{index}"
 
 
 def _stream(graph: StreamGraph, edge: Edge) -> Stream:

@@ -103,8 +103,15 @@ def precompiled_header(runtime: Path, flags: Sequence[str], cache: Path) -> list
         with new_folder(folder) as out:
             (out / "cxxrtl_all.h").write_text("#include <cxxrtl/cxxrtl.h>\n", encoding="utf-8")
             run_compiler(
-                [*flags, f"-I{runtime}", "-x", "c++-header", str(out / "cxxrtl_all.h"),
-                 "-o", str(out / "cxxrtl_all.h.gch")],
+                [
+                    *flags,
+                    f"-I{runtime}",
+                    "-x",
+                    "c++-header",
+                    str(out / "cxxrtl_all.h"),
+                    "-o",
+                    str(out / "cxxrtl_all.h.gch"),
+                ],
                 "the simulator's header",
             )
     return ["-include", str(folder / "cxxrtl_all.h")]

@@ -9,7 +9,6 @@ node is evaluated once for each clock edge.
 
 from __future__ import annotations
 
-
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -94,8 +93,11 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
     """
     units = {unit.name: unit for unit in map(NodeUnit.of, design.instances)}
     with ThreadPoolExecutor(jobs) as pool:
-        folders = dict(zip(units, pool.map(lambda u: _translate(design, u, cache), units.values()),
-                           strict=True))
+        folders = dict(
+            zip(
+                units, pool.map(lambda u: _translate(design, u, cache), units.values()), strict=True
+            )
+        )
     headers = Path(__file__).parent / "cpp"
     runtime = share_folder() / "include" / "backends" / "cxxrtl" / "runtime"
     includes = [f"-I{runtime}", f"-I{headers}", f"-I{work}"]
@@ -108,7 +110,9 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
     glue = _translate_top(design, work)
     glue += [_write(work / "adapters.cc", _adapters(design))]
     main = dut_source(
-        design, prelude=PRELUDE.replace("p_TOP", _cxx(design.top)), member="model.top.p_{}",
+        design,
+        prelude=PRELUDE.replace("p_TOP", _cxx(design.top)),
+        member="model.top.p_{}",
         mangle="__",
     )
     glue += [_write(work / "main.cc", main)]
@@ -154,7 +158,9 @@ def _translate(design: Design, unit: NodeUnit, cache: Path) -> Path:
                 "opt_clean",
                 f"write_cxxrtl -header -noflatten -g0 -namespace {unit.name} {unit.name}.cc",
             ],
-            out, out / "yosys.log", f"translating {module}",
+            out,
+            out / "yosys.log",
+            f"translating {module}",
         )
     return folder
 
@@ -170,7 +176,9 @@ def _translate_top(design: Design, work: Path) -> list[Path]:
             "select =*",  # without it, black boxes are not selected and not written
             "write_cxxrtl -header -nohierarchy -noflatten -namespace cxxrtl_top -g0 top.cc",
         ],
-        work, work / "top.log", "translating the top",
+        work,
+        work / "top.log",
+        "translating the top",
     )
     return [work / "top.cc"]
 
@@ -269,5 +277,3 @@ std::unique_ptr<{base}> {base}::create(
   fprintf(stderr, "no node %s\\n", name.c_str());
   exit(3);
 }}"""
-
-

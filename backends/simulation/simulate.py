@@ -108,8 +108,12 @@ def build_program(
 
 
 def simulate(
-    design: Design, program: Path, rtl: Path, engine: str,
-    tensors: Mapping[str, NDArray[Any]], pressure: Pressure,
+    design: Design,
+    program: Path,
+    rtl: Path,
+    engine: str,
+    tensors: Mapping[str, NDArray[Any]],
+    pressure: Pressure,
 ) -> SimulationResult:
     """Feed the accelerator and compare all streams with the dataflow graph's tensors.
 
@@ -160,15 +164,25 @@ def _run(
 ) -> tuple[int, int]:
     words = [str(port.stream.words) for port in design.outputs]
     longest = max(
-        i.node.cycles(i.node.folding()) + i.node.latency(i.node.folding())
-        for i in design.instances
+        i.node.cycles(i.node.folding()) + i.node.latency(i.node.folding()) for i in design.instances
     )
     reluctance = 100 * 100 // (max(1, pressure.source) * max(1, pressure.sink)) + 1
     patience = (2000 + 4 * longest) * (1 + reluctance)
     done = subprocess.run(
-        [str(program), str(folder), str(pressure.seed), str(pressure.source),
-         str(pressure.sink), str(patience), str(frames), *words],
-        capture_output=True, text=True, check=False, cwd=rtl,
+        [
+            str(program),
+            str(folder),
+            str(pressure.seed),
+            str(pressure.source),
+            str(pressure.sink),
+            str(patience),
+            str(frames),
+            *words,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=rtl,
     )
     report = done.stdout.split()
     if done.returncode == 4 and report:

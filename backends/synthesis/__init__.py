@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from qnnc.backends.synthesis.synthesize import NodeSynthesis, SynthesisResult, synthesize
+from qnnc.backends.synthesis.flow import NodeSynthesis, SynthesisResult, synthesize
 
 __all__ = ["NodeSynthesis", "SynthesisResult", "synthesize"]

@@ -77,9 +77,7 @@ def library_commands() -> list[str]:
     return ["read_verilog -lib +/xilinx/cells_sim.v", "design -save cells"]
 
 
-def node_commands(
-    sources: list[str], top: str, folder: str, *, block_ram: bool
-) -> list[str]:
+def node_commands(sources: list[str], top: str, folder: str, *, block_ram: bool) -> list[str]:
     """Synthesise one module and write `stat.json` and `netlist.json` into its folder.
 
     Args:

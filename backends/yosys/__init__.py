@@ -56,7 +56,10 @@ def run_script(commands: Sequence[str], folder: Path, log: Path, what: str) -> N
     with log.open("wb") as output:
         done = subprocess.run(
             [sys.executable, "-m", "qnnc.backends.yosys.worker"],
-            input=script.encode(), stdout=output, stderr=subprocess.STDOUT, cwd=folder,
+            input=script.encode(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
             check=False,
         )
     if done.returncode != 0:

@@ -7,6 +7,7 @@ import sys
 
 
 def main() -> None:
+    """Run them; an error in Yosys ends the process."""
     from pyosys import libyosys
 
     design = libyosys.Design()

@@ -28,7 +28,11 @@ def boards(
     table = Table("board", "part", "LUT", "FF", "BRAM18", "DSP", "clock", "description")
     for board in found:
         r = board.resources
-        table.add_row(board.name, board.part, *(f"{n:,.0f}" for n in (r.LUT, r.FF, r.BRAM18,
-                                                                      r.DSP)),
-                      f"{board.clock_mhz:g} MHz", board.description)
+        table.add_row(
+            board.name,
+            board.part,
+            *(f"{n:,.0f}" for n in (r.LUT, r.FF, r.BRAM18, r.DSP)),
+            f"{board.clock_mhz:g} MHz",
+            board.description,
+        )
     Console().print(table)

@@ -19,83 +19,109 @@ def build(
     ] = "Pynq-Z1",
     clock_mhz: Annotated[
         float | None,
-        typer.Option(help="Clock of the accelerator; by default the board's.",
-                     rich_help_panel=_GOAL),
+        typer.Option(
+            help="Clock of the accelerator; by default the board's.", rich_help_panel=_GOAL
+        ),
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames a second to reach at least cost; by default the most that fits.",
-                     rich_help_panel=_GOAL),
+        typer.Option(
+            help="Frames a second to reach at least cost; by default the most that fits.",
+            rich_help_panel=_GOAL,
+        ),
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(help="Share of the board that may be used; by default 0.8, or all of it "
-                     "with --fps.", rich_help_panel=_GOAL),
+        typer.Option(
+            help="Share of the board that may be used; by default 0.8, or all of it with --fps.",
+            rich_help_panel=_GOAL,
+        ),
     ] = None,
     until: Annotated[
         str,
-        typer.Option(help="Last stage: passes, estimate, rtl, simulate, synthesize or ip.",
-                     rich_help_panel=_RUN),
+        typer.Option(
+            help="Last stage: passes, estimate, rtl, simulate, synthesize or ip.",
+            rich_help_panel=_RUN,
+        ),
     ] = "ip",
     input_type: Annotated[
         str,
-        typer.Option(help="What the real input is, such as uint8 or bipolar: preprocessing then "
-                     "moves into the accelerator.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="What the real input is, such as uint8 or bipolar: preprocessing then "
+            "moves into the accelerator.",
+            rich_help_panel=_MODEL,
+        ),
     ] = "",
     input_scale: Annotated[
         str,
-        typer.Option(help="The network wants the real input times this, such as 1/255.",
-                     rich_help_panel=_MODEL),
+        typer.Option(
+            help="The network wants the real input times this, such as 1/255.",
+            rich_help_panel=_MODEL,
+        ),
     ] = "1",
     input_name: Annotated[
         str, typer.Option(help="Which input, if there are several.", rich_help_panel=_MODEL)
     ] = "",
     top_k: Annotated[
         int,
-        typer.Option(min=0, help="Answer with the labels of the k largest scores.",
-                     rich_help_panel=_MODEL),
+        typer.Option(
+            min=0, help="Answer with the labels of the k largest scores.", rich_help_panel=_MODEL
+        ),
     ] = 0,
     frontend: Annotated[
         str | None,
-        typer.Option(help="How to read the model; by default by its kind.",
-                     rich_help_panel=_MODEL),
+        typer.Option(help="How to read the model; by default by its kind.", rich_help_panel=_MODEL),
     ] = None,
     samples: Annotated[
         Path | None,
-        typer.Option(help="Inputs to verify with: .npy, .npz or MNIST idx, gzipped or not; "
-                     "random ones by default.", rich_help_panel=_CHECK),
+        typer.Option(
+            help="Inputs to verify with: .npy, .npz or MNIST idx, gzipped or not; "
+            "random ones by default.",
+            rich_help_panel=_CHECK,
+        ),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Labels of the samples.", rich_help_panel=_CHECK)
     ] = None,
     verify: Annotated[
         str,
-        typer.Option(help="Compare with the quantized graph behind each pass, at the ends, or "
-                     "none.", rich_help_panel=_CHECK),
+        typer.Option(
+            help="Compare with the quantized graph behind each pass, at the ends, or none.",
+            rich_help_panel=_CHECK,
+        ),
     ] = "each",
     engine: Annotated[
         str,
-        typer.Option(help="Simulator: auto (Verilator if installed), verilator or cxxrtl.",
-                     rich_help_panel=_CHECK),
+        typer.Option(
+            help="Simulator: auto (Verilator if installed), verilator or cxxrtl.",
+            rich_help_panel=_CHECK,
+        ),
     ] = "auto",
     frames: Annotated[
         int | None,
-        typer.Option(min=1, help="Frames to simulate; by default as many as are quick.",
-                     rich_help_panel=_CHECK),
+        typer.Option(
+            min=1,
+            help="Frames to simulate; by default as many as are quick.",
+            rich_help_panel=_CHECK,
+        ),
     ] = None,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Where compiled and synthesised parts are kept between builds.",
-                     envvar="QNNC_CACHE", rich_help_panel=_RUN),
+        typer.Option(
+            help="Where compiled and synthesised parts are kept between builds.",
+            envvar="QNNC_CACHE",
+            rich_help_panel=_RUN,
+        ),
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes at once; by default one a core.",
-                     rich_help_panel=_RUN),
+        typer.Option(min=1, help="Processes at once; by default one a core.", rich_help_panel=_RUN),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print report.json instead of a summary.",
-                           rich_help_panel=_RUN)
+        bool,
+        typer.Option(
+            "--json", help="Print report.json instead of a summary.", rich_help_panel=_RUN
+        ),
     ] = False,
 ) -> None:
     """Build a verified accelerator: graph passes, folding, RTL, simulation, synthesis, IP.
@@ -112,10 +138,21 @@ def build(
     from qnnc.compiler.api import build as run
 
     options: dict[str, Any] = {
-        "board": board, "clock_mhz": clock_mhz, "fps": fps, "budget": budget, "until": until,
-        "input_type": input_type, "input_scale": input_scale, "input_name": input_name,
-        "top_k": top_k, "frontend": frontend, "samples": samples, "labels": labels,
-        "verify": verify, "engine": engine, "frames": frames,
+        "board": board,
+        "clock_mhz": clock_mhz,
+        "fps": fps,
+        "budget": budget,
+        "until": until,
+        "input_type": input_type,
+        "input_scale": input_scale,
+        "input_name": input_name,
+        "top_k": top_k,
+        "frontend": frontend,
+        "samples": samples,
+        "labels": labels,
+        "verify": verify,
+        "engine": engine,
+        "frames": frames,
     }
     if cache_dir is not None:
         options["cache"] = cache_dir

@@ -16,8 +16,11 @@ def doctor() -> None:
     tools = find_tools()
     table = Table("tool", "found", "what it enables")
     for tool in tools:
-        found = f"[green]{tool.found}[/]" if tool.found else (
-            "[red]missing[/]" if tool.needed else "[yellow]not found[/]")
+        found = (
+            f"[green]{tool.found}[/]"
+            if tool.found
+            else ("[red]missing[/]" if tool.needed else "[yellow]not found[/]")
+        )
         table.add_row(tool.name, found, tool.enables + ("" if tool.found else f" — {tool.get}"))
     Console().print(table)
     if any(tool.needed and not tool.found for tool in tools):

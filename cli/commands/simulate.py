@@ -49,9 +49,14 @@ def simulate(
         for stream in result.streams:
             verdict = "equal" if not stream.mismatches else f"{stream.mismatches} differ"
             typer.echo(f"{stream.name:32} {stream.elements:>10,} elements  {verdict}")
-        typer.echo(f"{result.frames} frames in {result.cycles:,} cycles ({result.engine}); "
-                   f"latency {result.latency_cycles:,} cycles"
-                   + (f", one frame every {result.ii_cycles:,.1f} cycles"
-                      if result.ii_cycles is not None else ""))
+        typer.echo(
+            f"{result.frames} frames in {result.cycles:,} cycles ({result.engine}); "
+            f"latency {result.latency_cycles:,} cycles"
+            + (
+                f", one frame every {result.ii_cycles:,.1f} cycles"
+                if result.ii_cycles is not None
+                else ""
+            )
+        )
     if result.mismatches:
         raise typer.Exit(1)

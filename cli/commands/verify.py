@@ -11,9 +11,7 @@ import typer
 
 def verify(
     build: Annotated[Path, typer.Argument(help="Folder of a build.")],
-    samples: Annotated[
-        Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")
-    ],
+    samples: Annotated[Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")],
     labels: Annotated[
         Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
     ] = None,

@@ -20,7 +20,7 @@ from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.options import STAGES, BuildOptions
 from qnnc.compiler.building.workspace import REPORT, Workspace
-from qnnc.compiler.errors import QnncError
+from qnnc.compiler.errors import PluginError, QnncError
 from qnnc.compiler.files import write_text
 from qnnc.compiler.passes.manager import PassRun
 from qnnc.compiler.progress import Progress, Silent
@@ -125,16 +125,21 @@ class Build:
 
 
 def _pass_report(run: PassRun) -> PassReport:
-    reasons = [
-        PassReason(node=r.node, sources=list(r.sources), text=r.text) for r in run.reasons
-    ]
-    return PassReport(name=run.name, seconds=round(run.seconds, 4), changed=run.changed,
-                      verified=run.verified, reasons=reasons)
+    reasons = [PassReason(node=r.node, sources=list(r.sources), text=r.text) for r in run.reasons]
+    return PassReport(
+        name=run.name,
+        seconds=round(run.seconds, 4),
+        changed=run.changed,
+        verified=run.verified,
+        reasons=reasons,
+    )
 
 
 def all_stages(until: str) -> list[Stage]:
     """The stages up to and including `until`."""
-    backend = plugins.load_class("qnnc.backends", BACKEND, "backend", Backend)()
+    backend = plugins.load_class("qnnc.backends", BACKEND, "backend")()
+    if not isinstance(backend, Backend):
+        raise PluginError(f"backend {BACKEND!r} is no qnnc.compiler.backend.Backend")
     stages: list[Stage] = [PassesStage(), EstimateStage(), *backend.stages()]
     wanted = STAGES[: STAGES.index(until) + 1]
     return [stage for stage in stages if stage.name in wanted]
@@ -172,13 +177,22 @@ def _run_stages(build: Build) -> None:
             outcome = stage.run(build)
         except QnncError as error:
             seconds = time.perf_counter() - start
-            build.stages.append(StageReport(name=stage.name, seconds=round(seconds, 3),
-                                            status="failed", reason=str(error)))
+            build.stages.append(
+                StageReport(
+                    name=stage.name, seconds=round(seconds, 3), status="failed", reason=str(error)
+                )
+            )
             build.progress.finished(stage.name, "failed", seconds)
             raise
         seconds = time.perf_counter() - start
-        build.stages.append(StageReport(name=stage.name, seconds=round(seconds, 3),
-                                        status=outcome.status, reason=outcome.reason))
+        build.stages.append(
+            StageReport(
+                name=stage.name,
+                seconds=round(seconds, 3),
+                status=outcome.status,
+                reason=outcome.reason,
+            )
+        )
         build.progress.finished(stage.name, outcome.status, seconds)
 
 

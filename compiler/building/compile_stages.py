@@ -19,7 +19,7 @@ from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import find_frontend
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
 from qnnc.compiler.passes.manager import PassManager, describe
-from qnnc.compiler.reference import BatchRunner, expand
+from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
     HostSide,
     Layer,
@@ -64,8 +64,9 @@ class PassesStage(Stage):
         build.passes += manager.run(model, folding_passes(options, build.board))
         self._verify_whole(build, model, build.golden)
         self._write(build, model, golden)
-        build.host = HostSide(pre_nodes=_sources_in(model, HOST_PRE),
-                              post_nodes=_sources_in(model, HOST_POST))
+        build.host = HostSide(
+            pre_nodes=_sources_in(model, HOST_PRE), post_nodes=_sources_in(model, HOST_POST)
+        )
         return StageOutcome()
 
     @staticmethod
@@ -87,11 +88,18 @@ class PassesStage(Stage):
         build.tensors = verifier.execute(model, [edge.value for edge in graph.edges])
         outcome = verifier.compare(model, build.tensors)
         detail = describe(outcome) if outcome.mismatches else ""
-        build.levels.append(LevelReport(
-            level="dataflow", samples=outcome.samples, mismatches=outcome.mismatches,
-            near_ties=outcome.near_ties, tensors=outcome.tensors, engine="onnxruntime",
-            random_inputs=build.random, detail=detail,
-        ))
+        build.levels.append(
+            LevelReport(
+                level="dataflow",
+                samples=outcome.samples,
+                mismatches=outcome.mismatches,
+                near_ties=outcome.near_ties,
+                tensors=outcome.tensors,
+                engine="onnxruntime",
+                random_inputs=build.random,
+                detail=detail,
+            )
+        )
         if outcome.mismatches:
             raise VerificationError(f"the dataflow graph differs: {detail}")
 
@@ -139,8 +147,11 @@ class EstimateStage(Stage):
         slowest = slowest_node(graph)
         cycles = slowest.cycles(slowest.folding())
         build.performance = Performance(
-            clock_mhz=build.clock_mhz, ii_cycles=None, ii_cycles_estimate=cycles,
-            latency_cycles=None, fps=round(build.clock_mhz * 1e6 / cycles, 1),
+            clock_mhz=build.clock_mhz,
+            ii_cycles=None,
+            ii_cycles_estimate=cycles,
+            latency_cycles=None,
+            fps=round(build.clock_mhz * 1e6 / cycles, 1),
             bottleneck=slowest.name,
         )
         return StageOutcome()

@@ -56,6 +56,6 @@ def _name_outputs(model: ir.Model, names: Sequence[str]) -> None:
             node = ir.node("Identity", [value])
             graph.append(node)
             value = node.outputs[0]
-            value.dtype = graph.inputs[0].dtype
+            value.type = graph.inputs[0].type
             graph.outputs[index] = value
         value.name = name

@@ -88,8 +88,9 @@ class BuildOptions:
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
         if self.budget is not None and not 0 < self.budget <= 1:
-            raise OptionError(f"--budget is a share of the board above 0 and up to 1, "
-                              f"not {self.budget}")
+            raise OptionError(
+                f"--budget is a share of the board above 0 and up to 1, not {self.budget}"
+            )
         if self.top_k < 0:
             raise OptionError(f"--top-k must be positive, not {self.top_k}")
         for name, percent in (("source", self.source), ("sink", self.sink)):

@@ -55,8 +55,12 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     device = board.resources
     return [
         SetFolding(
-            fps=options.fps or 0, clock_mhz=options.clock_mhz or board.clock_mhz,
-            budget=options.share, LUT=device.LUT, FF=device.FF, BRAM18=device.BRAM18,
+            fps=options.fps or 0,
+            clock_mhz=options.clock_mhz or board.clock_mhz,
+            budget=options.share,
+            LUT=device.LUT,
+            FF=device.FF,
+            BRAM18=device.BRAM18,
             DSP=device.DSP,
         ),
         InsertWidthConverters(),

@@ -53,11 +53,10 @@ def random_inputs(model: ir.Model, golden: Golden, count: int, seed: int = 0) ->
         shape = (count, *shape_of(value)[1:])
         fact = integer(value)
         if fact is not None:
-            drawn = rng.integers(int(fact.low), int(fact.high), shape, endpoint=True)
-            inputs[str(value.name)] = drawn.astype(np.float32)
+            whole = rng.integers(int(fact.low), int(fact.high), shape, endpoint=True)
+            inputs[str(value.name)] = whole.astype(np.float32)
         else:
-            drawn = rng.uniform(-1, 1, shape)
-            inputs[str(value.name)] = drawn.astype(np.float32)
+            inputs[str(value.name)] = rng.uniform(-1, 1, shape).astype(np.float32)
     loose = [str(v.name) for v in model.graph.inputs if integer(v) is None]
     if loose:
         reach = _best_reach(golden, inputs, loose)

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from qnnc.compiler import plugins
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.errors import PluginError
 from qnnc.compiler.ir.edit import FINN
 
 
@@ -21,8 +22,10 @@ def declaration(node: ir.Node) -> DataflowNode:
     Raises:
         OptionError: no installed package declares the operator.
     """
-    found = plugins.load_class("qnnc.nodes", node.op_type, "dataflow node", DataflowNode)
-    return found(node)
+    found = plugins.load_class("qnnc.nodes", node.op_type, "dataflow node")(node)
+    if not isinstance(found, DataflowNode):
+        raise PluginError(f"dataflow node {node.op_type!r} is no {DataflowNode.__module__} class")
+    return found
 
 
 __all__ = ["DataflowNode", "Folding", "Ports", "Stream", "declaration", "is_dataflow"]

@@ -53,7 +53,7 @@ class Stream:
     @property
     def bits(self) -> int:
         """Bits a word."""
-        return self.lanes * self.datatype.bitwidth()
+        return self.lanes * int(self.datatype.bitwidth())
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,7 @@ class DataflowNode(ABC):
         if found is not None:
             return found.value
         if default is None:
-            raise ModelError(
-                f"{self.op_type} node {quote(self.node.name)} lacks attribute {name}"
-            )
+            raise ModelError(f"{self.op_type} node {quote(self.node.name)} lacks attribute {name}")
         return default
 
     def type_attr(self, name: str) -> BaseDataType:
@@ -192,6 +190,12 @@ def as_float(array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 __all__ = [
-    "FINN", "DataflowNode", "Folding", "Ports", "Stream", "as_float", "dataflow_value_shape",
+    "FINN",
+    "DataflowNode",
+    "Folding",
+    "Ports",
+    "Stream",
+    "as_float",
+    "dataflow_value_shape",
     "divisors",
 ]

@@ -129,9 +129,7 @@ def _plan(pairs: Heights, bits: Heights, width: int) -> Plan:
         luts += sum(a.top - a.low + 1 for a in stage.additions)
         rows = stage_rows(stage)
         registers += sum(len(row.columns) for row in rows)
-    return Plan(
-        width, pairs, bits, tuple(counter_stages), tuple(adder_stages), luts, registers
-    )
+    return Plan(width, pairs, bits, tuple(counter_stages), tuple(adder_stages), luts, registers)
 
 
 def _first_stage(pairs: Heights, bits: Heights, width: int) -> tuple[Heights, int, int]:
@@ -180,8 +178,12 @@ def stage_rows(stage: AdderStage) -> tuple[Row, ...]:
     sums = [
         Row(
             frozenset(range(a.low, a.top + 1))
-            | {c for row in (stage.rows[a.left], stage.rows[a.right]) for c in row.columns
-               if c < a.low}
+            | {
+                c
+                for row in (stage.rows[a.left], stage.rows[a.right])
+                for c in row.columns
+                if c < a.low
+            }
         )
         for a in stage.additions
     ]

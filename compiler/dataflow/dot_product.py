@@ -86,10 +86,12 @@ class DotProduct:
 
 
 def is_bipolar(datatype: BaseDataType) -> bool:
+    """The type holds -1 and +1 only."""
     return bool(datatype == DataType["BIPOLAR"])
 
 
 def is_ternary(datatype: BaseDataType) -> bool:
+    """The type holds -1, 0 and +1."""
     return bool(datatype.min() == -1 and datatype.max() == 1 and not is_bipolar(datatype))
 
 
@@ -148,8 +150,15 @@ def plan_dot_product(
     largest = 2 * simd if scheme == "ternary" else total(_heights(pairs + bits))
     tree = make_plan(pairs, bits, largest.bit_length())
     return DotProduct(
-        scheme, simd, x_bits, x_signed, w_bits, w_signed and not is_bipolar(w_type),
-        tree, correction, offset,
+        scheme,
+        simd,
+        x_bits,
+        x_signed,
+        w_bits,
+        w_signed and not is_bipolar(w_type),
+        tree,
+        correction,
+        offset,
     )
 
 
@@ -159,6 +168,6 @@ def _heights(columns: Counter[int]) -> list[int]:
 
 def _sum_of_inputs(x_bits: int, x_signed: bool, simd: int) -> tuple[Plan, int]:
     """Tree of the sum of a word's activations, and what to add to its result."""
-    bits = Counter({p: simd for p in range(x_bits)})
+    bits = Counter(dict.fromkeys(range(x_bits), simd))
     below = -(simd << (x_bits - 1)) if x_signed else 0
     return make_plan({}, bits, total(_heights(bits)).bit_length()), below

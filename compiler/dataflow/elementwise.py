@@ -15,6 +15,7 @@ from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
 from qnnc.compiler.datatypes import carrier
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.resources import Resources
 
 
@@ -33,7 +34,7 @@ class ElementwiseConstant(DataflowNode):
 
     def operand(self) -> NDArray[np.int64]:
         """The constant, one element or one a channel."""
-        return np.rint(self.constant_input(1)).astype(np.int64).reshape(-1)
+        return as_integers(self.constant_input(1)).reshape(-1)
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(PE=pe) for pe in divisors(self.shape[-1]))

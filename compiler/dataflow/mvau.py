@@ -19,6 +19,7 @@ from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, di
 from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar, plan_dot_product
 from qnnc.compiler.datatypes import carrier
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.resources import Resources
 
 MAX_LANES = 8192
@@ -46,7 +47,7 @@ class MVAU(DataflowNode):
 
     def weights(self) -> NDArray[np.int64]:
         """The matrix, [MW, MH]."""
-        return np.rint(self.constant_input(1)).astype(np.int64)
+        return as_integers(self.constant_input(1))
 
     # --- folding ----------------------------------------------------------------------------
 
@@ -138,7 +139,7 @@ class MVAU(DataflowNode):
         depth, srl = self.output_depth(folding)
         x_width = folding.SIMD * self.x_type.bitwidth()
 
-        lane = dot.lane_luts
+        lane = float(dot.lane_luts)
         if steps > 1 or dot.offset:
             lane += acc_bits
         luts = folding.PE * lane + dot.shared_luts
@@ -156,7 +157,9 @@ class MVAU(DataflowNode):
         ffs += x_width * (1 + self.weight_latency(folding)) + 40
         ffs += 0 if block else 2 * memory.width
         return Resources(
-            LUT=luts, FF=ffs, BRAM18=memory.BRAM18 if block else 0,
+            LUT=luts,
+            FF=ffs,
+            BRAM18=memory.BRAM18 if block else 0,
             DSP=folding.PE * dot.lane_dsps,
         )
 

@@ -26,7 +26,7 @@ class StreamingDataWidthConverter(DataflowNode):
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.datatype = self.type_attr("dataType")
-        element = self.datatype.bitwidth()
+        element = int(self.datatype.bitwidth())
         self.shape = tuple(int(d) for d in self.attr("shape"))
         self.lanes_in = int(self.attr("inWidth")) // element
         self.lanes_out = int(self.attr("outWidth")) // element

@@ -13,6 +13,7 @@ from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.ir.operators.multi_threshold import count_thresholds
 from qnnc.compiler.resources import Resources
 
@@ -42,13 +43,13 @@ class Thresholding(DataflowNode):
 
     def thresholds(self) -> NDArray[np.int64]:
         """[C or 1, steps]."""
-        return np.rint(self.constant_input(1)).astype(np.int64)
+        return as_integers(self.constant_input(1))
 
     def values(self) -> NDArray[np.int64] | None:
         """[C or 1, steps + 1], or None where the output is a count."""
         if len(self.node.inputs) < 3 or self.node.inputs[2] is None:
             return None
-        return np.rint(self.constant_input(2)).astype(np.int64)
+        return as_integers(self.constant_input(2))
 
     @property
     def stages(self) -> int:
@@ -136,7 +137,4 @@ class Thresholding(DataflowNode):
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         dtype = carrier(self.x_type)
         thresholds = self.thresholds()
-        return [
-            count_thresholds(b, inputs[0], thresholds, self.values(), self.base, dtype)
-        ]
-
+        return [count_thresholds(b, inputs[0], thresholds, self.values(), self.base, dtype)]

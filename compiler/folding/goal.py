@@ -74,8 +74,10 @@ def _link(graph: StreamGraph, index: int) -> Link:
     node = graph.nodes[edge.source.node]
     stream = node.ports(node.folding()).outputs[edge.source.port]
     return Link(
-        (edge.source.node, edge.source.port), (edge.target.node, edge.target.port),
-        stream.elements, stream.datatype.bitwidth(),
+        (edge.source.node, edge.source.port),
+        (edge.target.node, edge.target.port),
+        stream.elements,
+        stream.datatype.bitwidth(),
     )
 
 
@@ -126,7 +128,10 @@ def _fastest(
 
 
 def _over_budget(
-    graph: StreamGraph, options: Sequence[Sequence[Option]], links: Sequence[Link], goal: Goal,
+    graph: StreamGraph,
+    options: Sequence[Sequence[Option]],
+    links: Sequence[Link],
+    goal: Goal,
     max_cycles: int,
 ) -> str:
     """Which resource stops the target: those that even the choice sparest in them exceeds, or,

@@ -81,8 +81,11 @@ class _Program:
 
 
 def solve(
-    options: Sequence[Sequence[Option]], links: Sequence[Link], max_cycles: int,
-    budget: Resources, weights: Resources,
+    options: Sequence[Sequence[Option]],
+    links: Sequence[Link],
+    max_cycles: int,
+    budget: Resources,
+    weights: Resources,
 ) -> Choice | None:
     """The cheapest choice within `max_cycles` and `budget`, or None if there is none.
 
@@ -126,7 +129,10 @@ def total_resources(chosen: Sequence[Option], links: Sequence[Link]) -> Resource
 
 
 def _add_link(
-    program: _Program, link: Link, fitting: Sequence[Sequence[Option]], first: Sequence[int],
+    program: _Program,
+    link: Link,
+    fitting: Sequence[Sequence[Option]],
+    first: Sequence[int],
     max_cycles: int,
 ) -> None:
     (source, out_port), (target, in_port) = link.source, link.target
@@ -149,9 +155,7 @@ def _add_link(
         program.equal(terms + [(v, -1.0) for v in variables], 0.0)
 
 
-def _run(
-    program: _Program, budget: Resources, weights: Resources
-) -> NDArray[np.float64] | None:
+def _run(program: _Program, budget: Resources, weights: Resources) -> NDArray[np.float64] | None:
     count = len(program.resources)
     usage = np.array([list(r.as_dict().values()) for r in program.resources])
     limits = np.array([getattr(budget, name) for name in RESOURCE_NAMES])
@@ -160,7 +164,7 @@ def _run(
         (program.entries, (program.rows, program.columns)),
         shape=(len(program.targets), count),
     ).tocsr()
-    integrality = np.zeros(count)
+    integrality = np.zeros(count, dtype=np.int64)
     integrality[: program.integers] = 1
     result = milp(
         usage @ prices,

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.ir.edit import constant
-from qnnc.compiler.ir.facts import FloatArray, Integer, IntArray, integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, integer
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import onnx_ir as ir
 
@@ -10,6 +12,7 @@ from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, set_integer
 
+Numbers = TypeVar("Numbers", FloatArray, IntArray)
 OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
 
 
@@ -23,7 +26,7 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
     assert source is not None
     shape, out_shape = shape_of(source), shape_of(node.outputs[0])
 
-    def moved(array: FloatArray | IntArray) -> FloatArray | IntArray:
+    def moved(array: Numbers) -> Numbers:
         if array.size == 1:
             return array.reshape(())
         if node.op_type == "Transpose":
@@ -41,23 +44,30 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
         base = editor.initializer(f"{form.base.name}_moved", result.astype(np.float32))
     else:
         base = editor.insert(
-            node, node.op_type, [form.base, *node.inputs[1:]], f"{form.base.name}_moved",
-            attributes={name: a.value for name, a in node.attributes.items()}, shape=out_shape,
-            dtype=form.base.dtype or ir.DataType.FLOAT, origins=(node,),
+            node,
+            node.op_type,
+            [form.base, *node.inputs[1:]],
+            f"{form.base.name}_moved",
+            attributes={name: a.value for name, a in node.attributes.items()},
+            shape=out_shape,
+            dtype=form.base.dtype or ir.DataType.FLOAT,
+            origins=(node,),
         )
     set_integer(
         base,
-        fact.with_(low=moved(fact.low), high=moved(fact.high), scale=moved(fact.scale),
-                   offset=moved(fact.offset)),
+        fact.with_(
+            low=moved(fact.low),
+            high=moved(fact.high),
+            scale=moved(fact.scale),
+            offset=moved(fact.offset),
+        ),
     )
     return Form(base, moved(form.scale), moved(form.offset))
 
 
-def _reshaped(
-    array: FloatArray | IntArray, shape: tuple[int, ...], out_shape: tuple[int, ...]
-) -> FloatArray | IntArray:
+def _reshaped(array: Numbers, shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Numbers:
     """An array that broadcasts against `shape`, made to broadcast against `out_shape`."""
-    full: FloatArray | IntArray = np.broadcast_to(array, shape).reshape(out_shape)
+    full = np.broadcast_to(array, shape).reshape(out_shape)
     for axis in range(len(out_shape)):
         first = full.take([0], axis=axis)
         if np.array_equal(np.broadcast_to(first, full.shape), full):

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
-from qnnc.compiler.ir.facts import FloatArray, Integer, IntArray, is_derived, set_integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, is_derived, set_integer
 
 
 def apply(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
@@ -108,7 +108,11 @@ def _flat_range(bound: IntArray, reduce: object) -> IntArray:
 
 
 def _xnor(
-    editor: Editor, node: ir.Node, x: Form, weights: IntArray, x_scale: FloatArray,
+    editor: Editor,
+    node: ir.Node,
+    x: Form,
+    weights: IntArray,
+    x_scale: FloatArray,
     w_scale: FloatArray,
 ) -> Form:
     """Both operands are two-valued: count equal pairs p, the sum is (2p - K) * scales."""
@@ -116,15 +120,34 @@ def _xnor(
     scale = x_scale * w_scale
     offset = -scale * k / 2
     zeros = np.zeros(m, dtype=np.int64)
-    y = _insert(editor, node, x.base, (weights + 1) // 2, "XnorPopcountMatMul", QONNX,
-                zeros, zeros + k, scale, offset, weights_type=BINARY)
+    y = _insert(
+        editor,
+        node,
+        x.base,
+        (weights + 1) // 2,
+        "XnorPopcountMatMul",
+        QONNX,
+        zeros,
+        zeros + k,
+        scale,
+        offset,
+        weights_type=BINARY,
+    )
     return Form(y, scale, np.asarray(offset))
 
 
 def _insert(
-    editor: Editor, node: ir.Node, x: ir.Value, weights: IntArray, op_type: str, domain: str,
-    low: IntArray, high: IntArray, scale: FloatArray, offset: FloatArray,
-    weights_type: object = None,
+    editor: Editor,
+    node: ir.Node,
+    x: ir.Value,
+    weights: IntArray,
+    op_type: str,
+    domain: str,
+    low: IntArray,
+    high: IntArray,
+    scale: FloatArray,
+    offset: FloatArray,
+    weights_type: BaseDataType | None = None,
 ) -> ir.Value:
     if max(abs(int(low.min())), abs(int(high.max()))) >= 1 << 52:
         raise Unsupported("sums beyond 52 bits")
@@ -135,20 +158,29 @@ def _insert(
     constant = editor.initializer(f"{base}_weights", weights.astype(dtype))
     set_integer(
         constant,
-        Integer(np.asarray(weights.min()), np.asarray(weights.max()),
-                datatype=weights_type or type_of_values(weights)),  # type: ignore[arg-type]
+        Integer.of(weights.min(), weights.max(), datatype=weights_type or type_of_values(weights)),
     )
     operand = x
     if wide and x.dtype != ir.DataType.DOUBLE:
-        operand = editor.insert(node, "Cast", [x], f"{x.name}_wide", dtype=ir.DataType.DOUBLE,
-                                attributes={"to": ir.DataType.DOUBLE}, shape=shape_of(x))
+        operand = editor.insert(
+            node,
+            "Cast",
+            [x],
+            f"{x.name}_wide",
+            dtype=ir.DataType.DOUBLE,
+            attributes={"to": ir.DataType.DOUBLE},
+            shape=shape_of(x),
+        )
     y = editor.insert(
-        node, op_type, [operand, constant], f"{base}_sum", domain=domain,
-        shape=shape_of(output), dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
+        node,
+        op_type,
+        [operand, constant],
+        f"{base}_sum",
+        domain=domain,
+        shape=shape_of(output),
+        dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
         origins=(node,),
     )
     golden = None if is_derived(output) else output.name
-    set_integer(y, Integer(low, high, np.asarray(scale), np.asarray(offset), golden=golden))
+    set_integer(y, Integer.of(low, high, scale, offset, golden=golden))
     return y
-
-

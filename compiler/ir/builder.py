@@ -66,7 +66,7 @@ class PlainBuilder:
         value = ir.Value(
             name=name or self._name("constant"),
             const_value=tensor,
-            shape=ir.Shape(list(tensor.shape)),
+            shape=ir.Shape(tensor.numpy().shape),
             type=ir.TensorType(tensor.dtype),
         )
         self.initializers.append(value)
@@ -91,8 +91,13 @@ class EditBuilder:
         self, op_type: str, outputs: int, *inputs: ir.Value | None, **attributes: Any
     ) -> list[ir.Value]:
         first = self.editor.insert(
-            self.before, op_type, inputs, f"{self.base}_{op_type}", attributes=attributes,
-            origins=self.origins, dtype=_result_type(op_type, inputs, attributes),
+            self.before,
+            op_type,
+            inputs,
+            f"{self.base}_{op_type}",
+            attributes=attributes,
+            origins=self.origins,
+            dtype=_result_type(op_type, inputs, attributes),
             outputs=outputs,
         )
         node = first.producer()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.facts import add_sources
@@ -60,8 +60,9 @@ class Editor:
         self._taken.add(name)
         return name
 
-    def initializer(self, name: str, array: NDArray[Any]) -> ir.Value:
-        """A constant of the graph."""
+    def initializer(self, name: str, data: ArrayLike) -> ir.Value:
+        """A constant of the graph, of the array's own type."""
+        array = np.asarray(data)
         name = self.fresh(name)
         tensor = ir.tensor(np.ascontiguousarray(array), name=name)
         value = ir.Value(
@@ -103,7 +104,11 @@ class Editor:
             for _ in range(outputs)
         ]
         node = ir.node(
-            op_type, list(inputs), dict(attributes or {}), domain=domain, outputs=results,
+            op_type,
+            list(inputs),
+            dict(attributes or {}),
+            domain=domain,
+            outputs=results,
             name=results[0].name,
         )
         add_sources(node, *origins)

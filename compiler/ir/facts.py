@@ -10,10 +10,11 @@ as in FINN and QONNX); the tensor of the golden graph that it stands for is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import smallest_type
@@ -25,6 +26,12 @@ _DERIVED = "qnnc.derived"
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+
+
+def as_integers(array: NDArray[Any]) -> IntArray:
+    """Integers that a float tensor holds."""
+    integers: IntArray = np.rint(array).astype(np.int64)
+    return integers
 
 
 def _one() -> FloatArray:
@@ -57,6 +64,29 @@ class Integer:
     golden: str | None = None
     datatype: BaseDataType | None = None
     quantized: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        low: ArrayLike,
+        high: ArrayLike,
+        scale: ArrayLike = 1.0,
+        offset: ArrayLike = 0.0,
+        *,
+        golden: str | None = None,
+        datatype: BaseDataType | None = None,
+        quantized: bool = False,
+    ) -> Integer:
+        """A fact from numbers or arrays."""
+        return cls(
+            np.asarray(low, dtype=np.int64),
+            np.asarray(high, dtype=np.int64),
+            np.asarray(scale, dtype=np.float64),
+            np.asarray(offset, dtype=np.float64),
+            golden,
+            datatype,
+            quantized,
+        )
 
     @property
     def type(self) -> BaseDataType:

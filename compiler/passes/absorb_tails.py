@@ -86,9 +86,13 @@ class AbsorbTails(Pass):
         for node in tail.layouts:
             anchor_fact = integer(x)
             x = editor.insert(
-                before, node.op_type, [x, *node.inputs[1:]], f"{x.name}_moved",
+                before,
+                node.op_type,
+                [x, *node.inputs[1:]],
+                f"{x.name}_moved",
                 attributes={name: a.value for name, a in node.attributes.items()},
-                shape=shape_of(node.outputs[0]), dtype=x.dtype or ir.DataType.FLOAT,
+                shape=shape_of(node.outputs[0]),
+                dtype=x.dtype or ir.DataType.FLOAT,
                 origins=(node,),
             )
             set_integer(x, _whole(anchor_fact))
@@ -126,7 +130,7 @@ def _can_flip(tail: Tail, falling: NDArray[np.bool_]) -> bool:
     if producer.op_type == "XnorPopcountMatMul":
         return True
     flipped = np.where(falling, -weights, weights)
-    return type_of_values(flipped).bitwidth() <= type_of_values(weights).bitwidth()
+    return bool(type_of_values(flipped).bitwidth() <= type_of_values(weights).bitwidth())
 
 
 def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
@@ -141,20 +145,26 @@ def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
     renewed = editor.initializer(f"{old.name}_flipped", flipped.astype(weights.dtype))
     weight_fact = integer(old)
     assert weight_fact is not None
-    set_integer(renewed, weight_fact.with_(
-        low=np.asarray(flipped.min()).astype(np.int64),
-        high=np.asarray(flipped.max()).astype(np.int64),
-        datatype=weight_fact.datatype if xnor else type_of_values(flipped),
-    ))
+    set_integer(
+        renewed,
+        weight_fact.with_(
+            low=np.asarray(flipped.min()).astype(np.int64),
+            high=np.asarray(flipped.max()).astype(np.int64),
+            datatype=weight_fact.datatype if xnor else type_of_values(flipped),
+        ),
+    )
     node.replace_input_with(1, renewed)
     shape = (len(falling),)
     low, high, scale, offset = (
         np.broadcast_to(a, shape) for a in (fact.low, fact.high, fact.scale, fact.offset)
     )
-    set_integer(tail.anchor, fact.with_(
-        low=np.where(falling, about - high, low),
-        high=np.where(falling, about - low, high),
-        scale=np.where(falling, -scale, scale),
-        offset=np.where(falling, offset + scale * about, offset),
-    ))
+    set_integer(
+        tail.anchor,
+        fact.with_(
+            low=np.where(falling, about - high, low),
+            high=np.where(falling, about - low, high),
+            scale=np.where(falling, -scale, scale),
+            offset=np.where(falling, offset + scale * about, offset),
+        ),
+    )
     return about

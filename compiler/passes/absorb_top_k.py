@@ -11,7 +11,7 @@ import onnx_ir as ir
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, remove_unused, shape_of
-from qnnc.compiler.ir.facts import Integer, IntArray, integer, set_integer
+from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.order import OrderMap, order_map
 from qnnc.compiler.tails.scores import ScoreTail, collect_scores
@@ -77,19 +77,36 @@ def _apply(editor: Editor, node: ir.Node, tail: ScoreTail, mapping: OrderMap) ->
 
 
 def _insert(
-    editor: Editor, node: ir.Node, x: ir.Value, op: str, operand: IntArray, low: IntArray,
+    editor: Editor,
+    node: ir.Node,
+    x: ir.Value,
+    op: str,
+    operand: IntArray,
+    low: IntArray,
     high: IntArray,
 ) -> ir.Value:
     dtype = carrier(smallest_type(int(np.min(low)), int(np.max(high))))
     wide = dtype == np.float64
     if wide and x.dtype != ir.DataType.DOUBLE:
-        x = editor.insert(node, "Cast", [x], f"{x.name}_wide", shape=shape_of(x),
-                          dtype=ir.DataType.DOUBLE, attributes={"to": ir.DataType.DOUBLE})
+        x = editor.insert(
+            node,
+            "Cast",
+            [x],
+            f"{x.name}_wide",
+            shape=shape_of(x),
+            dtype=ir.DataType.DOUBLE,
+            attributes={"to": ir.DataType.DOUBLE},
+        )
     value = editor.initializer(f"{x.name}_{op}_constant", np.asarray(operand, dtype=dtype))
-    set_integer(value, Integer(np.asarray(operand.min()), np.asarray(operand.max())))
+    set_integer(value, Integer.of(operand.min(), operand.max()))
     y = editor.insert(
-        node, op, [x, value], f"{x.name}_{op}", shape=shape_of(x),
-        dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT, origins=(node,),
+        node,
+        op,
+        [x, value],
+        f"{x.name}_{op}",
+        shape=shape_of(x),
+        dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
+        origins=(node,),
     )
-    set_integer(y, Integer(np.asarray(low), np.asarray(high), golden=None))
+    set_integer(y, Integer.of(low, high))
     return y

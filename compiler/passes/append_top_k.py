@@ -30,8 +30,9 @@ class AppendTopK(Pass):
             return False
         graph = model.graph
         if len(graph.outputs) != 1:
-            raise ModelError(f"top-k needs a model with one output; this one has "
-                             f"{len(graph.outputs)}")
+            raise ModelError(
+                f"top-k needs a model with one output; this one has {len(graph.outputs)}"
+            )
         scores = graph.outputs[0]
         classes = shape_of(scores)[-1]
         if not 1 <= self.k <= classes:

@@ -41,17 +41,34 @@ class DeclareInput(Pass):
         y = value
         if kind == BIPOLAR:
             zero = editor.initializer(f"{value.name}_zero", np.float32(0).reshape(()))
-            reached = editor.insert(first, "GreaterOrEqual", [value, zero],
-                                    f"{value.name}_reached", dtype=ir.DataType.BOOL)
-            y = editor.insert(first, "Cast", [reached], f"{value.name}_code",
-                              attributes={"to": ir.DataType.FLOAT})
-            set_integer(y, Integer(np.int64(0), np.int64(1), np.float64(2), np.float64(-1),
-                                   golden=value.name, quantized=True))
+            reached = editor.insert(
+                first,
+                "GreaterOrEqual",
+                [value, zero],
+                f"{value.name}_reached",
+                dtype=ir.DataType.BOOL,
+            )
+            y = editor.insert(
+                first, "Cast", [reached], f"{value.name}_code", attributes={"to": ir.DataType.FLOAT}
+            )
+            set_integer(
+                y,
+                Integer.of(
+                    0,
+                    1,
+                    2,
+                    -1,
+                    golden=value.name,
+                    quantized=True,
+                ),
+            )
             y = self._apply(editor, first, y, "Mul", 2.0)
             y = self._apply(editor, first, y, "Sub", 1.0)
         else:
-            set_integer(value, Integer(np.int64(kind.min()), np.int64(kind.max()),
-                                       golden=value.name, quantized=True))
+            set_integer(
+                value,
+                Integer.of(kind.min(), kind.max(), golden=value.name, quantized=True),
+            )
         numerator, denominator = parse_scale(self.scale)
         if numerator != 1:
             y = self._apply(editor, first, y, "Mul", numerator)
@@ -92,5 +109,3 @@ def parse_scale(text: str) -> tuple[float, float]:
     if len(numbers) not in (1, 2) or not all(np.isfinite(n) and n > 0 for n in numbers):
         raise OptionError(f"{text!r} is not a scale; write a positive number or fraction (1/255)")
     return numbers[0], numbers[1] if len(numbers) == 2 else 1.0
-
-

@@ -33,8 +33,7 @@ class ExpandQuantizers(Pass):
             weights = constant(found.input)
             if weights is not None and not np.all(np.isfinite(weights)):
                 raise ModelError(
-                    f"node {quote(node.name)}: its weights {quote(found.input.name)} "
-                    "are not finite"
+                    f"node {quote(node.name)}: its weights {quote(found.input.name)} are not finite"
                 )
             output = node.outputs[0]
             b = EditBuilder(editor, node, output.name or "quantized", (node,))
@@ -42,8 +41,14 @@ class ExpandQuantizers(Pass):
             codes.shape = output.shape
             set_integer(
                 codes,
-                Integer(np.int64(found.low), np.int64(found.high), found.scale, found.offset,
-                        golden=output.name, quantized=True),
+                Integer.of(
+                    found.low,
+                    found.high,
+                    found.scale,
+                    found.offset,
+                    golden=output.name,
+                    quantized=True,
+                ),
             )
             values = found.values(b, codes)
             values.shape = output.shape

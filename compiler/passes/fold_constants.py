@@ -24,8 +24,19 @@ from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.reference import Session, expand
 
-NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform",
-                        "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"})
+NOT_FOLDED = frozenset(
+    {
+        "If",
+        "Loop",
+        "Scan",
+        "RandomNormal",
+        "RandomUniform",
+        "RandomNormalLike",
+        "RandomUniformLike",
+        "Multinomial",
+        "Bernoulli",
+    }
+)
 
 
 @dataclass
@@ -70,8 +81,7 @@ class FoldConstants(Pass):
             value
             for node in folded
             for value in node.outputs
-            if any(user not in inside for user, _ in value.uses())
-            or integer(value) is not None
+            if any(user not in inside for user, _ in value.uses()) or integer(value) is not None
         ]
         plain = expand(model, inputs=[], outputs=wanted, nodes=folded)
         results = Session(plain).run({})
@@ -100,5 +110,6 @@ def _narrowed(fact: Integer | None, values: NDArray[Any]) -> Integer | None:
     """The fact of a constant: its range is that of its values."""
     if fact is None:
         return None
-    return fact.with_(low=np.asarray(values.min(), np.int64),
-                      high=np.asarray(values.max(), np.int64))
+    return fact.with_(
+        low=np.asarray(values.min(), np.int64), high=np.asarray(values.max(), np.int64)
+    )

@@ -21,8 +21,17 @@ from qnnc.compiler.ir.facts import (
 )
 from qnnc.compiler.passes.base import Pass
 
-CORE = frozenset({("", "MatMul"), (QONNX, "XnorPopcountMatMul"), (QONNX, "MultiThreshold"),
-                  ("", "Add"), ("", "Mul"), ("", "TopK"), ("", "ArgMax")})
+CORE = frozenset(
+    {
+        ("", "MatMul"),
+        (QONNX, "XnorPopcountMatMul"),
+        (QONNX, "MultiThreshold"),
+        ("", "Add"),
+        ("", "Mul"),
+        ("", "TopK"),
+        ("", "ArgMax"),
+    }
+)
 """Operators that are worth an accelerator when their input is integer."""
 
 

@@ -46,12 +46,18 @@ class InsertFifos(Pass):
             streams = [i for i, v in enumerate(consumer.node.inputs) if v and not v.const_value]
             block = self.depth * stream.bits > BLOCK_BITS
             insert_between(
-                editor, consumer.node, streams[edge.target.port], "StreamingFIFO",
+                editor,
+                consumer.node,
+                streams[edge.target.port],
+                "StreamingFIFO",
                 {
                     "depth": self.depth,
                     "normal_shape": list(stream.shape),
-                    "folded_shape": [*stream.shape[:-1], stream.shape[-1] // stream.lanes,
-                                     stream.lanes],
+                    "folded_shape": [
+                        *stream.shape[:-1],
+                        stream.shape[-1] // stream.lanes,
+                        stream.lanes,
+                    ],
                     "dataType": stream.datatype.name,
                     "ram_style": "block" if block else "distributed",
                 },

@@ -41,7 +41,10 @@ def _convert(editor: Editor, graph: StreamGraph, edge: Edge) -> bool:
     x = consumer.node.inputs[index]
     assert x is not None
     insert_between(
-        editor, consumer.node, index, "StreamingDataWidthConverter",
+        editor,
+        consumer.node,
+        index,
+        "StreamingDataWidthConverter",
         {
             "shape": [int(d) for d in wanted.shape],
             "inWidth": given.lanes * bits,
@@ -54,15 +57,25 @@ def _convert(editor: Editor, graph: StreamGraph, edge: Edge) -> bool:
 
 
 def insert_between(
-    editor: Editor, consumer: ir.Node, index: int, op_type: str,
-    attributes: dict[str, object], origins: list[ir.Node],
+    editor: Editor,
+    consumer: ir.Node,
+    index: int,
+    op_type: str,
+    attributes: dict[str, object],
+    origins: list[ir.Node],
 ) -> None:
     """Put a dataflow node that hands its input through before input `index` of `consumer`."""
     x = consumer.inputs[index]
     assert x is not None
     y = editor.insert(
-        consumer, op_type, [x], op_type, domain=FINN, shape=shape_of(x),
-        dtype=x.dtype or ir.DataType.FLOAT, origins=origins,
+        consumer,
+        op_type,
+        [x],
+        op_type,
+        domain=FINN,
+        shape=shape_of(x),
+        dtype=x.dtype or ir.DataType.FLOAT,
+        origins=origins,
         attributes={"backend": "fpgadataflow", **attributes},
     )
     node = y.producer()

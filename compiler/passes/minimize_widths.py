@@ -54,10 +54,14 @@ def _widen_through(node: ir.Node) -> None:
     before = integer(source) if source is not None else None
     after = integer(node.outputs[0])
     if before is not None and after is not None:
-        set_integer(node.outputs[0], after.with_(
-            low=np.asarray(before.low.min()), high=np.asarray(before.high.max()),
-            datatype=before.type,
-        ))
+        set_integer(
+            node.outputs[0],
+            after.with_(
+                low=np.asarray(before.low.min()),
+                high=np.asarray(before.high.max()),
+                datatype=before.type,
+            ),
+        )
 
 
 def _input_range(found: Thresholding | MVAU, channels: int) -> tuple[IntArray, IntArray]:
@@ -87,7 +91,7 @@ def _set_types(found: Thresholding | MVAU, low: IntArray, high: IntArray) -> boo
     source_fact = integer(source) if source is not None else None
     if source_fact is not None:
         found.set_attrs(inputDataType=source_fact.type.name)
-    return old != kind
+    return bool(old != kind)
 
 
 def _narrow_mvau(found: MVAU) -> bool:

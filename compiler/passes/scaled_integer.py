@@ -85,9 +85,12 @@ def _name_golden(node: ir.Node, form: Form) -> None:
     tensor behind it that is there."""
     fact, output = form.fact, node.outputs[0]
     if fact.golden is None and not fact.quantized and not is_derived(output):
-        set_integer(form.base, fact.with_(
-            golden=output.name, scale=np.asarray(form.scale), offset=np.asarray(form.offset)
-        ))
+        set_integer(
+            form.base,
+            fact.with_(
+                golden=output.name, scale=np.asarray(form.scale), offset=np.asarray(form.offset)
+            ),
+        )
 
 
 def _others_constant(node: ir.Node, index: int) -> bool:
@@ -102,5 +105,3 @@ def _missing_quantizer(node: ir.Node, forms: dict[ir.Value, Form]) -> str:
         f"its {'weights' if constant(v) is not None else 'input'} '{v.name}'" for v in missing
     )
     return f"{what} has no quantizer"
-
-

@@ -58,7 +58,11 @@ def _split_gemm(editor: Editor, node: ir.Node) -> None:
         if attribute(node, name, 0):
             operand = (a, b)[index]
             flipped = editor.insert(
-                node, "Transpose", [operand], f"{base}_{name}", attributes={"perm": [1, 0]},
+                node,
+                "Transpose",
+                [operand],
+                f"{base}_{name}",
+                attributes={"perm": [1, 0]},
                 origins=origins,
             )
             a, b = (flipped, b) if index == 0 else (a, flipped)

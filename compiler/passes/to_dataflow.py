@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow.label_select import label_type
@@ -75,13 +74,23 @@ def _source(node: ir.Node) -> ir.Value:
 
 
 def _emit(
-    editor: Editor, node: ir.Node, op_type: str, inputs: list[ir.Value | None],
-    attributes: dict[str, object], fact: Integer | None = None,
+    editor: Editor,
+    node: ir.Node,
+    op_type: str,
+    inputs: list[ir.Value | None],
+    attributes: dict[str, object],
+    fact: Integer | None = None,
 ) -> ir.Value:
     old = node.outputs[0]
     y = editor.insert(
-        node, op_type, inputs, op_type, domain=FINN, shape=shape_of(old),
-        dtype=old.dtype or ir.DataType.FLOAT, origins=(node,),
+        node,
+        op_type,
+        inputs,
+        op_type,
+        domain=FINN,
+        shape=shape_of(old),
+        dtype=old.dtype or ir.DataType.FLOAT,
+        origins=(node,),
         attributes={"backend": "fpgadataflow", **attributes},
     )
     producer = y.producer()
@@ -100,19 +109,25 @@ def _matmul(editor: Editor, node: ir.Node) -> None:
     x, w = _source(node), node.inputs[1]
     fact, weights = _fact(node.outputs[0]), constant(w)
     assert weights is not None
-    _emit(editor, node, "MVAU", [x, w], {
-        "MW": int(weights.shape[0]),
-        "MH": int(weights.shape[1]),
-        "PE": 1,
-        "SIMD": 1,
-        "inputDataType": _fact(x).type.name,
-        "weightDataType": _fact(w).type.name,
-        "outputDataType": fact.type.name,
-        "accDataType": fact.type.name,
-        "noActivation": 1,
-        "binaryXnorMode": int(node.op_type == "XnorPopcountMatMul"),
-        "numInputVectors": _vectors(x),
-    })
+    _emit(
+        editor,
+        node,
+        "MVAU",
+        [x, w],
+        {
+            "MW": int(weights.shape[0]),
+            "MH": int(weights.shape[1]),
+            "PE": 1,
+            "SIMD": 1,
+            "inputDataType": _fact(x).type.name,
+            "weightDataType": _fact(w).type.name,
+            "outputDataType": fact.type.name,
+            "accDataType": fact.type.name,
+            "noActivation": 1,
+            "binaryXnorMode": int(node.op_type == "XnorPopcountMatMul"),
+            "numInputVectors": _vectors(x),
+        },
+    )
 
 
 def _thresholds(editor: Editor, node: ir.Node) -> None:
@@ -124,16 +139,22 @@ def _thresholds(editor: Editor, node: ir.Node) -> None:
             "channels-last layout"
         )
     kind = smallest_type(int(table.thresholds.min()), int(table.thresholds.max()))
-    _emit(editor, node, "Thresholding", list(node.inputs), {
-        "NumChannels": int(shape_of(x)[-1]),
-        "PE": 1,
-        "numSteps": int(table.thresholds.shape[1]),
-        "inputDataType": _fact(x).type.name,
-        "weightDataType": kind.name,
-        "outputDataType": _fact(node.outputs[0]).type.name,
-        "ActVal": table.base if table.values is None else 0,
-        "numInputVectors": _vectors(x),
-    })
+    _emit(
+        editor,
+        node,
+        "Thresholding",
+        list(node.inputs),
+        {
+            "NumChannels": int(shape_of(x)[-1]),
+            "PE": 1,
+            "numSteps": int(table.thresholds.shape[1]),
+            "inputDataType": _fact(x).type.name,
+            "weightDataType": kind.name,
+            "outputDataType": _fact(node.outputs[0]).type.name,
+            "ActVal": table.base if table.values is None else 0,
+            "numInputVectors": _vectors(x),
+        },
+    )
 
 
 def _elementwise(editor: Editor, node: ir.Node) -> None:
@@ -141,17 +162,23 @@ def _elementwise(editor: Editor, node: ir.Node) -> None:
     shape = list(shape_of(node.outputs[0]))
     array = constant(operand)
     assert array is not None and operand is not None
-    _emit(editor, node, f"Elementwise{node.op_type}", [x, operand], {
-        "lhs_dtype": _fact(x).type.name,
-        "rhs_dtype": _fact(operand).type.name,
-        "out_dtype": _fact(node.outputs[0]).type.name,
-        "lhs_shape": shape,
-        "rhs_shape": list(array.shape),
-        "out_shape": shape,
-        "lhs_style": "input",
-        "rhs_style": "const",
-        "PE": 1,
-    })
+    _emit(
+        editor,
+        node,
+        f"Elementwise{node.op_type}",
+        [x, operand],
+        {
+            "lhs_dtype": _fact(x).type.name,
+            "rhs_dtype": _fact(operand).type.name,
+            "out_dtype": _fact(node.outputs[0]).type.name,
+            "lhs_shape": shape,
+            "rhs_shape": list(array.shape),
+            "out_shape": shape,
+            "lhs_style": "input",
+            "rhs_style": "const",
+            "PE": 1,
+        },
+    )
 
 
 def _labels(editor: Editor, node: ir.Node) -> None:
@@ -167,21 +194,36 @@ def _labels(editor: Editor, node: ir.Node) -> None:
         assert wanted is not None
         k, output = int(wanted.reshape(-1)[0]), node.outputs[1]
     y = editor.insert(
-        node, "LabelSelect", [x], "LabelSelect", domain=FINN, shape=[*_vectors(x), k],
+        node,
+        "LabelSelect",
+        [x],
+        "LabelSelect",
+        domain=FINN,
+        shape=[*_vectors(x), k],
         origins=(node,),
         attributes={
-            "backend": "fpgadataflow", "Labels": labels, "PE": 1, "K": k,
-            "inputDataType": _fact(x).type.name, "outputDataType": label_type(labels),
+            "backend": "fpgadataflow",
+            "Labels": labels,
+            "PE": 1,
+            "K": k,
+            "inputDataType": _fact(x).type.name,
+            "outputDataType": label_type(labels),
             "numInputVectors": _vectors(x),
         },
     )
     producer = y.producer()
     assert producer is not None
     set_part(producer, ACCELERATOR)
-    set_integer(y, Integer(np.asarray(0), np.asarray(labels - 1), golden=None))
+    set_integer(y, Integer.of(0, labels - 1))
     indices = editor.insert(
-        node, "Cast", [y], f"{output.name}_indices", attributes={"to": ir.DataType.INT64},
-        dtype=ir.DataType.INT64, shape=shape_of(y), origins=(node,),
+        node,
+        "Cast",
+        [y],
+        f"{output.name}_indices",
+        attributes={"to": ir.DataType.INT64},
+        dtype=ir.DataType.INT64,
+        shape=shape_of(y),
+        origins=(node,),
     )
     cast = indices.producer()
     assert cast is not None

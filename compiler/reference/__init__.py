@@ -5,6 +5,6 @@ from __future__ import annotations
 
 from qnnc.compiler.reference.batches import BatchRunner
 from qnnc.compiler.reference.execution import Session, Tensors
-from qnnc.compiler.reference.expand import expand
+from qnnc.compiler.reference.expansion import expand
 
 __all__ = ["BatchRunner", "Session", "Tensors", "expand"]

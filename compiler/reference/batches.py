@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.reference.execution import Session, Tensors
-from qnnc.compiler.reference.expand import expand
+from qnnc.compiler.reference.expansion import expand
 
 Feeds = Mapping[str, NDArray[Any]]
 

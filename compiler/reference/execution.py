@@ -27,15 +27,17 @@ class Session:
         options.intra_op_num_threads = threads
         try:
             self._session = ort.InferenceSession(
-                ir.to_proto(model).SerializeToString(), options,
+                ir.to_proto(model).SerializeToString(),
+                options,
                 providers=["CPUExecutionProvider"],
             )
         except Exception as error:  # ONNX Runtime has no common base of its exceptions
             raise ModelError(f"ONNX Runtime refuses the model: {_first_line(error)}") from error
         self.outputs = [o.name for o in self._session.get_outputs()]
 
-    def run(self, feeds: Mapping[str, NDArray[Any]],
-            outputs: Sequence[str] | None = None) -> Tensors:
+    def run(
+        self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None
+    ) -> Tensors:
         """Run once; returns the outputs by name.
 
         Raises:

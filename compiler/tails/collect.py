@@ -14,18 +14,71 @@ from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import QNNC, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import integer
 
-MONOTONE = frozenset({
-    "Add", "Sub", "Mul", "Div", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Clip", "Min",
-    "Max", "Tanh", "Sigmoid", "HardSigmoid", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Exp",
-    "Log", "Sqrt", "Floor", "Ceil", "Round", "Sign", "Erf", "Cast", "Neg", "Identity",
-    "Dequantize", "GreaterOrEqual", "Greater", "Less", "LessOrEqual", "ThresholdedRelu",
-})
+MONOTONE = frozenset(
+    {
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "BatchNormalization",
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Clip",
+        "Min",
+        "Max",
+        "Tanh",
+        "Sigmoid",
+        "HardSigmoid",
+        "Elu",
+        "Selu",
+        "Celu",
+        "Softplus",
+        "Softsign",
+        "Exp",
+        "Log",
+        "Sqrt",
+        "Floor",
+        "Ceil",
+        "Round",
+        "Sign",
+        "Erf",
+        "Cast",
+        "Neg",
+        "Identity",
+        "Dequantize",
+        "GreaterOrEqual",
+        "Greater",
+        "Less",
+        "LessOrEqual",
+        "ThresholdedRelu",
+    }
+)
 """Operators that, with constants, never turn round: rising or falling over the whole range."""
 
-ELEMENTWISE = MONOTONE | frozenset({
-    "Abs", "Pow", "Gelu", "HardSwish", "Mish", "Reciprocal", "Sin", "Cos", "Where", "Not", "Mod",
-    "And", "Or", "Equal", "Swish", "Atan", "Sinh", "Cosh", "Square",
-})
+ELEMENTWISE = MONOTONE | frozenset(
+    {
+        "Abs",
+        "Pow",
+        "Gelu",
+        "HardSwish",
+        "Mish",
+        "Reciprocal",
+        "Sin",
+        "Cos",
+        "Where",
+        "Not",
+        "Mod",
+        "And",
+        "Or",
+        "Equal",
+        "Swish",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Square",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -129,9 +182,11 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.
     exclusive = all(user in seen for value in inside for user, _ in value.uses()) and not any(
         value.is_graph_output() for value in inside
     )
-    monotone = chain and all(
-        node.op_type in MONOTONE or node.op_type in layout.OPERATORS for node in nodes
-    ) and all(_keeps_direction(node) for node in nodes)
+    monotone = (
+        chain
+        and all(node.op_type in MONOTONE or node.op_type in layout.OPERATORS for node in nodes)
+        and all(_keeps_direction(node) for node in nodes)
+    )
     return Tail(anchor, codes, tuple(nodes), layouts, tuple(sorted(axes)), monotone, exclusive)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import shape_of
-from qnnc.compiler.ir.facts import IntArray, integer
+from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.reference import Session, expand
 from qnnc.compiler.tails.collect import Tail
 
@@ -54,12 +54,16 @@ class Evaluator:
         keep_all = bool(tail.layouts and tail.axes)
         rank = len(shape)
         self._dims = [
-            size if keep_all or axis - rank in tail.axes else 1
-            for axis, size in enumerate(shape)
+            size if keep_all or axis - rank in tail.axes else 1 for axis, size in enumerate(shape)
         ][1:]
         plain = expand(
-            model, inputs=[tail.anchor], outputs=[tail.codes], nodes=tail.nodes,
-            any_shape=True, any_batch=True, skip=() if keep_all else tail.layouts,
+            model,
+            inputs=[tail.anchor],
+            outputs=[tail.codes],
+            nodes=tail.nodes,
+            any_shape=True,
+            any_batch=True,
+            skip=() if keep_all else tail.layouts,
         )
         self._session = Session(plain)
         self._dtype = np.float64 if tail.anchor.dtype == ir.DataType.DOUBLE else np.float32
@@ -87,7 +91,7 @@ class Evaluator:
         codes: NDArray[np.floating] = self._session.run(feeds, [name])[name]
         if not np.all(np.isfinite(codes)):
             raise Unsupported("it gives values that are not finite")
-        return np.rint(codes).astype(np.int64).reshape(x.shape)
+        return as_integers(codes).reshape(x.shape)
 
 
 def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
@@ -133,7 +137,9 @@ def _exhaustive(evaluator: Evaluator, span: int) -> Steps:
     assert first is not None
     empty = np.zeros(0, dtype=np.int64)
     return Steps(
-        low, high, first,
+        low,
+        high,
+        first,
         tuple(np.concatenate(parts) if parts else empty for parts in at),
         tuple(np.concatenate(parts) if parts else empty for parts in to),
     )
@@ -172,9 +178,7 @@ def _moved(evaluator: Evaluator, x: IntArray, first: IntArray, sign: IntArray) -
     return (np.concatenate(parts) - first) * sign
 
 
-def _check_windows(
-    evaluator: Evaluator, places: IntArray, first: IntArray, sign: IntArray
-) -> None:
+def _check_windows(evaluator: Evaluator, places: IntArray, first: IntArray, sign: IntArray) -> None:
     """Near every step, codes must be what the steps say: rounding inside a library's tanh could
     make the function turn round by a last bit."""
     for delta in range(-WINDOW, WINDOW + 1):

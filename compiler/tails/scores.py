@@ -14,10 +14,22 @@ from qnnc.compiler.integer.form import Form, Unsupported, own_form
 from qnnc.compiler.ir.edit import QNNC, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, integer
 
-RISING = frozenset({
-    "Tanh", "Sigmoid", "Exp", "Softplus", "Softsign", "Erf", "Identity", "Cast", "Relu",
-    "LeakyRelu", "Elu", "HardSigmoid",
-})
+RISING = frozenset(
+    {
+        "Tanh",
+        "Sigmoid",
+        "Exp",
+        "Softplus",
+        "Softsign",
+        "Erf",
+        "Identity",
+        "Cast",
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+        "HardSigmoid",
+    }
+)
 """Functions, the same for all scores, that never fall. Where one is flat (a saturated sigmoid),
 scores that tie in float32 are told apart by the integers."""
 
@@ -69,8 +81,9 @@ def collect_scores(scores: ir.Value) -> ScoreTail:
             form = _affine(node, form)
     if shape_of(value)[-1] != shape[-1]:
         raise Unsupported("the scores are reshaped on their way")
-    return ScoreTail(value, _per_class(form.scale, shape[-1]), _per_class(form.offset, shape[-1]),
-                     shape[-1])
+    return ScoreTail(
+        value, _per_class(form.scale, shape[-1]), _per_class(form.offset, shape[-1]), shape[-1]
+    )
 
 
 def _keeps_order(node: ir.Node, rank: int) -> bool:

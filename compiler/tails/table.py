@@ -13,10 +13,12 @@ from qnnc.compiler.tails.evaluate import Steps
 
 def falling_channels(steps: Steps) -> NDArray[np.bool_]:
     """Channels whose code never rises and falls at least once."""
-    return np.array([
-        to.size > 0 and bool(np.all(np.diff(np.concatenate([[first], to])) < 0))
-        for first, to in zip(steps.first, steps.to, strict=True)
-    ])
+    return np.array(
+        [
+            to.size > 0 and bool(np.all(np.diff(np.concatenate([[first], to])) < 0))
+            for first, to in zip(steps.first, steps.to, strict=True)
+        ]
+    )
 
 
 def is_rising(steps: Steps) -> bool:
@@ -46,9 +48,7 @@ def make_table(steps: Steps, axis: int) -> Table:
     base = min(int(c.min()) for c in codes)
     if is_rising(steps):
         top = max(base + 1, *(int(c.max()) for c in codes))
-        thresholds = np.stack([
-            _rising_row(steps, c, base, top) for c in range(len(codes))
-        ])
+        thresholds = np.stack([_rising_row(steps, c, base, top) for c in range(len(codes))])
         return _merged(Table(thresholds, base, None, axis))
     width = max(1, *(places.size for places in steps.at))
     rows = np.empty((len(codes), width), dtype=np.int64)

@@ -67,16 +67,24 @@ class Outcome:
             self.diverged = np.zeros(self.samples, dtype=bool)
 
     def record(
-        self, bad: NDArray[np.bool_], tensor: str, golden: str,
-        expected: NDArray[Any], found: NDArray[Any],
+        self,
+        bad: NDArray[np.bool_],
+        tensor: str,
+        golden: str,
+        expected: NDArray[Any],
+        found: NDArray[Any],
     ) -> None:
         """Count mismatching elements [samples, elements]."""
         self.mismatches += int(bad.sum())
         if self.first is None and bad.any():
             sample, element = (int(i) for i in np.argwhere(bad)[0])
             self.first = Difference(
-                tensor, golden, sample, element,
-                float(expected[sample, element]), float(found[sample, element]),
+                tensor,
+                golden,
+                sample,
+                element,
+                float(expected[sample, element]),
+                float(found[sample, element]),
             )
 
 
@@ -91,7 +99,11 @@ def spread(parameter: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float6
 
 
 def compare_sums(
-    outcome: Outcome, tensor: str, fact: Integer, found: NDArray[Any], golden: NDArray[Any],
+    outcome: Outcome,
+    tensor: str,
+    fact: Integer,
+    found: NDArray[Any],
+    golden: NDArray[Any],
     bound: NDArray[np.float64],
 ) -> None:
     """Compare sums: the golden value must be the exact one but for float32 rounding.
@@ -110,7 +122,11 @@ def compare_sums(
 
 
 def compare_codes(
-    outcome: Outcome, tensor: str, fact: Integer, found: NDArray[Any], golden: NDArray[Any],
+    outcome: Outcome,
+    tensor: str,
+    fact: Integer,
+    found: NDArray[Any],
+    golden: NDArray[Any],
     may_tie: bool,
 ) -> None:
     """Compare codes of a quantizer exactly.
@@ -131,7 +147,10 @@ def compare_codes(
 
 
 def compare_labels(
-    outcome: Outcome, tensor: str, found: NDArray[Any], golden: NDArray[Any],
+    outcome: Outcome,
+    tensor: str,
+    found: NDArray[Any],
+    golden: NDArray[Any],
     scores: NDArray[Any] | None,
 ) -> None:
     """Compare labels exactly; labels whose golden scores tie in float32 are near-ties."""

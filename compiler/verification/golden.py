@@ -41,9 +41,7 @@ class Golden:
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
         self._runner = BatchRunner(model, watched)
 
-    def run(
-        self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None
-    ) -> Tensors:
+    def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
         """Tensors by name (all watched ones by default) for a batch of samples."""
         wanted = [n for n in names or sorted(self.tensors) if n not in inputs]
         found = self._runner.run(inputs, wanted) if wanted else {}

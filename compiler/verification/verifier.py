@@ -79,7 +79,9 @@ class Verifier:
                 continue
             theirs = self.expected[name]
             if is_label(value):
-                scores = next((t for n, t in self.expected.items() if n in self.golden.scores), None)
+                scores = next(
+                    (t for n, t in self.expected.items() if n in self.golden.scores), None
+                )
                 compare_labels(outcome, name, mine, theirs, scores)
             else:
                 compare_values(outcome, name, mine, theirs)
@@ -145,6 +147,7 @@ def rounding_bound(
     magnitude = np.abs(operand.reshape(-1, k).astype(np.float64)) @ np.abs(weights)
     if fact.offset.size > 1 or np.any(fact.offset):
         magnitude = magnitude + k  # codes that stand for values around zero
-    bound = magnitude * np.abs(fact.scale).reshape(1, -1) * (k + 8) * FLOAT32_EPSILON
+    bound: NDArray[np.float64] = (
+        magnitude * np.abs(fact.scale).reshape(1, -1) * (k + 8) * FLOAT32_EPSILON
+    )
     return bound.reshape(shape[0], -1)
-

@@ -15,8 +15,12 @@ DOMAINS = {
     "qonnx.custom_op.general": QONNX,
     "finn.custom_op.general": QONNX,
 }
-QUANTIZERS = {"Quant": "Quant", "IntQuant": "Quant", "BipolarQuant": "BipolarQuant",
-              "Trunc": "Trunc"}
+QUANTIZERS = {
+    "Quant": "Quant",
+    "IntQuant": "Quant",
+    "BipolarQuant": "BipolarQuant",
+    "Trunc": "Trunc",
+}
 
 
 class QonnxFrontend(Frontend):

@@ -31,16 +31,24 @@ def _add(parent: Element, tag: str, text: str | None = None) -> Element:
 
 
 def component_xml(
-    design: Design, *, sources: Sequence[str], memories: Sequence[str],
-    testbench: Sequence[str], part: str,
+    design: Design,
+    *,
+    sources: Sequence[str],
+    memories: Sequence[str],
+    testbench: Sequence[str],
+    part: str,
 ) -> str:
     """The document, for files given relative to the IP's folder."""
     ElementTree.register_namespace("spirit", SPIRIT)
     ElementTree.register_namespace("xilinx", XILINX)
     root = Element(_q("component"))
     vendor, library, version = VLNV
-    for tag, text in (("vendor", vendor), ("library", library), ("name", design.top),
-                      ("version", version)):
+    for tag, text in (
+        ("vendor", vendor),
+        ("library", library),
+        ("name", design.top),
+        ("version", version),
+    ):
         _add(root, tag, text)
     interfaces = _add(root, "busInterfaces")
     for port in design.inputs:
@@ -62,10 +70,16 @@ def _interface(parent: Element, name: str, library: str, kind: str, mode: str) -
     interface = _add(parent, "busInterface")
     _add(interface, "name", name)
     for tag, suffix in (("busType", ""), ("abstractionType", "_rtl")):
-        SubElement(interface, _q(tag), {
-            _q("vendor"): "xilinx.com", _q("library"): library, _q("name"): kind + suffix,
-            _q("version"): "1.0",
-        })
+        SubElement(
+            interface,
+            _q(tag),
+            {
+                _q("vendor"): "xilinx.com",
+                _q("library"): library,
+                _q("name"): kind + suffix,
+                _q("version"): "1.0",
+            },
+        )
     _add(interface, mode)
     return interface
 
@@ -88,10 +102,13 @@ def _parameters(interface: Element, values: Sequence[tuple[str, str]]) -> None:
 
 def _stream_interface(parent: Element, port: Port, mode: str) -> None:
     interface = _interface(parent, port.name, "interface", "axis", mode)
-    _map(interface, [(signal.upper(), f"{port.name}_{signal}")
-                     for signal in ("tdata", "tvalid", "tready")])
-    _parameters(interface, [("TDATA_NUM_BYTES", str(port.bytes)), ("HAS_TREADY", "1"),
-                            ("HAS_TLAST", "0")])
+    _map(
+        interface,
+        [(signal.upper(), f"{port.name}_{signal}") for signal in ("tdata", "tvalid", "tready")],
+    )
+    _parameters(
+        interface, [("TDATA_NUM_BYTES", str(port.bytes)), ("HAS_TREADY", "1"), ("HAS_TLAST", "0")]
+    )
 
 
 def _clock_interface(parent: Element, design: Design) -> None:
@@ -153,14 +170,20 @@ def _port(parent: Element, name: str, direction: str, width: int) -> None:
 
 
 def _file_sets(
-    root: Element, design: Design, sources: Sequence[str], memories: Sequence[str],
+    root: Element,
+    design: Design,
+    sources: Sequence[str],
+    memories: Sequence[str],
     testbench: Sequence[str],
 ) -> None:
     # the top comes last: Vivado takes the last file that declares the model's module
     ordered = sorted(sources, key=lambda name: name.endswith(f"/{design.top}.sv"))
     sets = _add(root, "fileSets")
-    for name, files in ((SYNTHESIS, [*ordered, *memories]), (SIMULATION, [*ordered, *memories]),
-                        (TESTBENCH, testbench)):
+    for name, files in (
+        (SYNTHESIS, [*ordered, *memories]),
+        (SIMULATION, [*ordered, *memories]),
+        (TESTBENCH, testbench),
+    ):
         file_set = _add(sets, "fileSet")
         _add(file_set, "name", f"{name}_view_fileset")
         for path in files:

@@ -18,9 +18,7 @@ from qnnc.compiler.files import new_folder
 from qnnc.compiler.packing import pack_words
 
 
-def write_ip(
-    design: Design, folder: Path, part: str, tensors: Mapping[str, NDArray[Any]]
-) -> None:
+def write_ip(design: Design, folder: Path, part: str, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Write the IP into a new folder.
 
     Args:
@@ -52,8 +50,13 @@ def _testbench(design: Design, tensors: Mapping[str, NDArray[Any]]) -> dict[str,
     for port in (*design.inputs, *design.outputs):
         files[f"{port.name}.mem"] = _hex_words(port, tensors[str(port.value.name)])
     frames = next(iter(tensors.values())).shape[0]
-    text = render("testbench.sv.j2", top=design.top, inputs=design.inputs,
-                  outputs=design.outputs, frames=frames)
+    text = render(
+        "testbench.sv.j2",
+        top=design.top,
+        inputs=design.inputs,
+        outputs=design.outputs,
+        frames=frames,
+    )
     return {f"{design.top}_tb.sv": HEADER + text, **files}
 
 

@@ -27,10 +27,17 @@ def generate(node: DataflowNode) -> NodeRtl:
     out_bits = node.out_type.bitwidth()
     text = render(
         "elementwise.sv.j2",
-        op=node.op_type, channels=node.shape[-1], pe=folding.PE, folds=folds,
-        fold_bits=bits_for(folds), x_bits=x_bits, x_signed=node.x_type.min() < 0,
-        constant_bits=constant_bits, constant_signed=node.constant_type.min() < 0,
-        out_bits=out_bits, work_bits=max(x_bits + constant_bits + 2, out_bits),
+        op=node.op_type,
+        channels=node.shape[-1],
+        pe=folding.PE,
+        folds=folds,
+        fold_bits=bits_for(folds),
+        x_bits=x_bits,
+        x_signed=node.x_type.min() < 0,
+        constant_bits=constant_bits,
+        constant_signed=node.constant_type.min() < 0,
+        out_bits=out_bits,
+        work_bits=max(x_bits + constant_bits + 2, out_bits),
         operator="+" if node.onnx_op == "Add" else "*",
     )
     memory = Memory(

@@ -14,7 +14,10 @@ def generate(node: DataflowNode) -> NodeRtl:
     assert isinstance(node, LabelSelect)
     text = render(
         "label_select.sv.j2",
-        k=node.k, labels=node.labels, bits=node.x_type.bitwidth(),
-        signed=int(node.x_type.min() < 0), index_bits=node.out_type.bitwidth(),
+        k=node.k,
+        labels=node.labels,
+        bits=node.x_type.bitwidth(),
+        signed=int(node.x_type.min() < 0),
+        index_bits=node.out_type.bitwidth(),
     )
     return finish(node, text)

@@ -23,7 +23,11 @@ def generate(node: DataflowNode) -> NodeRtl:
     acc_bits = node.out_type.bitwidth()
     text = render(
         "mvau.sv.j2",
-        mh=node.MH, mw=node.MW, pe=folding.PE, simd=folding.SIMD, scheme=dot.scheme,
+        mh=node.MH,
+        mw=node.MW,
+        pe=folding.PE,
+        simd=folding.SIMD,
+        scheme=dot.scheme,
         x_width=folding.SIMD * dot.x_bits,
         w_width=folding.SIMD * dot.w_bits,
         acc_bits=acc_bits,
@@ -62,8 +66,10 @@ def weight_memory(node: MVAU, folding: Folding) -> Memory:
     missing = shape.rows * shape.group - shape.depth
     rows = np.pad(words, ((0, missing), (0, 0))).reshape(shape.rows, -1)
     return Memory(
-        packed(rows, bits), shape.group * shape.width,
-        LOGIC if shape.depth == 1 else weight_style(folding), "weights.stream.rom",
+        packed(rows, bits),
+        shape.group * shape.width,
+        LOGIC if shape.depth == 1 else weight_style(folding),
+        "weights.stream.rom",
     )
 
 

@@ -14,7 +14,9 @@ def generate(node: DataflowNode) -> NodeRtl:
     assert isinstance(node, StreamingDataWidthConverter)
     text = render(
         "width_converter.sv.j2",
-        lanes_in=node.lanes_in, lanes_out=node.lanes_out, lanes_between=node.lanes_between,
+        lanes_in=node.lanes_in,
+        lanes_out=node.lanes_out,
+        lanes_between=node.lanes_between,
         bits=node.datatype.bitwidth(),
     )
     return finish(node, text)

@@ -13,7 +13,9 @@ def generate(node: DataflowNode) -> NodeRtl:
     """The library's FIFO with this node's sizes."""
     assert isinstance(node, StreamingFIFO)
     text = render(
-        "fifo.sv.j2", depth=node.depth, width=node.lanes * node.datatype.bitwidth(),
+        "fifo.sv.j2",
+        depth=node.depth,
+        width=node.lanes * node.datatype.bitwidth(),
         block=int(node.block),
     )
     return finish(node, text)

@@ -25,14 +25,22 @@ def generate(node: DataflowNode) -> NodeRtl:
     base = (node.base - _missing(node)) % (1 << out_bits)
     text = render(
         "thresholding.sv.j2",
-        channels=node.channels, pe=folding.PE, steps=int(node.attr("numSteps")), stages=stages,
+        channels=node.channels,
+        pe=folding.PE,
+        steps=int(node.attr("numSteps")),
+        stages=stages,
         parameters=list(memories),
-        x_bits=x_bits, out_bits=out_bits, bits=bits, signed=int(signed),
+        x_bits=x_bits,
+        out_bits=out_bits,
+        bits=bits,
+        signed=int(signed),
         inputs=[
             _widened(f"in_{lane}", x_bits, bits - x_bits, node.x_type.min() < 0)
             for lane in range(folding.PE)
         ],
-        folds=folds, fold_bits=bits_for(folds), tables=stages + int(has_values),
+        folds=folds,
+        fold_bits=bits_for(folds),
+        tables=stages + int(has_values),
         address_bits=[_address_bits(folds, stage) for stage in range(stages + 1)],
         addresses=[_address(folds, stage) for stage in range(stages + 1)],
         styles=[BLOCK if node.in_block(folding, s) else LOGIC for s in range(stages)],
@@ -71,7 +79,9 @@ def _memories(node: Thresholding, folding: Folding) -> dict[str, Memory]:
         for stage in range(stages):
             rows = mine[:, _tree_level(stages, stage)].reshape(folds << stage, 1)
             memories[f"TABLE_{lane}_{stage}"] = Memory(
-                packed(rows, bits), bits, BLOCK if node.in_block(folding, stage) else LOGIC,
+                packed(rows, bits),
+                bits,
+                BLOCK if node.in_block(folding, stage) else LOGIC,
                 f"stage_{lane}_{stage}.table_rom",
             )
     values = node.values()

@@ -27,9 +27,13 @@ class RtlStage(Stage):
             layer.instance = instance.name
         build.streams = [
             StreamPort(
-                name=port.name, tensor=str(port.value.name), shape=list(port.stream.shape),
-                datatype=port.stream.datatype.name, elements_per_word=port.stream.lanes,
-                tdata_bits=port.bytes * 8, words_per_frame=port.stream.words,
+                name=port.name,
+                tensor=str(port.value.name),
+                shape=list(port.stream.shape),
+                datatype=port.stream.datatype.name,
+                elements_per_word=port.stream.lanes,
+                tdata_bits=port.bytes * 8,
+                words_per_frame=port.stream.words,
             )
             for port in (*design.inputs, *design.outputs)
         ]

@@ -38,7 +38,7 @@ class SimulateStage(Stage):
 
 def frames_for(build: Build) -> int:
     """Frames to simulate: what was asked for, or as many as are quick, at least four."""
-    available = next(iter(build.inputs.values())).shape[0]
+    available = int(next(iter(build.inputs.values())).shape[0])
     if build.options.frames is not None:
         return min(build.options.frames, available)
     assert build.performance is not None
@@ -66,15 +66,26 @@ def record(build: Build, result: SimulationResult) -> None:
     wrong = next((s for s in result.streams if s.mismatches), None)
     detail = ""
     if wrong is not None:
-        where = f", first in frame {wrong.first[0]} at element {wrong.first[1]}" if (
-            wrong.first) else ""
-        detail = (f"stream {wrong.name} (tensor {quote(wrong.tensor)}) differs in "
-                  f"{wrong.mismatches} elements{where}")
-    build.levels.append(LevelReport(
-        level="rtl", samples=result.frames, mismatches=result.mismatches,
-        tensors=len(result.streams), engine=result.engine, random_inputs=build.random,
-        detail=detail,
-    ))
+        where = (
+            f", first in frame {wrong.first[0]} at element {wrong.first[1]}"
+            if (wrong.first)
+            else ""
+        )
+        detail = (
+            f"stream {wrong.name} (tensor {quote(wrong.tensor)}) differs in "
+            f"{wrong.mismatches} elements{where}"
+        )
+    build.levels.append(
+        LevelReport(
+            level="rtl",
+            samples=result.frames,
+            mismatches=result.mismatches,
+            tensors=len(result.streams),
+            engine=result.engine,
+            random_inputs=build.random,
+            detail=detail,
+        )
+    )
     if wrong is not None:
         raise VerificationError(f"the RTL differs from the dataflow graph: {detail}")
     pressed = build.options.source < 100 or build.options.sink < 100

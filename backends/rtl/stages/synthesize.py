@@ -20,7 +20,9 @@ class SynthesizeStage(Stage):
         design = design_of(build)
         build.progress.detail(f"synthesising {len(design.modules)} distinct nodes")
         result = synthesize(
-            design, build.options.cache, build.options.jobs,
+            design,
+            build.options.cache,
+            build.options.jobs,
             lambda done, of: build.progress.detail("synthesising", done / of),
         )
         for layer, node in zip(build.layers, result.nodes, strict=True):

@@ -35,7 +35,11 @@ class Table:
 
 
 def insert(
-    editor: Editor, before: ir.Node, x: ir.Value, table: Table, name: str,
+    editor: Editor,
+    before: ir.Node,
+    x: ir.Value,
+    table: Table,
+    name: str,
     origins: Sequence[ir.Node],
 ) -> ir.Value:
     """Add a MultiThreshold node; returns its output."""
@@ -43,7 +47,13 @@ def insert(
     if table.values is not None:
         inputs.append(editor.initializer(f"{name}_values", _carried(table.values)))
     return editor.insert(
-        before, "MultiThreshold", inputs, name, domain=QONNX, shape=shape_of(x), origins=origins,
+        before,
+        "MultiThreshold",
+        inputs,
+        name,
+        domain=QONNX,
+        shape=shape_of(x),
+        origins=origins,
         attributes={"out_bias": float(table.base), "out_scale": 1.0, "axis": table.axis},
     )
 
@@ -53,8 +63,10 @@ def table_of(node: ir.Node) -> Table:
     arrays = [constant(v) for v in node.inputs[1:]]
     integers = [np.rint(a).astype(np.int64) for a in arrays if a is not None]
     return Table(
-        integers[0], int(attribute(node, "out_bias")),
-        integers[1] if len(integers) > 1 else None, int(attribute(node, "axis")),
+        integers[0],
+        int(attribute(node, "out_bias")),
+        integers[1] if len(integers) > 1 else None,
+        int(attribute(node, "axis")),
     )
 
 
@@ -67,8 +79,12 @@ def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.
     thresholds, values = _along(table.thresholds, table.axis), table.values
     return [
         count_thresholds(
-            b, inputs[0], thresholds, None if values is None else _along(values, table.axis),
-            table.base, dtype,
+            b,
+            inputs[0],
+            thresholds,
+            None if values is None else _along(values, table.axis),
+            table.base,
+            dtype,
         )
     ]
 

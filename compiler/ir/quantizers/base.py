@@ -18,7 +18,15 @@ from qnnc.compiler.ir.edit import constant
 FloatArray = NDArray[np.float64]
 
 ROUNDING_MODES = (
-    "ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "ROUND_TO_ZERO", "HALF_UP", "HALF_DOWN"
+    "ROUND",
+    "HALF_EVEN",
+    "CEIL",
+    "FLOOR",
+    "UP",
+    "DOWN",
+    "ROUND_TO_ZERO",
+    "HALF_UP",
+    "HALF_DOWN",
 )
 
 

@@ -147,8 +147,12 @@ class _Writer:
         if self.any_batch and node.op_type == "Reshape":
             inputs[1] = self._free_batch(node) or inputs[1]
         new = ir.Node(
-            "", node.op_type, inputs, [a for a in node.attributes.values()],
-            num_outputs=len(node.outputs), name=node.name,
+            "",
+            node.op_type,
+            inputs,
+            list(node.attributes.values()),
+            num_outputs=len(node.outputs),
+            name=node.name,
         )
         self.builder.nodes.append(new)
         for old, output in zip(node.outputs, new.outputs, strict=True):

@@ -61,16 +61,19 @@ class _Unit:
     @classmethod
     def of(cls, design: Design, instance: Instance) -> _Unit:
         fixed = {
-            p: (f"{p.lower()}.mem", m.text())
-            for p, m in instance.rtl.memories.items()
-            if m.fixed
+            p: (f"{p.lower()}.mem", m.text()) for p, m in instance.rtl.memories.items() if m.fixed
         }
         text = instance.rtl.with_files({p: name for p, (name, _) in fixed.items()})
         files = {f"{instance.rtl.module}.sv": text, **design.library_for([text])}
         files.update(dict(fixed.values()))
         script = "\n".join(node_commands([], "top", "out", block_ram=_block_ram(text)))
-        key = digest("synthesis", yosys_version(), DEFINES, script,
-                     *(name + "\n" + body for name, body in sorted(files.items())))
+        key = digest(
+            "synthesis",
+            yosys_version(),
+            DEFINES,
+            script,
+            *(name + "\n" + body for name, body in sorted(files.items())),
+        )
         return cls(instance, key, tuple(sorted(files.items())))
 
 
