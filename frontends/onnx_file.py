@@ -114,6 +114,9 @@ def _set_opsets(proto: onnx.ModelProto, custom: set[str]) -> None:
     version = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), None)
     if version is None:
         raise ModelError("the model does not say which ONNX opset it uses")
+    newest = onnx.defs.onnx_opset_version()
+    if version > newest:
+        raise ModelError(f"opset {version} is newer than the newest known one ({newest})")
     if version < MIN_OPSET:
         raise ModelError(f"opset {version} is too old; export the model with opset 13 or later")
     del proto.opset_import[:]

@@ -68,6 +68,10 @@ def build(
             min=0, help="Answer with the labels of the k largest scores.", rich_help_panel=_MODEL
         ),
     ] = 0,
+    host_layers: Annotated[
+        bool,
+        typer.Option("--host-layers", help="Let layers without quantizers run on the host."),
+    ] = False,
     frontend: Annotated[
         str | None,
         typer.Option(help="How to read the model; by default by its kind.", rich_help_panel=_MODEL),
@@ -147,6 +151,7 @@ def build(
         "input_scale": input_scale,
         "input_name": input_name,
         "top_k": top_k,
+        "host_layers": host_layers,
         "frontend": frontend,
         "samples": samples,
         "labels": labels,

@@ -60,7 +60,7 @@ class PassesStage(Stage):
             manager.verifier = Verifier(build.golden, few)
             manager.each = options.verify == "each"
         golden = expand(model, any_batch=True)
-        build.passes += manager.run(model, lowering_passes())
+        build.passes += manager.run(model, lowering_passes(options))
         build.passes += manager.run(model, folding_passes(options, build.board))
         self._verify_whole(build, model, build.golden)
         self._write(build, model, golden)

@@ -37,6 +37,7 @@ class BuildOptions:
         input_type: integer type of the real input, such as "uint8"; empty for none.
         input_scale: what the network wants is integer * this.
         input_name: which input that is about, if there are several.
+        host_layers: allow layers without quantizers, computed on the host.
         top_k: answer with this many labels; 0 for scores.
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
@@ -60,6 +61,7 @@ class BuildOptions:
     input_type: str = ""
     input_scale: str = "1"
     input_name: str = ""
+    host_layers: bool = False
     top_k: int = 0
     samples: Path | None = None
     labels: Path | None = None

@@ -9,6 +9,7 @@ from qnnc.compiler.passes.absorb_tails import AbsorbTails
 from qnnc.compiler.passes.absorb_top_k import AbsorbTopK
 from qnnc.compiler.passes.append_top_k import AppendTopK
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.passes.check_model import CheckModel
 from qnnc.compiler.passes.declare_input import DeclareInput
 from qnnc.compiler.passes.expand_quantizers import ExpandQuantizers
 from qnnc.compiler.passes.fold_constants import FoldConstants
@@ -26,6 +27,7 @@ from qnnc.compiler.passes.to_dataflow import ToDataflow
 def declaring_passes(options: BuildOptions) -> list[Pass]:
     """What makes the golden graph of an imported model: shapes, the real input, labels."""
     return [
+        CheckModel(),
         InferShapes(),
         DeclareInput(options.input_type, options.input_scale, options.input_name),
         AppendTopK(options.top_k),
@@ -33,7 +35,7 @@ def declaring_passes(options: BuildOptions) -> list[Pass]:
     ]
 
 
-def lowering_passes() -> list[Pass]:
+def lowering_passes(options: BuildOptions) -> list[Pass]:
     """From the golden graph to dataflow nodes."""
     return [
         Tidy(),
@@ -44,7 +46,7 @@ def lowering_passes() -> list[Pass]:
         ScaledInteger(),
         AbsorbTails(),
         AbsorbTopK(),
-        HostBoundary(),
+        HostBoundary(options.host_layers),
         ToDataflow(),
         MinimizeWidths(),
     ]

@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """(depth, width) of one RAMB18E1 as a ROM; 512 x 36 reads halves of 1024 x 18 on both ports."""
 
@@ -32,15 +35,28 @@ def block_ram(width: int, depth: int) -> int:
     return block_rom(width, depth)
 
 
-def lut_rom(width: int, depth: int) -> float:
-    """LUTs of a ROM in logic, contents without structure."""
-    if depth <= 2:
-        return 0 if depth == 1 else width * 0.5
-    if depth <= 64:
-        return width
-    blocks = math.ceil(depth / 64)
-    # a 4:1 multiplexer is one LUT: blocks - 1 inputs go, three to a LUT
-    return width * (blocks + math.ceil((blocks - 1) / 3))
+def lut_memory(width: int, depth: int) -> int:
+    """LUTs of a ROM in LUT6 primitives (`qnnc_lut_rom`): 64 words each, multiplexed by MUXF7 and
+    MUXF8 up to 256 words and by LUTs beyond."""
+    quads = math.ceil(depth / 256)
+    return width * (math.ceil(depth / 64) + math.ceil((quads - 1) / 3))
+
+
+def logic_rom(words: NDArray[np.int64], bits: int) -> float:
+    """LUTs of a ROM in logic, by its contents.
+
+    Each bit of the word is a table of its own, made of blocks of 64 entries; a block that is
+    constant or occurs twice costs nothing, and every three blocks left take a multiplexer.
+    """
+    luts = 0.0
+    depth = len(words)
+    padded = np.resize(words, max(64, 64 * math.ceil(depth / 64)))
+    for bit in range(bits):
+        blocks = ((padded >> bit) & 1).astype(np.uint8).reshape(-1, 64)
+        kinds = np.unique(blocks, axis=0)
+        telling = kinds[(kinds != kinds[:, :1]).any(axis=1)]
+        luts += len(telling) + math.ceil((len(kinds) - 1) / 3)
+    return luts
 
 
 def lut_ram(width: int, depth: int) -> float:

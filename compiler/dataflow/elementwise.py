@@ -61,7 +61,7 @@ class ElementwiseConstant(DataflowNode):
 
     def resources(self, folding: Folding) -> Resources:
         folds = self.folds(folding)
-        table = cost.lut_rom(self.constant_type.bitwidth(), folds)
+        table = cost.logic_rom(self.operand()[:: folding.PE], self.constant_type.bitwidth())
         out_bits = self.out_type.bitwidth()
         luts = folding.PE * (self.lane_luts() + table + out_bits) + cost.counter(folds) + 12
         ffs = folding.PE * (self.x_type.bitwidth() + 2 * out_bits) + 20

@@ -47,7 +47,7 @@ class LabelSelect(DataflowNode):
         if self.k > 1:
             ranks += (self.k - 1) * (bits + index) + self.k * index
         return Resources(
-            LUT=ranks + cost.counter(self.labels) + 6,
+            LUT=ranks + cost.counter(self.labels) + 10,
             FF=(self.k + 1) * bits + (2 * self.k + 1) * index + 2 * self.k + 2,
         )
 

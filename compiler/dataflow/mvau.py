@@ -141,16 +141,18 @@ class MVAU(DataflowNode):
 
         lane = float(dot.lane_luts)
         if steps > 1 or dot.offset:
-            lane += acc_bits
+            lane += acc_bits + 2
+        if dot.scheme == "dsp":
+            lane += acc_bits  # enable and reset of the accumulator come into its LUTs
         luts = folding.PE * lane + dot.shared_luts
-        luts += cost.counter(steps) + cost.counter(passes) + 6
+        luts += cost.counter(steps) + cost.counter(passes) + 10
         if passes > 1 and steps > 1:
             luts += cost.counter(steps) + 4
             luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
         luts += cost.counter(memory.rows) + cost.counter(memory.group)
         luts += cost.multiplexer(memory.width, memory.group)
         if not block:
-            luts += cost.lut_rom(memory.width, memory.depth)
+            luts += cost.lut_memory(memory.width, memory.depth)
         luts += 3 * depth if not srl else folding.PE * acc_bits + 12
 
         ffs = folding.PE * (dot.lane_registers + acc_bits * (depth + 1))

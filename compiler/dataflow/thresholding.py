@@ -88,6 +88,28 @@ class Thresholding(DataflowNode):
         depth = self.folds(folding) << stage
         return folding.ram_style == "block" and MIN_BLOCK_DEPTH <= depth <= 16384
 
+    def stage_tables(self, folding: Folding) -> list[list[NDArray[np.int64]]]:
+        """The search's tables, by lane and stage.
+
+        Stage s of a lane holds, for each of its channels, the 2**s thresholds that the search may
+        look at then. Where steps + 1 is no power of two, the search tree is filled up at the
+        front with a threshold that is always reached.
+        """
+        bits, signed = self.compare_type
+        always = -(1 << (bits - 1)) if signed else 0
+        missing = (1 << self.stages) - 1 - int(self.attr("numSteps"))
+        full = np.pad(self.thresholds(), ((0, 0), (missing, 0)), constant_values=always)
+        tables = []
+        for lane in range(folding.PE):
+            mine = full if self.shared else full[lane :: folding.PE]
+            stages = []
+            for stage in range(self.stages):
+                step = 1 << (self.stages - 1 - stage)
+                looked_at = np.arange(1 << stage) * 2 * step + step - 1
+                stages.append(mine[:, looked_at].reshape(-1))
+            tables.append(stages)
+        return tables
+
     def stage_latency(self) -> int:
         """Cycles of the whole search."""
         return 2 * self.stages + (1 if self.values() is not None else 0)
@@ -118,19 +140,20 @@ class Thresholding(DataflowNode):
         lane, blocks = 0.0, 0
         for stage in range(self.stages):
             depth = self.folds(folding) << stage
-            lane += cost.comparator(bits)
+            lane += cost.comparator(bits) if depth > 1 else bits / 4
             if self.in_block(folding, stage):
                 blocks += cost.block_rom(bits, depth)
             else:
-                # thresholds ascend, so that about half of a table is structure
-                lane += 0.7 * cost.lut_rom(bits, depth)
-        if self.values() is not None:
-            lane += cost.lut_rom(out_bits, self.folds(folding) << self.stages)
+                # lanes differ in contents but hardly in cost: the first stands for all
+                lane += cost.logic_rom(self.stage_tables(folding)[0][stage], bits)
+        values = self.values()
+        if values is not None:
+            lane += cost.logic_rom(values[:: folding.PE].reshape(-1), out_bits)
         elif self.base:
             lane += out_bits / 2
         depth = self.output_depth(folding)
         luts = folding.PE * lane + cost.counter(self.folds(folding))
-        luts += 2 * cost.bits_for(depth) + 4 + folding.PE * out_bits
+        luts += 2 * cost.bits_for(depth) + 10 + folding.PE * out_bits
         ffs = folding.PE * (self.stages * (3 * bits + self.stages) + out_bits) + 20
         return Resources(LUT=luts, FF=ffs, BRAM18=folding.PE * blocks)
 

@@ -23,6 +23,7 @@ _KEY = "qnnc.integer"
 _SOURCE = "qnnc.source"
 _PART = "qnnc.part"
 _DERIVED = "qnnc.derived"
+_REASON = "qnnc.reason"
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -155,3 +156,13 @@ def set_derived(value: ir.Value) -> None:
 def is_derived(value: ir.Value) -> bool:
     """The golden graph has no tensor like `value`."""
     return bool(value.meta.get(_DERIVED))
+
+
+def set_reason(node: ir.Node, text: str) -> None:
+    """Record why a pass left `node` as it is, for those who have to refuse it."""
+    node.meta[_REASON] = text
+
+
+def reason(node: ir.Node) -> str:
+    """Why a pass left `node` as it is, if one said so."""
+    return str(node.meta.get(_REASON, ""))

@@ -15,7 +15,7 @@ from typing import ClassVar
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
-from qnnc.compiler.ir.facts import sources
+from qnnc.compiler.ir.facts import set_reason, sources
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Pass(InPlacePass):
 
     def leave(self, node: ir.Node, text: str) -> None:
         """Record why `node` stays as it is."""
+        set_reason(node, text)
         self.reasons.append(Reason(node.name or node.op_type, sources(node), text))
 
     @abstractmethod

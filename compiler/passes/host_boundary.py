@@ -16,6 +16,7 @@ from qnnc.compiler.ir.facts import (
     HOST_PRE,
     integer,
     part,
+    reason,
     set_part,
     sources,
 )
@@ -35,11 +36,20 @@ CORE = frozenset(
 """Operators that are worth an accelerator when their input is integer."""
 
 
+LAYERS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
+"""Operators that people expect in the accelerator."""
+
+
 @dataclass
 class HostBoundary(Pass):
-    """Split the graph into host preprocessing, accelerator and host postprocessing."""
+    """Split the graph into host preprocessing, accelerator and host postprocessing.
+
+    Options:
+        host_layers: allow whole layers to stay on the host, in floating point.
+    """
 
     name = "host-boundary"
+    host_layers: bool = False
 
     def run(self, model: ir.Model) -> bool:
         nodes = list(model.graph)
@@ -54,6 +64,8 @@ class HostBoundary(Pass):
                 set_part(node, HOST_PRE if node in before else HOST_POST)
         for node in nodes:
             _check_order(node)
+        if not self.host_layers:
+            _check_layers(nodes)
         return True
 
 
@@ -98,12 +110,27 @@ def _check_order(node: ir.Node) -> None:
         if node.op_type in layout.OPERATORS or node.op_type == "Cast":
             set_part(node, ACCELERATOR)
             return
-        named = sources(node)[0] if sources(node) else node.name
         raise ModelError(
-            f"node {quote(named)} ({node.op_type}) computes in floating point between two "
+            f"node {quote(_named(node))} ({node.op_type}) computes in floating point between two "
             "quantized layers; put a quantizer behind it, or an operator that qnnc supports in "
             "its place"
         )
+
+
+def _check_layers(nodes: list[ir.Node]) -> None:
+    """A layer on the host is more often a forgotten quantizer than meant."""
+    for node in nodes:
+        if node.op_type in LAYERS and part(node) != ACCELERATOR:
+            why = reason(node) or "it stays in floating point"
+            raise ModelError(
+                f"node {quote(_named(node))}: {why}; quantize it, or allow layers on the host "
+                "with --host-layers"
+            )
+
+
+def _named(node: ir.Node) -> str:
+    found = sources(node)
+    return found[0] if found else str(node.name)
 
 
 def _why_nothing(model: ir.Model) -> str:
@@ -114,6 +141,6 @@ def _why_nothing(model: ir.Model) -> str:
     loose = [v for v in node.inputs if v is not None and integer(v) is None]
     tensor = quote(loose[0].name) if loose else "its input"
     return (
-        f"node {quote(sources(node)[0] if sources(node) else node.name)}: tensor {tensor} has no "
+        f"node {quote(_named(node))}: tensor {tensor} has no "
         "quantizer; quantize it, or say with --input-type what the model's input is"
     )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnnc.backends.design import BLOCK, LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.rtl_node import finish, packed, render
@@ -71,15 +70,12 @@ def _address(folds: int, stage: int) -> str:
 
 def _memories(node: Thresholding, folding: Folding) -> dict[str, Memory]:
     bits, _ = node.compare_type
-    stages, folds = node.stages, node.folds(folding)
-    tables = _padded(node)
+    stages = node.stages
     memories = {}
-    for lane in range(folding.PE):
-        mine = tables[lane % tables.shape[0] :: folding.PE] if not node.shared else tables
-        for stage in range(stages):
-            rows = mine[:, _tree_level(stages, stage)].reshape(folds << stage, 1)
+    for lane, tables in enumerate(node.stage_tables(folding)):
+        for stage, table in enumerate(tables):
             memories[f"TABLE_{lane}_{stage}"] = Memory(
-                packed(rows, bits),
+                packed(table[:, None], bits),
                 bits,
                 BLOCK if node.in_block(folding, stage) else LOGIC,
                 f"stage_{lane}_{stage}.table_rom",
@@ -100,16 +96,3 @@ def _memories(node: Thresholding, folding: Folding) -> dict[str, Memory]:
 def _missing(node: Thresholding) -> int:
     """Places of the search tree that the thresholds leave free."""
     return (1 << node.stages) - 1 - int(node.attr("numSteps"))
-
-
-def _padded(node: Thresholding) -> NDArray[np.int64]:
-    """Thresholds filled up to 2**stages - 1, at the front, with one that is always reached."""
-    bits, signed = node.compare_type
-    always = -(1 << (bits - 1)) if signed else 0
-    return np.pad(node.thresholds(), ((0, 0), (_missing(node), 0)), constant_values=always)
-
-
-def _tree_level(stages: int, stage: int) -> NDArray[np.int64]:
-    """Which thresholds the search looks at in a stage, by the decisions so far."""
-    step = 1 << (stages - 1 - stage)
-    return np.arange(1 << stage) * 2 * step + step - 1

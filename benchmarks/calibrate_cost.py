@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far the resource model is from synthesis, node by node.
+
+python -m benchmarks.calibrate_cost [CACHE]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from qnnc.backends.rtl.stitch import stitch
+from qnnc.backends.synthesis import synthesize
+from tests.support import nodes
+
+
+def specs() -> list[nodes.NodeSpec]:
+    """A spread of nodes, types and foldings."""
+    rng = np.random.default_rng(1)
+    found = []
+    for x, w in (
+        ("BINARY", "BINARY"),
+        ("TERNARY", "TERNARY"),
+        ("UINT2", "TERNARY"),
+        ("BINARY", "INT4"),
+        ("UINT4", "INT4"),
+        ("INT4", "BIPOLAR"),
+        ("UINT8", "INT8"),
+    ):
+        for pe, simd, ram in (
+            (1, 8, "distributed"),
+            (4, 16, "block"),
+            (2, 64, "distributed"),
+            (1, 1, "block"),
+            (16, 4, "distributed"),
+        ):
+            if x == "UINT8" and simd > 16:
+                continue
+            found.append(nodes.mvau(rng, mw=64, mh=64, x=x, w=w, pe=pe, simd=simd, ram_style=ram))
+    for simd in (1, 4, 16):
+        found.append(nodes.mvau(rng, mw=64, mh=64, x="UINT8", w="INT8", pe=2, simd=simd, res="dsp"))
+    for channels, steps, x, pe in (
+        (64, 1, "UINT7", 1),
+        (64, 3, "INT10", 1),
+        (64, 15, "INT12", 1),
+        (1024, 1, "UINT11", 2),
+        (256, 3, "INT14", 4),
+        (64, 255, "INT14", 1),
+        (16, 7, "INT16", 16),
+    ):
+        found.append(nodes.thresholding(rng, channels=channels, steps=steps, x=x, pe=pe))
+    for a, b in ((1, 8), (8, 1), (3, 2), (64, 1), (32, 4), (1, 64)):
+        found.append(nodes.width_converter(elements=192, kind="INT4", lanes_in=a, lanes_out=b))
+    found.append(nodes.fifo(elements=64, kind="UINT8", lanes=1, depth=32, ram="distributed"))
+    found.append(nodes.label_select(labels=10, k=1, kind="INT12"))
+    found.append(nodes.label_select(labels=100, k=5, kind="INT12"))
+    for op in ("Add", "Mul"):
+        found.append(
+            nodes.elementwise(rng, op=op, channels=16, x="INT8", c="INT6", pe=1, shared=False)
+        )
+    return found
+
+
+def main() -> None:
+    """Print estimate, synthesis and their ratio for every node."""
+    cache = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
+    design = stitch(nodes.model_of(specs()))
+    result = synthesize(design, cache, 2)
+    worst: dict[str, float] = {}
+    for instance, node in zip(design.instances, result.nodes, strict=True):
+        folding = instance.node.folding()
+        e, s = instance.node.resources(folding), node.resources
+        types = instance.node.ports(folding).inputs[0].datatype.name
+        ratio = e.LUT / max(1, s.LUT)
+        print(
+            f"{node.instance:22} {types:8} PE {folding.PE:3} SIMD {folding.SIMD:3} "
+            f"{folding.ram_style:12} LUT {e.LUT:7.0f} {s.LUT:6.0f} {ratio:5.2f}  "
+            f"FF {e.FF:6.0f} {s.FF:6.0f} {e.FF / max(1, s.FF):5.2f}  "
+            f"BRAM {e.BRAM18:3.0f} {s.BRAM18:3.0f}  DSP {e.DSP:3.0f} {s.DSP:3.0f}"
+        )
+        worst.setdefault(instance.node.op_type, 0.0)
+        worst[instance.node.op_type] = max(worst[instance.node.op_type], abs(ratio - 1))
+    print({name: f"{100 * error:.0f} %" for name, error in worst.items()})
+
+
+if __name__ == "__main__":
+    main()

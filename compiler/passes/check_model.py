@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""check-model: what would go wrong later and is better said now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.ir.edit import attribute, constant
+from qnnc.compiler.ir.quantizers import quantizer
+from qnnc.compiler.passes.base import Pass
+
+MAY_BE_INFINITE = frozenset({"Clip", "Min", "Max", "Where"})
+"""Operators in which an infinite bound means none."""
+
+
+@dataclass
+class CheckModel(Pass):
+    """Refuse quantizers with impossible parameters and constants that are not finite."""
+
+    name = "check-model"
+
+    def run(self, model: ir.Model) -> bool:
+        for node in model.graph:
+            found = quantizer(node)
+            if node.op_type == "BatchNormalization":
+                _check_variance(node)
+            for value in node.inputs[:1] if found is not None else node.inputs:
+                if value is not None and node.op_type not in MAY_BE_INFINITE:
+                    _check_finite(node, value)
+        return False
+
+
+def _check_finite(node: ir.Node, value: ir.Value) -> None:
+    array = constant(value)
+    if array is not None and array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ModelError(
+            f"node {quote(node.name)} ({node.op_type}): its constant {quote(value.name)} holds "
+            "values that are not finite; the network was not trained or exported properly"
+        )
+
+
+def _check_variance(node: ir.Node) -> None:
+    value = node.inputs[4] if len(node.inputs) > 4 else None
+    variance = constant(value)
+    if variance is None or value is None:
+        return
+    if np.any(variance + float(attribute(node, "epsilon", 1e-5)) <= 0):
+        raise ModelError(
+            f"node {quote(node.name)} (BatchNormalization): its variance {quote(value.name)} is "
+            "negative"
+        )

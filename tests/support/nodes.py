@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single dataflow nodes, and models made of several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType, DataType
+
+from qnnc.compiler.datatypes import carrier, smallest_type
+from qnnc.compiler.ir.edit import FINN
+from qnnc.compiler.ir.facts import ACCELERATOR, Integer, set_integer, set_part
+
+
+@dataclass
+class NodeSpec:
+    """A dataflow node to make.
+
+    Attributes:
+        op: operator.
+        attributes: of the node.
+        x_type: of the streamed input.
+        x_shape: of the streamed input, batch of one.
+        out_type: of the output.
+        out_shape: of the output.
+        constants: further inputs.
+    """
+
+    op: str
+    attributes: dict[str, Any]
+    x_type: BaseDataType
+    x_shape: tuple[int, ...]
+    out_type: BaseDataType
+    out_shape: tuple[int, ...]
+    constants: list[NDArray[Any]] = field(default_factory=list)
+
+
+def random_of(
+    rng: np.random.Generator, kind: BaseDataType, shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Random integers over the whole range of a type."""
+    if kind == DataType["BIPOLAR"]:
+        return rng.choice([-1, 1], size=shape).astype(np.int64)
+    return rng.integers(int(kind.min()), int(kind.max()), size=shape, endpoint=True)
+
+
+def mvau(
+    rng: np.random.Generator,
+    *,
+    mw: int,
+    mh: int,
+    x: str,
+    w: str,
+    pe: int,
+    simd: int,
+    ram_style: str = "block",
+    res: str = "lut",
+    vectors: int = 1,
+) -> NodeSpec:
+    """An MVAU with random weights; x BINARY and w BINARY is the XNOR form."""
+    x_type, w_type = DataType[x], DataType[w]
+    weights = random_of(rng, w_type, (mw, mh))
+    xnor = x == "BINARY" and w == "BINARY"
+    if xnor:
+        out_type = smallest_type(0, mw)
+    else:
+        ends = np.array([int(x_type.min()), int(x_type.max())])
+        products = ends[:, None, None] * weights[None]
+        out_type = smallest_type(
+            int(products.min(axis=0).sum(axis=0).min()),
+            int(products.max(axis=0).sum(axis=0).max()),
+        )
+    attributes = {
+        "MW": mw,
+        "MH": mh,
+        "PE": pe,
+        "SIMD": simd,
+        "inputDataType": x_type.name,
+        "weightDataType": w_type.name,
+        "outputDataType": out_type.name,
+        "accDataType": out_type.name,
+        "noActivation": 1,
+        "binaryXnorMode": int(xnor),
+        "numInputVectors": [vectors],
+        "ram_style": ram_style,
+        "resType": res,
+    }
+    return NodeSpec("MVAU", attributes, x_type, (vectors, mw), out_type, (vectors, mh), [weights])
+
+
+def thresholding(
+    rng: np.random.Generator,
+    *,
+    channels: int,
+    steps: int,
+    x: str,
+    pe: int,
+    base: int = 0,
+    shared: bool = False,
+    values: bool = False,
+    ram_style: str = "distributed",
+    vectors: int = 1,
+) -> NodeSpec:
+    """A Thresholding with random tables."""
+    x_type = DataType[x]
+    rows = 1 if shared else channels
+    low, high = int(x_type.min()), int(x_type.max()) + 1
+    thresholds = np.sort(rng.integers(low, high, size=(rows, steps), endpoint=True), axis=1)
+    constants: list[NDArray[Any]] = [thresholds]
+    if values:
+        table = rng.integers(-3, 4, size=(rows, steps + 1), endpoint=True)
+        constants.append(table)
+        out_type, base = smallest_type(int(table.min()), int(table.max())), 0
+    else:
+        out_type = smallest_type(base, base + steps)
+    attributes = {
+        "NumChannels": channels,
+        "PE": pe,
+        "numSteps": steps,
+        "inputDataType": x_type.name,
+        "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
+        "outputDataType": out_type.name,
+        "ActVal": base,
+        "numInputVectors": [vectors],
+        "ram_style": ram_style,
+    }
+    shape = (vectors, channels)
+    return NodeSpec("Thresholding", attributes, x_type, shape, out_type, shape, constants)
+
+
+def width_converter(*, elements: int, kind: str, lanes_in: int, lanes_out: int) -> NodeSpec:
+    """A StreamingDataWidthConverter."""
+    x_type, shape = DataType[kind], (1, elements)
+    bits = x_type.bitwidth()
+    attributes = {
+        "shape": list(shape),
+        "inWidth": lanes_in * bits,
+        "outWidth": lanes_out * bits,
+        "dataType": kind,
+    }
+    return NodeSpec("StreamingDataWidthConverter", attributes, x_type, shape, x_type, shape)
+
+
+def fifo(*, elements: int, kind: str, lanes: int, depth: int, ram: str) -> NodeSpec:
+    """A StreamingFIFO."""
+    x_type, shape = DataType[kind], (1, elements)
+    attributes = {
+        "depth": depth,
+        "normal_shape": list(shape),
+        "folded_shape": [1, elements // lanes, lanes],
+        "dataType": kind,
+        "ram_style": ram,
+    }
+    return NodeSpec("StreamingFIFO", attributes, x_type, shape, x_type, shape)
+
+
+def label_select(*, labels: int, k: int, kind: str) -> NodeSpec:
+    """A LabelSelect."""
+    x_type = DataType[kind]
+    attributes = {
+        "Labels": labels,
+        "PE": 1,
+        "K": k,
+        "inputDataType": kind,
+        "outputDataType": "UINT8",
+        "numInputVectors": [1],
+    }
+    return NodeSpec("LabelSelect", attributes, x_type, (1, labels), DataType["UINT8"], (1, k))
+
+
+def elementwise(
+    rng: np.random.Generator, *, op: str, channels: int, x: str, c: str, pe: int, shared: bool
+) -> NodeSpec:
+    """An ElementwiseAdd or ElementwiseMul with a random constant."""
+    x_type, c_type = DataType[x], DataType[c]
+    operand = random_of(rng, c_type, (1 if shared else channels,))
+    ends = [int(x_type.min()), int(x_type.max())]
+    results = [e + operand if op == "Add" else e * operand for e in ends]
+    out_type = smallest_type(int(np.min(results)), int(np.max(results)))
+    shape = (1, channels)
+    attributes = {
+        "lhs_dtype": x_type.name,
+        "rhs_dtype": c_type.name,
+        "out_dtype": out_type.name,
+        "lhs_shape": list(shape),
+        "rhs_shape": list(operand.shape),
+        "out_shape": list(shape),
+        "lhs_style": "input",
+        "rhs_style": "const",
+        "PE": pe,
+    }
+    return NodeSpec(f"Elementwise{op}", attributes, x_type, shape, out_type, shape, [operand])
+
+
+def model_of(specs: Sequence[NodeSpec]) -> ir.Model:
+    """A model with every node between an input and an output of its own."""
+    inputs, outputs, nodes, constants = [], [], [], []
+    for i, spec in enumerate(specs):
+        x = _value(f"x{i}", spec.x_shape, spec.x_type)
+        y = _value(f"y{i}", spec.out_shape, spec.out_type)
+        extra = []
+        for j, array in enumerate(spec.constants):
+            kind = smallest_type(int(array.min()), int(array.max()))
+            tensor = ir.tensor(array.astype(carrier(kind)), name=f"c{i}_{j}")
+            extra.append(
+                ir.Value(
+                    name=f"c{i}_{j}",
+                    const_value=tensor,
+                    shape=ir.Shape(array.shape),
+                    type=ir.TensorType(tensor.dtype),
+                )
+            )
+        node = ir.node(
+            spec.op,
+            [x, *extra],
+            {"backend": "fpgadataflow", **spec.attributes},
+            domain=FINN,
+            outputs=[y],
+            name=f"{spec.op}_{i}",
+        )
+        set_part(node, ACCELERATOR)
+        inputs.append(x)
+        outputs.append(y)
+        nodes.append(node)
+        constants += extra
+    graph = ir.Graph(
+        inputs, outputs, nodes=nodes, initializers=constants, opset_imports={"": 21, FINN: 1}
+    )
+    return ir.Model(graph, ir_version=10)
+
+
+def _value(name: str, shape: tuple[int, ...], kind: BaseDataType) -> ir.Value:
+    wide = carrier(kind) == np.float64
+    value = ir.Value(
+        name=name,
+        shape=ir.Shape(shape),
+        type=ir.TensorType(ir.DataType.DOUBLE if wide else ir.DataType.FLOAT),
+    )
+    set_integer(value, Integer.of(int(kind.min()), int(kind.max()), datatype=kind))
+    return value
+
+
+def random_inputs(
+    rng: np.random.Generator, specs: Sequence[NodeSpec], frames: int
+) -> dict[str, NDArray[Any]]:
+    """Random frames for every input of `model_of(specs)`."""
+    return {
+        f"x{i}": random_of(rng, s.x_type, (frames, *s.x_shape)).astype(carrier(s.x_type))
+        for i, s in enumerate(specs)
+    }
