@@ -19,8 +19,12 @@ def _explain(path: Path, error: OSError) -> WorkspaceError:
     return WorkspaceError(f"cannot write {path}: {error.strerror or error}")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it, so that a reader never sees a half."""
+def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write a file by way of a temporary one beside it, so that a reader never sees a half.
+
+    Args:
+        mode: permissions, by default the usual ones.
+    """
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +32,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -40,29 +46,56 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """A folder to fill, which takes its place at `path` only if the block ends without error.
 
-    What stood at `path` before is replaced.
+    Args:
+        path: its place; what stood there before is replaced.
+        shared: other processes may make the same folder with the same contents (a cache): one
+            that stands there already is left, and the new one thrown away.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(
-            tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{path.name}-", dir=path.parent)
-        )
+        prefix = f"{TEMPORARY_PREFIX}{path.name}-"
+        temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+        temporary.chmod(0o777 & ~_umask())
     except OSError as error:
         raise _explain(path, error) from error
     try:
         yield temporary
-        old = temporary.with_name(temporary.name + ".old")
-        if path.exists():
+        if not shared and path.exists():
+            old = temporary.with_name(temporary.name + ".old")
             os.replace(path, old)
-        os.replace(temporary, path)
-        shutil.rmtree(old, ignore_errors=True)
+            os.replace(temporary, path)
+            shutil.rmtree(old, ignore_errors=True)
+        elif not path.exists():
+            os.replace(temporary, path)
     except OSError as error:
-        raise _explain(path, error) from error
+        if not (shared and path.is_dir()):
+            raise _explain(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def publish_folder(source: Path, target: Path) -> None:
+    """Move a finished folder to a shared place on the same file system, where another process may
+    have put the same one meanwhile."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if not target.is_dir():
+            raise _explain(target, error) from error
+
+
+def publish_program(source: Path, target: Path) -> None:
+    """Copy a finished program to a shared place, whole or not at all."""
+    write_bytes(target, source.read_bytes(), mode=0o755)
 
 
 def remove_leftovers(folder: Path) -> None:

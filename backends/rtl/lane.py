@@ -34,9 +34,11 @@ def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
     after = [f"wire [{dot.tree.width - 1}:0] tree = {tree.result};"]
     if dot.correction:
         ports += [f"input wire [{dot.correction.width - 1}:0] complement"]
+        late = max(0, dot.correction.latency - dot.tree.latency)
         after += [
+            *_delay("tree_q", "tree", dot.tree.width, late),
             f"reg [{width - 1}:0] partial;",
-            "always @(posedge aclk) partial <= {tree, 1'b0} + complement;",
+            "always @(posedge aclk) partial <= {tree_q, 1'b0} + complement;",
         ]
     else:
         after += [f"wire [{width - 1}:0] partial = tree;"]
@@ -62,7 +64,7 @@ def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
 def correction_module(name: str, dot: DotProduct) -> str:
     """The module that counts sum(x) once for all lanes and hands out its complement.
 
-    It is as late as a lane's tree, so that lanes add it to twice the tree's result.
+    It comes with the lanes' trees, which add it to twice their result.
     """
     assert dot.correction is not None
     bits = {
@@ -76,18 +78,28 @@ def correction_module(name: str, dot: DotProduct) -> str:
         f"input wire [{dot.simd * dot.x_bits - 1}:0] x",
         f"output wire [{width - 1}:0] complement",
     ]
+    late = max(0, dot.tree.latency - dot.correction.latency)
     after = [
         f"wire [{width - 1}:0] sum = {tree.result};",
-        "qnnc_delay #(",
-        f"    .WIDTH({width}),",
-        f"    .CYCLES({dot.tree.latency - dot.correction.latency})",
-        ") align (",
-        "    .aclk(aclk),",
-        "    .in(~sum),",
-        "    .out(complement)",
-        ");",
+        *_delay("sum_q", "sum", width, late),
+        "assign complement = ~sum_q;",
     ]
     return _module(name, ports, _planes("x", dot.simd, dot.x_bits), tree, after)
+
+
+def _delay(name: str, net: str, width: int, cycles: int) -> list[str]:
+    """Lines that declare `name` as a net of some cycles ago."""
+    return [
+        f"wire [{width - 1}:0] {name};",
+        "qnnc_delay #(",
+        f"    .WIDTH({width}),",
+        f"    .CYCLES({cycles})",
+        f") delay_{net} (",
+        "    .aclk(aclk),",
+        f"    .in({net}),",
+        f"    .out({name})",
+        ");",
+    ]
 
 
 def _planes(port: str, simd: int, bits: int) -> list[str]:

@@ -100,7 +100,7 @@ def precompiled_header(runtime: Path, flags: Sequence[str], cache: Path) -> list
     key = digest("header", source.read_bytes(), compiler_version(), *flags)
     folder = cache / f"header-{key}"
     if not folder.is_dir():
-        with new_folder(folder) as out:
+        with new_folder(folder, shared=True) as out:
             (out / "cxxrtl_all.h").write_text("#include <cxxrtl/cxxrtl.h>\n", encoding="utf-8")
             run_compiler(
                 [

@@ -24,7 +24,7 @@ from qnnc.backends.simulation.compiler import (
 )
 from qnnc.backends.simulation.ports import dut_source
 from qnnc.backends.yosys import run_script, share_folder, yosys_version
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.files import new_folder, publish_program
 
 FLAGS = ("-std=c++17", "-O2", "-fno-strict-aliasing")
 
@@ -125,7 +125,7 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
         objects = compile_units(compiled, flags, cache, jobs)
         built = work / "sim"
         run_compiler([*map(str, objects), "-o", str(built)], "linking")
-        built.replace(target)
+        publish_program(built, target)
     return target
 
 
@@ -143,7 +143,7 @@ def _translate(design: Design, unit: NodeUnit, cache: Path) -> Path:
     folder = cache / f"cxxrtl-{digest(yosys_version(), *contents)}"
     if folder.is_dir():
         return folder
-    with new_folder(folder) as out:
+    with new_folder(folder, shared=True) as out:
         for name, text in texts.items():
             _write(out / name, text)
         for name, memory in unit.files.items():

@@ -12,6 +12,7 @@ from qnnc.backends.design import Design
 from qnnc.backends.simulation.compiler import digest
 from qnnc.backends.simulation.ports import dut_source
 from qnnc.compiler.errors import ToolError
+from qnnc.compiler.files import publish_program
 
 PRELUDE = """\
 #include "Vqnnc_sim.h"
@@ -100,12 +101,14 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
             "Vqnnc_sim",
             "--top-module",
             design.top,
+            "-MAKEFLAGS",
+            "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
             "--Mdir",
             str(work / "obj"),
             "-o",
             "sim",
             "-CFLAGS",
-            f"-O2 -I{testbench.parent}",
+            f"-I{testbench.parent}",
             str(work / "main.cpp"),
             *sources,
         ],
@@ -117,8 +120,5 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
     if done.returncode != 0:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
         raise ToolError(f"Verilator failed: {(errors or ['no message'])[0]}")
-    cache.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".partial-{target.name}")
-    shutil.copy2(work / "obj" / "sim", temporary)
-    temporary.replace(target)
+    publish_program(work / "obj" / "sim", target)
     return target

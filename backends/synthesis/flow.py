@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from qnnc.backends.simulation.compiler import digest
 from qnnc.backends.synthesis.script import DEFINES, library_commands, node_commands
 from qnnc.backends.synthesis.stat import cell_counts, resources
 from qnnc.backends.yosys import run_script, yosys_version
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.files import TEMPORARY_PREFIX, publish_folder
 from qnnc.compiler.resources import Resources
 
 
@@ -124,20 +125,21 @@ def _batches(units: Sequence[_Unit], jobs: int) -> list[list[_Unit]]:
 
 def _run(batch: Sequence[_Unit], cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
-    with new_folder(cache / f"synth-batch-{batch[0].key}") as work:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=cache) as name:
+        work = Path(name)
         commands = library_commands()
         for unit in batch:
             folder = work / unit.key
             folder.mkdir()
             module = unit.instance.rtl.module
-            for name, text in unit.files:
-                if name == f"{module}.sv":  # $readmemh starts from the working directory
+            for file, text in unit.files:
+                if file == f"{module}.sv":  # $readmemh starts from the working directory
                     text = re.sub(r'= "(\w+\.mem)"', rf'= "{unit.key}/\1"', text)
-                (folder / name).write_text(text, encoding="utf-8")
-            sources = [f"{unit.key}/{name}" for name, _ in unit.files if name.endswith(".sv")]
+                (folder / file).write_text(text, encoding="utf-8")
+            sources = [f"{unit.key}/{file}" for file, _ in unit.files if file.endswith(".sv")]
             commands += node_commands(
                 sources, module, unit.key, block_ram=_block_ram(dict(unit.files)[f"{module}.sv"])
             )
         run_script(commands, work, work / "yosys.log", "synthesis")
         for unit in batch:
-            (work / unit.key).replace(cache / f"synth-{unit.key}")
+            publish_folder(work / unit.key, cache / f"synth-{unit.key}")

@@ -55,9 +55,11 @@ class DotProduct:
     @property
     def latency(self) -> int:
         """Cycles from operands to partial sum."""
+        if self.correction:
+            return max(self.tree.latency, self.correction.latency) + 1
         if self.scheme == "dsp":
             return self.tree.latency + 3  # the DSP48E1's operand and product registers, regrouping
-        return self.tree.latency + (1 if self.correction else 0)
+        return self.tree.latency
 
     @property
     def lane_luts(self) -> int:

@@ -20,4 +20,4 @@ class ElementwiseMul(ElementwiseConstant):
             # a multiplication by a constant is an addition for every further one bit
             ones = int(np.abs(operand).item()).bit_count()
             return float(max(0, ones - 1) * self.out_type.bitwidth())
-        return 1.6 * self.x_type.bitwidth() * self.constant_type.bitwidth()
+        return 1.6 * float(self.x_type.bitwidth() * self.constant_type.bitwidth())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -110,11 +111,28 @@ def _check_order(node: ir.Node) -> None:
         if node.op_type in layout.OPERATORS or node.op_type == "Cast":
             set_part(node, ACCELERATOR)
             return
+        culprit = _explained(node) or node
+        why = reason(culprit) or f"{culprit.op_type} computes in floating point"
         raise ModelError(
-            f"node {quote(_named(node))} ({node.op_type}) computes in floating point between two "
-            "quantized layers; put a quantizer behind it, or an operator that qnnc supports in "
+            f"node {quote(_named(culprit))} lies between two quantized layers and cannot go into "
+            f"hardware: {why}; put a quantizer behind it, or an operator that qnnc supports in "
             "its place"
         )
+
+
+def _explained(node: ir.Node) -> ir.Node | None:
+    """The nearest operator behind `node`, itself included, that a pass gave a reason for."""
+    waiting, seen = deque([node]), {node}
+    while waiting:
+        current = waiting.popleft()
+        if reason(current):
+            return current
+        for value in current.outputs:
+            for user, _ in value.uses():
+                if user not in seen and part(user) == HOST_PRE:
+                    seen.add(user)
+                    waiting.append(user)
+    return None
 
 
 def _check_layers(nodes: list[ir.Node]) -> None:

@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.quantizers import QUANTIZERS
-from qnnc.compiler.reference import BatchRunner, Tensors
+from qnnc.compiler.reference import BatchRunner, Session, Tensors, expand
 
 _LINEAR = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose", "Add", "TopK", "ArgMax"})
 
 
 class Golden:
     """A snapshot of the imported model with the tensors that the compiled one is compared in:
-    what quantizers and linear operators give, what labels are chosen from, and the outputs."""
+    what quantizers and linear operators give, what labels are chosen from, and the outputs.
+
+    Attributes:
+        inputs: names of the model's inputs.
+        outputs: names of its outputs.
+        scores: names of the tensors that labels are chosen from.
+        tensors: names of all tensors that can be asked for.
+    """
 
     def __init__(self, model: ir.Model) -> None:
         graph = model.graph
@@ -36,13 +43,59 @@ class Golden:
             if node.op_type in ("TopK", "ArgMax") and data is not None:
                 watched.append(data)
                 scores.append(str(data.name))
-        self.scores = frozenset(scores)
+        self.scores = scores
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
         self._runner = BatchRunner(model, watched)
+        self._plain = expand(model, outputs=watched)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
         """Tensors by name (all watched ones by default) for a batch of samples."""
         wanted = [n for n in names or sorted(self.tensors) if n not in inputs]
         found = self._runner.run(inputs, wanted) if wanted else {}
         return {**found, **{name: np.asarray(array) for name, array in inputs.items()}}
+
+    def replay(self, starts: Mapping[str, NDArray[Any]], target: str) -> NDArray[Any] | None:
+        """The golden operators from given tensors to `target`, on other values.
+
+        Args:
+            starts: tensors to start from, with values for all samples; those are used that lie
+                nearest before the target.
+
+        Returns:
+            The target for all samples, or None if it does not follow from the starts alone.
+        """
+        if target in starts:
+            return starts[target]
+        nodes, used = self._between(starts, target)
+        if nodes is None or not used:
+            return None
+        ends = [v for node in nodes for v in node.outputs if v.name == target]
+        model = expand(self._plain, inputs=used, outputs=ends, nodes=nodes, any_batch=True)
+        feeds = {str(v.name): np.asarray(starts[str(v.name)], np.float32) for v in used}
+        return Session(model).run(feeds, [target])[target]
+
+    def _between(
+        self, starts: Mapping[str, NDArray[Any]], target: str
+    ) -> tuple[list[ir.Node] | None, list[ir.Value]]:
+        """Nodes from the nearest starts to the target, in order, and those starts."""
+        producers = {v.name: node for node in self._plain.graph for v in node.outputs}
+        needed: set[ir.Node] = set()
+        used: dict[ir.Value, None] = {}
+        stack = [producers[target]] if target in producers else []
+        while stack:
+            node = stack.pop()
+            if node in needed:
+                continue
+            needed.add(node)
+            for value in node.inputs:
+                if value is None or value.const_value is not None:
+                    continue
+                producer = value.producer()
+                if value.name in starts:
+                    used[value] = None
+                elif producer is None:
+                    return None, []
+                else:
+                    stack.append(producer)
+        return [node for node in self._plain.graph if node in needed], list(used)

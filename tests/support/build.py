@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running builds and passes in tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from qnnc.compiler.board import find_board
+from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.pipeline import declaring_passes, folding_passes, lowering_passes
+from qnnc.compiler.building.samples import random_inputs
+from qnnc.compiler.ir.facts import name_sources
+from qnnc.compiler.passes.manager import PassManager, PassRun
+from qnnc.compiler.verification import Golden, Outcome, Verifier
+from qnnc.frontends.qonnx import from_proto
+
+
+def compile_proto(
+    proto: onnx.ModelProto, *, samples: int = 32, fold: bool = False, **options: object
+) -> tuple[ir.Model, Outcome, list[PassRun]]:
+    """Take a QONNX model through all graph passes, verified behind each; options as for
+    `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
+    model = from_proto(proto)
+    name_sources(model)
+    PassManager().run(model, declaring_passes(chosen))
+    golden = Golden(model)
+    verifier = Verifier(golden, random_inputs(model, golden, samples))
+    manager = PassManager(verifier)
+    runs = manager.run(model, lowering_passes(chosen))
+    if fold:
+        runs += manager.run(model, folding_passes(chosen, find_board(chosen.board)))
+    return model, verifier.check(model), runs
+
+
+def operators(model: ir.Model) -> list[str]:
+    """Operators of a model in order."""
+    return [node.op_type for node in model.graph]
+
+
+def qnnc(
+    arguments: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    timeout: float = 300,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "qnnc.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "COLUMNS": "120", **(env or {})},
+    )
+
+
+def save_samples(path: Path, array: object) -> Path:
+    """Write an .npy file."""
+    np.save(path, np.asarray(array))
+    return path
