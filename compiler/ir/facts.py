@@ -148,9 +148,9 @@ def set_part(node: ir.Node, where: str) -> None:
     node.meta[_PART] = where
 
 
-def set_derived(value: ir.Value) -> None:
-    """Say that the golden graph has no tensor like `value`."""
-    value.meta[_DERIVED] = True
+def set_derived(value: ir.Value, derived: bool = True) -> None:
+    """Say whether the golden graph lacks a tensor like `value`."""
+    value.meta[_DERIVED] = derived
 
 
 def is_derived(value: ir.Value) -> bool:

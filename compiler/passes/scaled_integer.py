@@ -51,8 +51,10 @@ class ScaledInteger(Pass):
                 return self._matmul(editor, node, forms)
             index, form = known[0]
             if node.op_type in affine.OPERATORS and _others_constant(node, index):
-                forms[node.outputs[0]] = affine.apply(node, form, index)
-                _name_golden(node, forms[node.outputs[0]])
+                result = affine.apply(node, form, index)
+                forms[node.outputs[0]] = result
+                if _stands_for_golden(node, result):
+                    return _name_golden(editor, node, result, forms)
             elif node.op_type in layout.OPERATORS and index == 0:
                 forms[node.outputs[0]] = layout.apply(editor, node, form)
         except Unsupported as reason:
@@ -80,17 +82,28 @@ def _learn(forms: dict[ir.Value, Form], value: ir.Value) -> None:
             forms[value] = form
 
 
-def _name_golden(node: ir.Node, form: Form) -> None:
-    """A sum whose own tensor the golden graph lacks (a Gemm's product) stands for the first
-    tensor behind it that is there."""
-    fact, output = form.fact, node.outputs[0]
-    if fact.golden is None and not fact.quantized and not is_derived(output):
-        set_integer(
-            form.base,
-            fact.with_(
-                golden=output.name, scale=np.asarray(form.scale), offset=np.asarray(form.offset)
-            ),
-        )
+def _stands_for_golden(node: ir.Node, form: Form) -> bool:
+    """The first tensor behind a sum that the golden graph has too, where it lacks the sum itself
+    (the product inside a Gemm)."""
+    fact = form.fact
+    return fact.golden is None and not fact.quantized and not is_derived(node.outputs[0])
+
+
+def _name_golden(editor: Editor, node: ir.Node, form: Form, forms: dict[ir.Value, Form]) -> bool:
+    """Let the sum stand for the operator's output, and compute that from the sum at once."""
+    output = node.outputs[0]
+    set_integer(
+        form.base,
+        form.fact.with_(
+            golden=output.name, scale=np.asarray(form.scale), offset=np.asarray(form.offset)
+        ),
+    )
+    value = dequantize.insert(
+        editor, node, form.base, form.scale, form.offset, shape_of(output), (node,)
+    )
+    replace_value(output, value)
+    forms[value] = form
+    return True
 
 
 def _others_constant(node: ir.Node, index: int) -> bool:

@@ -69,6 +69,7 @@ def _split_gemm(editor: Editor, node: ir.Node) -> None:
     y = editor.insert(node, "MatMul", [a, b], f"{base}_product", origins=origins)
     set_derived(y)
     y = _scaled(editor, node, y, "alpha")
+    set_derived(y)
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     if bias is not None:
         beta = _scaled(editor, node, bias, "beta")
@@ -76,6 +77,7 @@ def _split_gemm(editor: Editor, node: ir.Node) -> None:
         if array is None or np.any(array):
             y = editor.insert(node, "Add", [y, beta], f"{base}_biased", origins=origins)
     y.shape = node.outputs[0].shape
+    set_derived(y, False)
     replace_value(node.outputs[0], y)
 
 

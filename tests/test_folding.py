@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folding: the optimum, against brute force; and what is said of targets that cannot be met."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.networks import MlpSpec, mlp
+from qnnc.compiler.dataflow import Folding
+from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.dataflow.streaming_data_width_converter import converter_cycles
+from qnnc.compiler.errors import TargetError
+from qnnc.compiler.folding.goal import Goal, choose
+from qnnc.compiler.folding.options import Option, options_of
+from qnnc.compiler.folding.problem import Link, solve, total_resources
+from qnnc.compiler.resources import Resources
+from tests.support import nodes
+from tests.support.build import compile_proto
+
+DEVICE = Resources(53200, 106400, 280, 220)
+PRICES = Resources(1, 0.01, 50, 20)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[list[list[Option]], list[Link], int, Resources]:
+    """A chain of up to four nodes with up to six options each."""
+    count = draw(st.integers(1, 4))
+    lanes = st.sampled_from([1, 2, 3, 4, 6])
+    choices = []
+    for _ in range(count):
+        size = draw(st.integers(1, 6))
+        choices.append(
+            [
+                Option(
+                    Folding(PE=i + 1),
+                    draw(st.integers(1, 40)),
+                    Resources(
+                        draw(st.integers(0, 300)),
+                        draw(st.integers(0, 300)),
+                        draw(st.integers(0, 4)),
+                        draw(st.integers(0, 3)),
+                    ),
+                    (draw(lanes),),
+                    (draw(lanes),),
+                )
+                for i in range(size)
+            ]
+        )
+    links = [Link((i, 0), (i + 1, 0), 12, draw(st.integers(1, 8))) for i in range(count - 1)]
+    budget = Resources(draw(st.integers(100, 900)), 10_000, draw(st.integers(1, 12)), 10)
+    return choices, links, draw(st.integers(5, 40)), budget
+
+
+def price(resources: Resources) -> float:
+    return sum(
+        getattr(resources, name) * getattr(PRICES, name) for name in ("LUT", "FF", "BRAM18", "DSP")
+    )
+
+
+def brute_force(
+    choices: list[list[Option]], links: list[Link], max_cycles: int, budget: Resources
+) -> float | None:
+    best = None
+    for chosen in itertools.product(*choices):
+        if any(option.cycles > max_cycles for option in chosen):
+            continue
+        slow = False
+        for link in links:
+            p, q = chosen[link.source[0]].lanes_out[0], chosen[link.target[0]].lanes_in[0]
+            slow |= p != q and converter_cycles(link.elements, p, q) > max_cycles
+        total = total_resources(chosen, links)
+        if slow or total.exceeding(budget):
+            continue
+        cost = price(total)
+        best = cost if best is None else min(best, cost)
+    return best
+
+
+@settings(max_examples=120, deadline=None)
+@given(problem=problems())
+def test_the_solution_is_the_optimum(
+    problem: tuple[list[list[Option]], list[Link], int, Resources],
+) -> None:
+    expected = brute_force(*problem)
+    found = solve(*problem, PRICES)
+    if expected is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert price(found.resources) <= expected * 1.0002 + 1e-6
+
+
+def graph_of(widths: tuple[int, ...] = (64, 32, 10), bits: int = 2) -> object:
+    model, _, _ = compile_proto(mlp(MlpSpec(widths, bits, bits, "relu", bits)), samples=2)
+    return stream_graph(model)
+
+
+def goal(**changes: object) -> Goal:
+    settings_ = {"device": DEVICE, "budget": DEVICE, "clock_mhz": 100.0, **changes}
+    return Goal(**settings_)  # type: ignore[arg-type]
+
+
+def test_a_target_is_met_at_least_cost() -> None:
+    graph = graph_of()
+    slow, fast = choose(graph, goal(fps=10_000.0)), choose(graph, goal(fps=1_000_000.0))
+    assert max(o.cycles for o in slow.options) <= 10_000
+    assert max(o.cycles for o in fast.options) <= 100
+    assert slow.resources.LUT < fast.resources.LUT
+
+
+def test_without_a_target_it_is_the_fastest_within_the_budget() -> None:
+    graph = graph_of()
+    budget = DEVICE.scaled(0.05)
+    best = choose(graph, goal(budget=budget))
+    cycles = max(o.cycles for o in best.options)
+    assert not best.resources.exceeding(budget)
+    faster = sorted(
+        {o.cycles for node in graph.nodes for o in options_of(node) if o.cycles < cycles}
+    )
+    with pytest.raises(TargetError):
+        choose(graph, goal(budget=budget, fps=100e6 / faster[-1]))
+
+
+def test_a_node_that_cannot_be_fast_enough_is_named() -> None:
+    model = nodes.model_of([nodes.label_select(labels=1000, k=1, kind="INT8")])
+    with pytest.raises(TargetError, match=r"'LabelSelect_0'.*takes at least 1000.*100,000 frames"):
+        choose(stream_graph(model), goal(fps=200_000.0))
+
+
+def test_a_resource_that_is_short_is_named_with_the_best_that_can_be_reached() -> None:
+    graph = graph_of((512, 256, 10), bits=4)
+    with pytest.raises(TargetError, match=r"LUT.*the best within the budget is [\d,]+ frames/s"):
+        choose(graph, goal(budget=DEVICE.scaled(0.1), fps=1_000_000.0))
+    with pytest.raises(TargetError, match="the smallest folding would take more than the budget"):
+        choose(graph, goal(budget=Resources(10, 10, 0, 0)))
+
+
+def test_foldings_are_legal() -> None:
+    rng = np.random.default_rng(0)
+    model = nodes.model_of(
+        [
+            nodes.mvau(rng, mw=30, mh=12, x="UINT4", w="INT4", pe=1, simd=1),
+            nodes.thresholding(rng, channels=30, steps=3, x="INT8", pe=1),
+        ]
+    )
+    for node in stream_graph(model).nodes:
+        for folding in node.foldings():
+            ports = node.ports(folding)
+            for stream in (*ports.inputs, *ports.outputs):
+                assert stream.shape[-1] % stream.lanes == 0
+            assert node.cycles(folding) >= max(s.words for s in ports.outputs)
+            resources = node.resources(folding)
+            assert all(math.isfinite(v) and v >= 0 for v in resources.as_dict().values())

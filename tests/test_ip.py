@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stitched IP: its description read by an independent library, its testbench run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ipyxact.ipyxact import Component
+
+from benchmarks.networks import MlpSpec, mlp
+from qnnc.backends.rtl.ip.package import write_ip
+from qnnc.backends.rtl.stitch import stitch
+from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.reference import BatchRunner
+from tests.support.build import compile_proto
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    proto = mlp(MlpSpec((30, 12, 5), 2, 2, "relu", 2))
+    model, _, _ = compile_proto(proto, fold=True, fps=1_000_000.0)
+    values = list(dict.fromkeys(edge.value for edge in stream_graph(model).edges))
+    x = np.random.default_rng(0).normal(size=(3, 30)).astype(np.float32)
+    out = tmp_path_factory.mktemp("ip") / "ip"
+    write_ip(stitch(model), out, "xc7z020clg400-1", BatchRunner(model, values).run({"x": x}))
+    return out
+
+
+def test_component_is_read_by_another_library(folder: Path) -> None:
+    component = Component()
+    with (folder / "component.xml").open() as file:
+        component.load(file)
+    assert component.name == "qnnc_accelerator"
+    interfaces = {i.name: i for i in component.busInterfaces.busInterface}
+    assert set(interfaces) == {"s_axis", "m_axis", "aclk", "aresetn"}
+    assert interfaces["s_axis"].busType.name == "axis"
+    mapped = {m.physicalPort.name for i in interfaces.values() for m in i.portMaps.portMap}
+    ports = {p.name: p for p in component.model.ports.port}
+    assert mapped == set(ports)
+    assert ports["s_axis_tdata"].wire.direction == "in"
+    for file_set in component.fileSets.fileSet:
+        assert all((folder / file.name).is_file() for file in file_set.file)
+
+
+def test_the_top_declares_the_ports_of_the_description(folder: Path) -> None:
+    component = Component()
+    with (folder / "component.xml").open() as file:
+        component.load(file)
+    text = (folder / "src" / "qnnc_accelerator.sv").read_text()
+    for port in component.model.ports.port:
+        width = int(port.wire.vector.left) + 1 if port.wire.vector else 1
+        wanted = f"[{width - 1}:0] {port.name}" if width > 1 else port.name
+        assert wanted in text
+
+
+def test_the_testbench_passes(folder: Path, tmp_path: Path) -> None:
+    verilator = shutil.which("verilator")
+    if verilator is None:
+        pytest.skip("verilator is not installed")
+    sources = [*folder.glob("src/*.sv"), *folder.glob("tb/*.sv")]
+    done = subprocess.run(
+        [
+            verilator,
+            "--binary",
+            "--timing",
+            "-Wno-fatal",
+            "-Wno-lint",
+            "-Wno-style",
+            "--top-module",
+            "qnnc_accelerator_tb",
+            "--Mdir",
+            str(tmp_path / "obj"),
+            "-o",
+            "tb",
+            *map(str, sources),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for memory in [*folder.glob("src/*.mem"), *folder.glob("tb/*.mem")]:
+        shutil.copy(memory, tmp_path)
+    run = subprocess.run(
+        [tmp_path / "obj" / "tb"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert "PASSED" in run.stdout
+    output = next(tmp_path.glob("m_axis.mem"))
+    lines = output.read_text().splitlines()
+    lines[1] = "f" * len(lines[1]) if set(lines[1]) != {"f"} else "0" * len(lines[1])
+    output.write_text("\n".join(lines) + "\n")
+    run = subprocess.run(
+        [tmp_path / "obj" / "tb"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert "FAILED: 1 words differ" in run.stdout
