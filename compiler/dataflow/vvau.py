@@ -89,7 +89,7 @@ class VVAU(ChannelFold):
         return 2 + int(self.weight_memory(folding).group > 1)
 
     @property
-    def pipeline(self) -> int:  # type: ignore[override]
+    def pipeline(self) -> int:
         return 7
 
     # --- meaning ----------------------------------------------------------------------------
