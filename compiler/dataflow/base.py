@@ -19,6 +19,7 @@ import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 from qonnx.core.datatype import BaseDataType
 
+from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
@@ -224,6 +225,20 @@ class DataflowNode(ABC):
     @abstractmethod
     def latency(self, folding: Folding) -> int:
         """Cycles from the first input word to the first output word, inputs never waiting."""
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """When elements are taken and given: by default a vector (all elements of the last
+        dimension) at a time."""
+        ports = self.ports(folding)
+        outputs = [stream.elements for stream in ports.outputs]
+        vectors = max(s.elements // s.shape[-1] for s in (*ports.inputs, *ports.outputs))
+        return Steps(
+            vectors,
+            self.cycles(folding),
+            self.latency(folding),
+            [stream.elements for stream in ports.inputs],
+            outputs,
+        ).schedule()
 
     @abstractmethod
     def resources(self, folding: Folding) -> Resources:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable
 
+import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.resources import Resources
 
 
@@ -57,6 +60,19 @@ class ChannelFold(DataflowNode):
 
     pipeline = 1
     """Cycles from an element to its place in the ring."""
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A vector of all channels at a time; results come with the last of a window."""
+        results = math.prod(self.out_shape) // self.channels
+        vectors = results * self.window
+        taken = np.arange(1, vectors + 1) * self.channels
+        given = np.arange(1, vectors + 1) // self.window * self.channels
+        return Schedule(
+            np.full(vectors, self.groups(folding), dtype=np.int64),
+            self.pipeline + 3,
+            (Intake(taken, taken),),
+            (given,),
+        )
 
     @abstractmethod
     def lane_resources(self, folding: Folding) -> Resources:

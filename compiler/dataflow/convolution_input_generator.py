@@ -12,6 +12,7 @@ import onnx_ir as ir
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
 from qnnc.compiler.dataflow.pixels import gather_pixels
+from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
@@ -83,6 +84,25 @@ class ConvolutionInputGenerator(DataflowNode):
 
     def latency(self, folding: Folding) -> int:
         return self.span * (self.channels // folding.SIMD) + 3
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A window at a time, from the ring."""
+        window, channels = self.window, self.channels
+        height, width = window.image
+        rows = np.arange(window.out[0])[:, None] * window.stride[0] * width
+        corners = (rows + np.arange(window.out[1]) * window.stride[1]).reshape(-1)
+        freed = np.append(corners[1:], height * width)
+        count = window.elements * channels
+        return Schedule(
+            np.full(corners.size, count // folding.SIMD, dtype=np.int64),
+            3,
+            (
+                Intake(
+                    (corners + self.span) * channels, freed * channels, self.capacity * channels
+                ),
+            ),
+            (np.arange(1, corners.size + 1) * count,),
+        )
 
     def resources(self, folding: Folding) -> Resources:
         width = folding.SIMD * self.datatype.bitwidth()

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.schedule import Intake, Schedule, cumulative
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
@@ -56,6 +57,19 @@ class FMPadding(DataflowNode):
 
     def latency(self, folding: Folding) -> int:
         return (self.top * self.out[1] + self.left) * (self.channels // folding.SIMD) + 1
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A pixel of the output at a time."""
+        indices = np.full(self.out, 0, dtype=np.int64)
+        indices[self.top : self.out[0] - self.bottom, self.left : self.out[1] - self.right] = 1
+        taken = cumulative(indices) * self.channels
+        words = self.channels // folding.SIMD
+        return Schedule(
+            np.full(taken.size, words, dtype=np.int64),
+            1,
+            (Intake(taken, taken),),
+            (np.arange(1, taken.size + 1) * self.channels,),
+        )
 
     def resources(self, folding: Folding) -> Resources:
         return border_resources(

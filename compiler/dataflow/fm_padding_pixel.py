@@ -11,6 +11,7 @@ import onnx_ir as ir
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
 from qnnc.compiler.dataflow.fm_padding import border_resources
 from qnnc.compiler.dataflow.pixels import gather_pixels
+from qnnc.compiler.dataflow.schedule import Intake, Schedule, cumulative
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
@@ -54,6 +55,19 @@ class FMPadding_Pixel(DataflowNode):  # noqa: N801 - FINN's name
 
     def latency(self, folding: Folding) -> int:
         return 1
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A pixel of the output at a time."""
+        indices = np.full(self.out, 0, dtype=np.int64)
+        indices[:: self.stride[0], :: self.stride[1]] = 1
+        taken = cumulative(indices) * self.channels
+        words = self.channels // folding.SIMD
+        return Schedule(
+            np.full(taken.size, words, dtype=np.int64),
+            1,
+            (Intake(taken, taken),),
+            (np.arange(1, taken.size + 1) * self.channels,),
+        )
 
     def resources(self, folding: Folding) -> Resources:
         return border_resources(

@@ -24,6 +24,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar, plan_dot_product
 from qnnc.compiler.datatypes import carrier, type_of_values
 from qnnc.compiler.integer.ranges import sum_range
@@ -156,6 +157,20 @@ class MVAU(DataflowNode):
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self.dot_product(folding).latency
         return wait + self.steps(folding) + inside + depth
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A vector at a time; with several passes over it, two more find room meanwhile."""
+        room = 2 * self.MW if self.passes(folding) > 1 else 0
+        inside = self.weight_latency(folding) + self.dot_product(folding).latency
+        depth, _ = self.output_depth(folding)
+        return Steps(
+            self.vectors,
+            self.cycles(folding),
+            inside + depth,
+            [self.vectors * self.MW],
+            [self.vectors * self.MH],
+            [room],
+        ).schedule()
 
     def resources(self, folding: Folding) -> Resources:
         dot = self.dot_product(folding)

@@ -15,6 +15,7 @@ import numpy as np
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding
+from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.resources import Resources
 
@@ -88,6 +89,21 @@ class Reordering(DataflowNode):
 
     def latency(self, folding: Folding) -> int:
         return self.block_words(folding) + 3
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A block at a time, read in pieces of about a hundredth of a frame."""
+        block = self.block_words(folding) * folding.SIMD
+        read = self.read_words(folding) * folding.SIMD
+        blocks = self.ports(folding).inputs[0].elements // block
+        pieces = math.gcd(self.read_words(folding), max(1, 128 // blocks))
+        firings = np.arange(1, blocks * pieces + 1)
+        needed = -(-firings // pieces) * block
+        return Schedule(
+            np.full(firings.size, read // folding.SIMD // pieces, dtype=np.int64),
+            3,
+            (Intake(needed, firings // pieces * block, 2 * block),),
+            (firings * (read // pieces),),
+        )
 
     def resources(self, folding: Folding) -> Resources:
         stream = self.ports(folding).inputs[0]
