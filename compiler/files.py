@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qnnc.compiler.errors import WorkspaceError
@@ -36,7 +36,8 @@ def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
             temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where a file stands in for the folder, there is none to remove
+            temporary.unlink()
         raise _explain(path, error) from error
 
 
