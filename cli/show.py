@@ -16,10 +16,12 @@ from qnnc.compiler.resources import RESOURCE_NAMES
 
 
 class ConsoleProgress:
-    """A progress bar over the stages, on standard error; a line a stage where that is a file."""
+    """A progress bar over the stages, on standard error, which is else for errors alone; a line
+    for each finished stage, there too or, where that is no terminal, on standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines: bool = True) -> None:
         self._console = Console(stderr=True)
+        self._lines = self._console if self._console.is_terminal else Console(quiet=not lines)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -54,10 +56,10 @@ class ConsoleProgress:
         self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
 
     def finished(self, name: str, status: str, seconds: float) -> None:
-        colour = {"done": "green", "cached": "cyan", "skipped": "yellow"}.get(status, "red")
-        self._console.print(
-            f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False
-        )
+        if status == "failed":
+            return  # the error says so
+        colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
+        self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
 
 
 def show_report(report: Report, out: Path) -> None:
