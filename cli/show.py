@@ -119,10 +119,10 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """A table whose rows fit a line of 80 characters and never break."""
+    """A table that fits 80 characters; where it does not, the first column gives way."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in texts:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, no_wrap=name != texts[0], overflow="fold")
     for name in numbers:
         table.add_column(name, no_wrap=True, justify="right")
     return table
