@@ -48,20 +48,25 @@ class QonnxGraph:
         return name
 
     def op(
-        self, op: str, inputs: Sequence[str], domain: str = "", outputs: int = 1, **attributes: object
+        self,
+        op: str,
+        inputs: Sequence[str],
+        domain: str = "",
+        outputs: int = 1,
+        **attributes: object,
     ) -> list[str]:
         """Any operator; returns its outputs' names."""
         names = [self.fresh(op.lower()) for _ in range(outputs)]
         self.nodes.append(
-            helper.make_node(op, list(inputs), names, name=f"{op}_{names[0]}", domain=domain, **attributes)
+            helper.make_node(
+                op, list(inputs), names, name=f"{op}_{names[0]}", domain=domain, **attributes
+            )
         )
         return names
 
     def input(self, shape: Sequence[int], name: str = "x") -> Tensor:
         """An input of the model, without the batch."""
-        self.inputs.append(
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape])
-        )
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape]))
         return Tensor(name, tuple(shape), 0.6)
 
     def quantize(
@@ -159,7 +164,9 @@ class QonnxGraph:
             self.op("BatchNormalization", [x.name, *names], epsilon=1e-5)[0], x.shape, 1.0
         )
 
-    def activation(self, x: Tensor, bits: int, kind: str = "Relu", scale: float | None = None) -> Tensor:
+    def activation(
+        self, x: Tensor, bits: int, kind: str = "Relu", scale: float | None = None
+    ) -> Tensor:
         """An activation function and its quantizer; 1 bit is the sign alone."""
         if bits == 1:
             return self.quantize(x, 1, 1.0)
@@ -170,7 +177,13 @@ class QonnxGraph:
         return Tensor(found.name, x.shape, 0.8)
 
     def pool(
-        self, x: Tensor, kernel: int, *, op: str = "MaxPool", stride: int | None = None, pads: int = 0
+        self,
+        x: Tensor,
+        kernel: int,
+        *,
+        op: str = "MaxPool",
+        stride: int | None = None,
+        pads: int = 0,
     ) -> Tensor:
         """MaxPool or AveragePool over all spatial dimensions."""
         rank, step = len(x.shape) - 1, stride or kernel
@@ -193,9 +206,7 @@ class QonnxGraph:
 
     def flatten(self, x: Tensor) -> Tensor:
         """Flatten."""
-        return Tensor(
-            self.op("Flatten", [x.name], axis=1)[0], (int(np.prod(x.shape)),), x.rms
-        )
+        return Tensor(self.op("Flatten", [x.name], axis=1)[0], (int(np.prod(x.shape)),), x.rms)
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         """The sum of two tensors."""

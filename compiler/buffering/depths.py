@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import networkx as nx
 import numpy as np
@@ -130,16 +133,14 @@ class _Model:
 def _between_branches(graph: StreamGraph) -> dict[int, str]:
     """Edges that lie on one of several ways from a fork to a join, with the fork's name: those
     whose removal does not cut the graph in two."""
-    undirected = nx.MultiGraph()
-    undirected.add_nodes_from(range(len(graph.nodes)))
+    between: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for index, edge in enumerate(graph.inner):
         assert edge.source is not None and edge.target is not None
-        undirected.add_edge(edge.source.node, edge.target.node, key=index)
-    bridges = set()
-    simple = nx.Graph(undirected)
-    for u, v in nx.bridges(simple):
-        if undirected.number_of_edges(u, v) == 1:
-            bridges.update(undirected[u][v])
+        between[edge.source.node, edge.target.node].append(index)
+    ways: nx.Graph[int] = nx.Graph(list(between))
+    # the stubs of networkx take an edge for one node
+    pairs = cast("Iterable[tuple[int, int]]", nx.bridges(ways))
+    bridges = {edges[0] for pair in pairs if len(edges := _of(between, pair)) == 1}
     forks: dict[int, str] = {}
     fork_of: dict[int, str] = {}
     for index, edge in enumerate(graph.inner):
@@ -152,3 +153,8 @@ def _between_branches(graph: StreamGraph) -> dict[int, str]:
         forks[index] = name
         fork_of.setdefault(edge.target.node, name)
     return forks
+
+
+def _of(between: dict[tuple[int, int], list[int]], pair: tuple[int, int]) -> list[int]:
+    """Edges between two nodes, in whichever direction."""
+    return [*between.get(pair, []), *between.get((pair[1], pair[0]), [])]

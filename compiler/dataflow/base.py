@@ -155,6 +155,11 @@ class DataflowNode(ABC):
         for name, value in values.items():
             self.node.attributes[name] = ir.convenience.convert_attribute(name, value)
 
+    def pair(self, name: str) -> tuple[int, int]:
+        """An attribute of two integers, for height and width."""
+        first, second = (int(n) for n in self.attr(name))
+        return first, second
+
     @property
     def name(self) -> str:
         return self.node.name or ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 from qonnx.core.datatype import BaseDataType
@@ -23,7 +24,7 @@ class ChannelFold(DataflowNode):
     channels at a time.
     """
 
-    folding_attributes = ("PE",)
+    folding_attributes: ClassVar[tuple[str, ...]] = ("PE",)
     channels: int
     window: int
     x_type: BaseDataType

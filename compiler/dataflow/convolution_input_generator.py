@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import onnx_ir as ir
@@ -39,8 +40,8 @@ class ConvolutionInputGenerator(DataflowNode):
         self.channels = int(self.attr("IFMChannels"))
         self.datatype = self.type_attr("inputDataType")
         names = ("IFMDim", "ConvKernelDim", "Stride", "Dilation")
-        pairs = [tuple(int(n) for n in self.attr(name)) for name in names]
-        self.window = Window(*pairs, (0, 0), (0, 0))  # type: ignore[arg-type]
+        image, kernel, stride, dilation = (self.pair(name) for name in names)
+        self.window = Window(image, kernel, stride, dilation, (0, 0), (0, 0))
 
     # --- folding ----------------------------------------------------------------------------
 
@@ -96,11 +97,7 @@ class ConvolutionInputGenerator(DataflowNode):
         return Schedule(
             np.full(corners.size, count // folding.SIMD, dtype=np.int64),
             3,
-            (
-                Intake(
-                    (corners + self.span) * channels, freed * channels, self.capacity * channels
-                ),
-            ),
+            (Intake((corners + self.span) * channels, freed * channels, self.capacity * channels),),
             (np.arange(1, corners.size + 1) * count,),
         )
 
@@ -156,7 +153,7 @@ def ring_cycles(window: Window, capacity: int) -> int:
     starts.append(frames * pixels)
     written: list[int] = []  # when each pixel was complete
     freed, now, before = 0, 0, 0
-    for window_start, next_start in zip(starts, starts[1:], strict=False):
+    for window_start, next_start in pairwise(starts):
         needed = window_start + span
         _write(written, min(needed, freed + capacity), 0)
         now = max(now, written[needed - 1]) + count

@@ -53,11 +53,7 @@ class Elementwise(DataflowNode):
         size = max(inputs[0].low.size, inputs[0].high.size, other.low.size, other.high.size)
         left, right = inputs[0].along(size), other.along(size)
         ends = np.stack(
-            [
-                self.apply_to(x, y)
-                for x in (left.low, left.high)
-                for y in (right.low, right.high)
-            ]
+            [self.apply_to(x, y) for x in (left.low, left.high) for y in (right.low, right.high)]
         )
         return [Range.of(ends.min(axis=0), ends.max(axis=0))]
 
@@ -73,7 +69,9 @@ class Elementwise(DataflowNode):
         return 1 if self.operand().size == 1 else self.shape[-1] // folding.PE
 
     def ports(self, folding: Folding) -> Ports:
-        kinds: list[BaseDataType] = [self.x_type] if self.is_constant else [self.x_type, self.y_type]
+        kinds: list[BaseDataType] = (
+            [self.x_type] if self.is_constant else [self.x_type, self.y_type]
+        )
         return Ports(
             tuple(Stream(self.shape, kind, folding.PE) for kind in kinds),
             (Stream(self.shape, self.out_type, folding.PE),),

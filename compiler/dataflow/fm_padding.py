@@ -28,7 +28,7 @@ class FMPadding(DataflowNode):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.image = tuple(int(n) for n in self.attr("ImgDim"))
+        self.image = self.pair("ImgDim")
         self.channels = int(self.attr("NumChannels"))
         self.datatype = self.type_attr("inputDataType")
         self.value = int(self.attr("PadValue", 0))

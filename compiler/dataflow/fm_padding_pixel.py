@@ -27,8 +27,8 @@ class FMPadding_Pixel(DataflowNode):  # noqa: N801 - FINN's name
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.image = tuple(int(n) for n in self.attr("ImgDim"))
-        self.stride = tuple(int(n) for n in self.attr("Stride"))
+        self.image = self.pair("ImgDim")
+        self.stride = self.pair("Stride")
         self.channels = int(self.attr("NumChannels"))
         self.datatype = self.type_attr("inputDataType")
 

@@ -22,7 +22,10 @@ class GlobalAccPool(ChannelFold):
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.channels = int(self.attr("NumChannels"))
-        self.x_type, self.out_type = self.type_attr("inputDataType"), self.type_attr("outputDataType")
+        self.x_type, self.out_type = (
+            self.type_attr("inputDataType"),
+            self.type_attr("outputDataType"),
+        )
         self.image = tuple(int(n) for n in self.attr("numInputVectors"))[1:]
         self.window = int(np.prod(self.image))
 

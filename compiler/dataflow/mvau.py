@@ -24,8 +24,8 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
-from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar, plan_dot_product
+from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values
 from qnnc.compiler.integer.ranges import sum_range
 from qnnc.compiler.ir.builder import Builder

@@ -28,7 +28,10 @@ class Pool(ChannelFold):
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.channels = int(self.attr("Channels"))
-        self.x_type, self.out_type = self.type_attr("InputDataType"), self.type_attr("OutputDataType")
+        self.x_type, self.out_type = (
+            self.type_attr("InputDataType"),
+            self.type_attr("OutputDataType"),
+        )
         self.window = int(np.prod(self.attr("KernelSize")))
         self.out = tuple(int(n) for n in self.attr("OutImgDims"))
         self.function = str(self.attr("Function"))

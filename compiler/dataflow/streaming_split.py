@@ -43,7 +43,9 @@ class StreamingSplit(DataflowNode):
         whole = Stream((*self.vectors_shape, sum(self.channels)), self.datatype, folding.SIMD)
         return Ports(
             (whole,),
-            tuple(Stream((*self.vectors_shape, c), self.datatype, folding.SIMD) for c in self.channels),
+            tuple(
+                Stream((*self.vectors_shape, c), self.datatype, folding.SIMD) for c in self.channels
+            ),
         )
 
     def cycles(self, folding: Folding) -> int:

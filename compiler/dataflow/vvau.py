@@ -34,7 +34,10 @@ class VVAU(ChannelFold):
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.channels = int(self.attr("Channels"))
-        self.x_type, self.out_type = self.type_attr("inputDataType"), self.type_attr("outputDataType")
+        self.x_type, self.out_type = (
+            self.type_attr("inputDataType"),
+            self.type_attr("outputDataType"),
+        )
         self.w_type = self.type_attr("weightDataType")
         self.out = tuple(int(n) for n in self.attr("Dim"))
         self.window = int(np.prod(self.attr("Kernel")))
@@ -88,9 +91,7 @@ class VVAU(ChannelFold):
         """Cycles from a step to its weights (`qnnc_weight_stream`)."""
         return 2 + int(self.weight_memory(folding).group > 1)
 
-    @property
-    def pipeline(self) -> int:
-        return 7
+    pipeline = 7
 
     # --- meaning ----------------------------------------------------------------------------
 

@@ -57,9 +57,7 @@ def apply_transposed(editor: Editor, node: ir.Node, forms: Sequence[Form | None]
     out = shape_of(node.outputs[0])[2:]
     begin = _transposed_pads(node, kernel)
     before = [k - 1 - p for k, p in zip(kernel, begin, strict=True)]
-    after = [
-        o + k - 1 - i - b for o, k, i, b in zip(out, kernel, image, before, strict=True)
-    ]
+    after = [o + k - 1 - i - b for o, k, i, b in zip(out, kernel, image, before, strict=True)]
     if min(*before, *after) < 0:
         raise Unsupported("a ConvTranspose whose pads are larger than its kernel")
     one = (1,) * len(kernel)
@@ -166,8 +164,8 @@ def _convolve(
         if x.offset.size > 1:
             raise Unsupported("an offset that differs along the summed axis")
         sums = codes.reshape(len(codes), -1).sum(axis=1).reshape(spread)
-        offset = x.offset.reshape(()) * sums * (
-            w_scale.reshape(spread) if w_scale.size > 1 else w_scale
+        offset = (
+            x.offset.reshape(()) * sums * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
         )
     fact = Integer.of(low.reshape(spread), high.reshape(spread), scale, offset)
     return _insert(editor, node, x.base, codes, window, group, fact)
@@ -179,9 +177,7 @@ def _common(scale: FloatArray) -> FloatArray:
     raise Unsupported("the input has scales that differ among channels; quantize it per tensor")
 
 
-def _range(
-    fact: Integer, codes: IntArray, group: int, padded: bool
-) -> tuple[IntArray, IntArray]:
+def _range(fact: Integer, codes: IntArray, group: int, padded: bool) -> tuple[IntArray, IntArray]:
     """Exact range of each output's sum over all inputs in their ranges."""
     outputs, per_group = codes.shape[:2]
     channels = per_group * group

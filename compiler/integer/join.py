@@ -52,8 +52,9 @@ def multiply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> lis
         operands.append(_centred(editor, node, found))
         scale = scale * found.scale
     ends = [x * y for x in _bounds(operands[0]) for y in _bounds(operands[1])]
-    low, high = np.minimum.reduce(np.broadcast_arrays(*ends)), np.maximum.reduce(
-        np.broadcast_arrays(*ends)
+    low, high = (
+        np.minimum.reduce(np.broadcast_arrays(*ends)),
+        np.maximum.reduce(np.broadcast_arrays(*ends)),
     )
     y = _insert(editor, node, operands, "Mul")
     set_integer(y, named_result(node, Integer.of(low, high, scale)))
@@ -81,14 +82,13 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
     offset = offsets[0] if same_offset else _along(offsets, sizes, axis, rank)
     if scale.size == 1:
         scale = scale.reshape(())
-    inputs = [value for value in operands]
     y = editor.insert(
         node,
         "Concat",
-        inputs,
+        operands,
         f"{node.outputs[0].name}_integers",
         shape=shape_of(node.outputs[0]),
-        dtype=_widest(inputs),
+        dtype=_widest(operands),
         origins=(node,),
         attributes={"axis": axis},
     )
@@ -96,9 +96,7 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         form.fact.quantized and value is form.base
         for form, value in zip(found, operands, strict=True)
     )
-    set_integer(
-        y, named_result(node, Integer.of(low, high, scale, offset, quantized=quantized))
-    )
+    set_integer(y, named_result(node, Integer.of(low, high, scale, offset, quantized=quantized)))
     return [Form(y, np.asarray(scale), np.asarray(offset))]
 
 
@@ -209,13 +207,13 @@ def _along(
     along which each differed before)."""
     full = [a.reshape((1,) * (rank - a.ndim) + a.shape) for a in arrays]
     if all(a.size == 1 for a in full) and len({float(a.reshape(())) for a in full}) == 1:
-        return full[0].reshape(())
+        return np.asarray(full[0].reshape(()), dtype=np.float64)
     parts = []
     others = np.broadcast_shapes(*(_without(a.shape, axis) for a in full))
     for array, size in zip(full, sizes, strict=True):
         shape = (*others[:axis], size, *others[axis + 1 :])
         parts.append(np.broadcast_to(array, shape))
-    joined: FloatArray = np.concatenate(parts, axis=axis)
+    joined: FloatArray = np.concatenate(parts, axis=axis).astype(np.float64)
     return joined
 
 

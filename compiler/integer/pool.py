@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +12,9 @@ import onnx_ir as ir
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
-from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+
+Numbers = TypeVar("Numbers", FloatArray, IntArray)
 
 
 def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -68,12 +71,13 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
     if squeezed:
         set_integer(y, Integer.of(low, high, scale, offset))
         y = _squeeze(editor, node, y, squeezed)
-        low, high, scale, offset = (_drop(a, squeezed) for a in (low, high, scale, offset))
+        low, high = _drop(low, squeezed), _drop(high, squeezed)
+        scale, offset = _drop(scale, squeezed), _drop(offset, squeezed)
     set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
     return [Form(y, scale, offset)]
 
 
-def _drop(array: FloatArray, axes: tuple[int, ...]) -> FloatArray:
+def _drop(array: Numbers, axes: tuple[int, ...]) -> Numbers:
     """A per-channel array behind the removal of the axes that a reduction leaves at size one."""
     return array if array.ndim == 0 else array.reshape(*array.shape[: -len(axes)])
 
@@ -84,9 +88,11 @@ def _reduced(node: ir.Node) -> tuple[int, ...]:
     assert source is not None
     rank = len(shape_of(source))
     given = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
-    axes = tuple(sorted(int(a) % rank for a in np.asarray(given).reshape(-1))) if (
-        given is not None
-    ) else tuple(range(rank))
+    axes = (
+        tuple(sorted(int(a) % rank for a in np.asarray(given).reshape(-1)))
+        if (given is not None)
+        else tuple(range(rank))
+    )
     if rank not in (3, 4) or axes != tuple(range(2, rank)):
         raise Unsupported(f"{node.op_type} over axes {list(axes)}; the image's axes are supported")
     return () if attribute(node, "keepdims", 1) else axes

@@ -95,7 +95,9 @@ def _with_constant(streams: Streams) -> None:
         if found is None:
             raise streams.error(f"its constant {operand.name} differs along several axes")
         values = found
-    made = streams.editor.initializer(f"{operand.name}_operand", values.reshape(-1).astype(array.dtype))
+    made = streams.editor.initializer(
+        f"{operand.name}_operand", values.reshape(-1).astype(array.dtype)
+    )
     set_integer(made, Integer.of(values.min(), values.max()))
     fact = streams.fact(node.outputs[0])
     y = streams.emit(

@@ -17,9 +17,12 @@ def picked_pixels(node: ir.Node) -> IntArray:
     assert source is not None
     shape = shape_of(source)
     inputs = [
-        ir.Value(name="x", shape=ir.Shape([1, 1, *shape[2:]]), type=ir.TensorType(ir.DataType.FLOAT))
+        ir.Value(
+            name="x", shape=ir.Shape([1, 1, *shape[2:]]), type=ir.TensorType(ir.DataType.FLOAT)
+        )
     ]
-    constants, operands = [], []
+    constants: list[ir.Value] = []
+    operands: list[ir.Value | None] = []
     for index, value in enumerate(node.inputs[1:]):
         array = constant(value)
         if array is None or array.size == 0:

@@ -122,9 +122,7 @@ class Streams:
         """The stream of a tensor in the tensor's own order."""
         return self.ordered(value, None, shape_of(value))
 
-    def ordered(
-        self, value: ir.Value, order: IntArray | None, shape: Sequence[int]
-    ) -> ir.Value:
+    def ordered(self, value: ir.Value, order: IntArray | None, shape: Sequence[int]) -> ir.Value:
         """The stream of a tensor in a given order and shape, shuffled if need be."""
         laid = self.laid(value)
         if same_order(laid.order, order):

@@ -42,7 +42,7 @@ class InsertFifos(Pass):
         editor = Editor(model.graph)
         graph = stream_graph(model)
         if self.depth:
-            wanted = {i: (self.depth, "asked for") for i in range(len(graph.inner))}
+            wanted = dict.fromkeys(range(len(graph.inner)), (self.depth, "asked for"))
         else:
             wanted = {
                 found.edge: (self._words(graph, found.edge, found.elements), found.reason)

@@ -16,7 +16,6 @@ from qnnc.compiler.ir.facts import is_derived, set_integer
 from qnnc.compiler.ir.operators import dequantize
 from qnnc.compiler.passes.base import Pass
 
-
 Linear = Callable[[Editor, ir.Node, Sequence[Form | None]], list[Form]]
 
 LAYERS = frozenset({"MatMul", "Conv", "ConvTranspose"})

@@ -186,8 +186,10 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
         return _terms(node), reach.astype(np.float64)
     largest = max(abs(int(operand.low.min())), abs(int(operand.high.max())))
     first = node.op_type in OUTPUTS_FIRST
-    per_output = np.abs(weights).reshape(len(weights), -1).sum(axis=1) if first else (
-        np.abs(weights).sum(axis=0)
+    per_output = (
+        np.abs(weights).reshape(len(weights), -1).sum(axis=1)
+        if first
+        else (np.abs(weights).sum(axis=0))
     )
     per_output = per_output.astype(np.float64) * largest
     if node.op_type == "IntegerConv":

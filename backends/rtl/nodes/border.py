@@ -72,4 +72,3 @@ def generate(node: DataflowNode) -> NodeRtl:
         filler=f"{folding.SIMD * bits}'h{filler:x}",
     )
     return finish(node, text)
-

@@ -43,9 +43,9 @@ def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.
     return [total]
 
 
-def _digits(weights: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> list[
-    tuple[int, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]
-]:
+def _digits(
+    weights: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+) -> list[tuple[int, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]]:
     """Weights as a sum of small digits times places, so that sums of each stay below 2**24."""
     result, rest, place = [], weights, 1
     while True:
