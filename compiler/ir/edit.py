@@ -71,7 +71,7 @@ class Editor:
         """A constant of the graph, of the array's own type."""
         array = np.asarray(data)
         name = self.fresh(name)
-        tensor = ir.tensor(np.ascontiguousarray(array), name=name)
+        tensor = ir.Tensor(np.ascontiguousarray(array), name=name)
         value = ir.Value(
             name=name,
             shape=ir.Shape(array.shape),
