@@ -217,6 +217,11 @@ class DataflowNode(ABC):
         for names, types in ((self.input_types, inputs), (self.output_types, outputs)):
             self.set_attrs(**{name: t.name for name, t in zip(names, types, strict=False)})
 
+    def make_room(self) -> bool:
+        """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;
+        returns whether it can."""
+        return False
+
     # --- meaning ----------------------------------------------------------------------------
 
     @abstractmethod

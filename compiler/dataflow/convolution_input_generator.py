@@ -59,8 +59,16 @@ class ConvolutionInputGenerator(DataflowNode):
 
     @property
     def capacity(self) -> int:
-        """Pixels in the ring: the fewest with which reading is hardly held up."""
-        return ring_pixels(self.window)
+        """Pixels in the ring: the fewest with which reading is hardly held up, or ringPixels."""
+        return int(self.attr("ringPixels", ring_pixels(self.window)))
+
+    def make_room(self) -> bool:
+        """The first window of the next frame finds room beside the last one of this frame."""
+        wanted = 2 * self.span + self.window.stride[1]
+        if self.capacity >= wanted:
+            return False
+        self.set_attrs(ringPixels=wanted)
+        return True
 
     def depth(self, folding: Folding) -> int:
         """Words in the ring."""
