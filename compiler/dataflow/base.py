@@ -67,12 +67,14 @@ class Folding:
         SIMD: inputs that each takes a cycle.
         ram_style: "block" or "distributed" memory for constants.
         resType: "lut" or "dsp" multiplication.
+        prefetch: 1 to take in the start of the next frame while working on the end of this one.
     """
 
     PE: int = 1
     SIMD: int = 1
     ram_style: str = "distributed"
     resType: str = "lut"
+    prefetch: int = 0
 
 
 @dataclass(frozen=True)
