@@ -57,7 +57,8 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
     chosen = model.branch_depths(forks)
     if not model.keeps_pace(chosen):
         hurried = [i for i in range(len(graph.nodes)) if model.urgency(i) > HURRIED * model.pace]
-        if any([graph.nodes[i].make_room() for i in hurried]):
+        made = [graph.nodes[i].make_room() for i in hurried]
+        if any(made):
             model = _Model(graph)
             chosen = model.branch_depths(forks)
     reasons = {i: BRANCH.format(name=forks[i]) for i in chosen}
