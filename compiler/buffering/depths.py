@@ -46,27 +46,28 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
 
     All nodes are run against each other with FIFOs without bounds, frames coming in at the pace
     of the slowest node; the most that waits in a stream is a depth with which that pace holds.
-    Between forks and joins every such depth is kept. Anywhere else a stream that is held up does
-    no harm as long as the slowest node keeps its pace; room in nodes, then FIFOs are added
-    there, the smallest first, only until it does.
+    In front of a join that depth is kept. Anywhere else a stream that is held up does no harm as
+    long as the slowest node keeps its pace, which is tried with the FIFOs chosen so far; room in
+    nodes, then FIFOs are added, the smallest first, only until it does.
     """
     if not graph.inner:
         return []
     model = _Model(graph)
     forks = _between_branches(graph)
-    chosen = model.branch_depths(forks)
+    chosen = model.join_depths(forks)
     if not model.keeps_pace(chosen):
         hurried = [i for i in range(len(graph.nodes)) if model.urgency(i) > HURRIED * model.pace]
         made = [graph.nodes[i].make_room() for i in hurried]
         if any(made):
             model = _Model(graph)
-            chosen = model.branch_depths(forks)
+            chosen = model.join_depths(forks)
     reasons = {i: BRANCH.format(name=forks[i]) for i in chosen}
-    waiting = model.all_depths()
-    others = sorted((n * model.bits(i), i) for i, n in waiting.items() if i not in forks)
-    while others and not model.keeps_pace(chosen):
-        for _, i in _some(others):
-            chosen[i], reasons[i] = waiting[i], RATE
+    if not model.keeps_pace(chosen):
+        waiting = model.all_depths()
+        others = sorted((n * model.bits(i), i) for i, n in waiting.items() if i not in chosen)
+        while others and not model.keeps_pace(chosen):
+            for _, i in _some(others):
+                chosen[i], reasons[i] = waiting[i], RATE
     return [Depth(i, chosen[i], reasons[i]) for i in sorted(chosen)]
 
 
@@ -145,11 +146,12 @@ class _Model:
         found = {i: self.waiting(i, execution) for i in range(len(self.channels))}
         return {i: n for i, n in found.items() if n > 0}
 
-    def branch_depths(self, forks: dict[int, str]) -> dict[int, int]:
-        """The depths between forks and joins."""
+    def join_depths(self, forks: dict[int, str]) -> dict[int, int]:
+        """The depths in front of joins, where branches of different delay meet."""
         if not forks:
             return {}
-        return {i: n for i, n in self.all_depths().items() if i in forks}
+        joins = {i for i in forks if len(self.schedules[self.channels[i].target[0]].intakes) > 1}
+        return {i: n for i, n in self.all_depths().items() if i in joins}
 
     def waiting(self, channel: int, execution: Execution) -> int:
         """Elements that a FIFO must hold; a vector that is just passing needs none."""

@@ -110,13 +110,7 @@ class ConvolutionInputGenerator(DataflowNode):
         return Schedule(
             np.full(corners.size, count // folding.SIMD, dtype=np.int64),
             3,
-            (
-                Intake(
-                    (corners + self.span) * channels,
-                    freed * channels,
-                    self.capacity(folding) * channels,
-                ),
-            ),
+            (Intake((corners + self.span) * channels, freed * channels, room),),
             (np.arange(1, corners.size + 1) * count,),
         )
 
