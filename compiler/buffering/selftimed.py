@@ -3,12 +3,12 @@
 
 A firing starts when the node's last one is done, its elements have come, and there is room for
 what it gives. The times of all firings follow from each other (max-plus); they are found in one
-sweep, without stepping through cycles. Each firing is looked at once.
+sweep, without stepping through cycles. A firing is over when its results have found a place, in
+a FIFO, in the consumer or, being taken in as they come, in the consumer's own pipeline.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from qnnc.compiler.dataflow.schedule import Schedule
 from qnnc.compiler.ir.facts import IntArray
 
 UNBOUNDED = 1 << 60
+Place = tuple[int, int]
+"""How many frames back, and which of the frame's firings."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +71,22 @@ class Graph:
         found: list[int] = np.searchsorted(self._given(channel), intake.needed).tolist()
         return found
 
-    def _space(self, channel: Channel, capacity: int) -> list[tuple[int, int]]:
-        """For each firing of the producer, how many frames back and which firing of the
-        consumer must be done before there is room for what it gives."""
+    def _space(self, channel: Channel, capacity: int) -> list[Place]:
+        """For each firing of the producer, which firing of the consumer makes room for what it
+        gives; the first entry stands for the start of a frame."""
         intake = self.actors[channel.target[0]].intakes[channel.target[1]]
-        given = self._given(channel)
+        given = np.concatenate([[0], self._given(channel)])
         total = int(given[-1])
-        must_be_free = given - capacity - intake.room - self._under_way(channel)
+        must_be_free = given - capacity - intake.room
         back = -((must_be_free - 1) // total)
         rest = must_be_free + back * total
         index = np.searchsorted(intake.freed, rest)
         return list(zip(back.tolist(), index.tolist(), strict=True))
 
-    def _under_way(self, channel: Channel) -> int:
-        """Elements that the producer's own pipeline and output buffer hold."""
-        producer, given = self.actors[channel.source[0]], self._given(channel)
-        firings = math.ceil(producer.latency / int(producer.cycles.min()))
-        return firings * int(np.diff(given, prepend=0).max())
+    def _streams(self, channel: Channel) -> bool:
+        """The consumer uses up elements as they come, without waiting for a whole firing's."""
+        intake = self.actors[channel.target[0]].intakes[channel.target[1]]
+        return intake.room == 0 and bool(np.array_equal(intake.needed, intake.freed))
 
     def run(self, capacities: Sequence[int], frames: int) -> Execution:
         """Execute some frames.
@@ -93,77 +94,26 @@ class Graph:
         Args:
             capacities: elements that each channel holds, besides the room in its consumer.
         """
-        count = len(self.actors)
-        waits: list[list[tuple[int, list[int]]]] = [[] for _ in range(count)]
-        rooms: list[list[tuple[int, list[tuple[int, int]]]]] = [[] for _ in range(count)]
-        neighbours: list[set[int]] = [set() for _ in range(count)]
+        runs = [_Run(actor, frames) for actor in self.actors]
+        neighbours: list[set[int]] = [set() for _ in runs]
         for channel, needs, capacity in zip(self.channels, self._needs, capacities, strict=True):
             source, target = channel.source[0], channel.target[0]
-            waits[target].append((source, needs))
+            runs[target].sources.append((runs[source], needs, self._streams(channel)))
             if capacity < UNBOUNDED:
-                rooms[source].append((target, self._space(channel, capacity)))
+                runs[source].targets.append((runs[target], self._space(channel, capacity)))
             neighbours[source].add(target)
             neighbours[target].add(source)
-        starts: list[list[int]] = [[] for _ in range(count)]
-        cycles = [actor.cycles.tolist() for actor in self.actors]
-        waiting, queued = deque(range(count)), [True] * count
+        waiting, queued = deque(range(len(runs))), [True] * len(runs)
         while waiting:
             actor = waiting.popleft()
             queued[actor] = False
-            if self._advance(actor, frames, starts, cycles, waits[actor], rooms[actor]):
+            if runs[actor].advance():
                 for other in neighbours[actor]:
                     if not queued[other]:
                         queued[other] = True
                         waiting.append(other)
-        stuck = tuple(
-            i for i, actor in enumerate(self.actors) if len(starts[i]) < frames * actor.firings
-        )
-        return Execution([np.asarray(times, dtype=np.int64) for times in starts], stuck)
-
-    def _advance(
-        self,
-        actor: int,
-        frames: int,
-        starts: list[list[int]],
-        cycles: list[list[int]],
-        waits: list[tuple[int, list[int]]],
-        rooms: list[tuple[int, list[tuple[int, int]]]],
-    ) -> bool:
-        """Fire as often as what is known by now allows; returns whether it did at all."""
-        mine, durations = starts[actor], cycles[actor]
-        firings = len(durations)
-        first = len(mine)
-        sources = [
-            (starts[s], needs, cycles[s], self.actors[s].latency, len(cycles[s]))
-            for s, needs in waits
-        ]
-        targets = [(starts[t], space, cycles[t], len(cycles[t])) for t, space in rooms]
-        while len(mine) < frames * firings:
-            frame, index = divmod(len(mine), firings)
-            time = mine[-1] + durations[index - 1] if mine else 0
-            ready = True
-            for times, needs, lengths, latency, per_frame in sources:
-                which = needs[index]
-                number = frame * per_frame + which
-                if number >= len(times):
-                    ready = False
-                    break
-                time = max(time, times[number] + lengths[which] + latency)
-            if ready:
-                for times, space, lengths, per_frame in targets:
-                    back, which = space[index]
-                    number = (frame - back) * per_frame + which
-                    if number < 0:
-                        continue
-                    if number >= len(times):
-                        ready = False
-                        break
-                    # its elements leave while the consumer takes them in
-                    time = max(time, times[number] + lengths[which] - durations[index])
-            if not ready:
-                break
-            mine.append(time)
-        return len(mine) > first
+        stuck = tuple(i for i, run in enumerate(runs) if len(run.starts) < run.count)
+        return Execution([np.asarray(run.starts, dtype=np.int64) for run in runs], stuck)
 
     def occupancy(self, channel: int, execution: Execution) -> int:
         """The most elements that ever waited in a channel, besides those in its consumer."""
@@ -178,6 +128,80 @@ class Graph:
         before = np.searchsorted(freed_at, out, side="right")
         gone = np.where(before > 0, released[np.maximum(before - 1, 0)], 0)
         return max(0, int((produced - gone).max()) - intake.room)
+
+
+class _Run:
+    """An actor under execution.
+
+    Attributes:
+        starts: of its firings so far.
+        releases: when each firing was over and its results had found a place.
+    """
+
+    def __init__(self, actor: Schedule, frames: int) -> None:
+        self.cycles: list[int] = actor.cycles.tolist()
+        self.latency = actor.latency
+        self.firings = len(self.cycles)
+        self.count = frames * self.firings
+        self.starts: list[int] = []
+        self.releases: list[int] = []
+        self.sources: list[tuple[_Run, list[int], bool]] = []
+        self.targets: list[tuple[_Run, list[Place]]] = []
+
+    def advance(self) -> bool:
+        """Go on as far as what is known by now allows; returns whether it did at all."""
+        before = len(self.starts) + len(self.releases)
+        while self._fire():
+            self._release()
+        while self._release():
+            pass
+        return len(self.starts) + len(self.releases) > before
+
+    def _fire(self) -> bool:
+        number = len(self.starts)
+        if number == self.count:
+            return False
+        frame, index = divmod(number, self.firings)
+        time = self.starts[-1] + self.cycles[index - 1] if number else 0
+        for source, needs, streams in self.sources:
+            which = needs[index]
+            other = frame * source.firings + which
+            if other >= len(source.starts):
+                return False
+            whole = source.cycles[which]
+            if streams:  # the first elements are enough, if the last come in time
+                whole = max(0, whole - self.cycles[index])
+            time = max(time, source.starts[other] + whole + source.latency)
+        placed = self._placed(frame, index)
+        if placed is None:
+            return False
+        self.starts.append(max(time, placed))
+        return True
+
+    def _release(self) -> bool:
+        number = len(self.releases)
+        if number == len(self.starts):
+            return False
+        frame, index = divmod(number, self.firings)
+        placed = self._placed(frame, index + 1)
+        if placed is None:
+            return False
+        self.releases.append(max(self.starts[number] + self.cycles[index], placed))
+        return True
+
+    def _placed(self, frame: int, index: int) -> int | None:
+        """When all that was given before firing `index` had left the pipeline, None if that is
+        not known yet."""
+        time = 0
+        for target, space in self.targets:
+            back, which = space[index]
+            other = (frame - back) * target.firings + which
+            if other < 0:
+                continue
+            if other >= len(target.releases):
+                return None
+            time = max(time, target.releases[other] - self.latency)
+        return time
 
 
 def _times(starts: IntArray, cycles: IntArray, latency: int) -> IntArray:
