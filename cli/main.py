@@ -13,6 +13,8 @@ from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.fasm2bit import fasm2bit
+from qnnc.cli.commands.opt import opt
+from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.verify import verify
@@ -47,7 +49,7 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, simulate, boards, doctor, schema, fasm2bit):
+for command in (build, verify, simulate, opt, passes, boards, doctor, schema, fasm2bit):
     app.command()(command)
 
 

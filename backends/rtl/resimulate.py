@@ -37,7 +37,8 @@ def resimulate(
     settings = workspace.settings()
     with tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch:
         options = options_from(settings, Path(scratch))
-        options = replace(options, verify="none", frames=frames, samples=samples or options.samples)
+        samples = samples or options.samples
+        options = replace(options, verify="none", frames=frames, samples=samples, save_ir=None)
         build = Build(options, find_board(options.board), Workspace(Path(scratch)), Silent())
         for stage in (PassesStage(), EstimateStage(), RtlStage()):
             stage.run(build)

@@ -15,6 +15,8 @@ STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip")
 ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
 VERIFY = ("each", "ends", "none")
+PATHS = ("out", "cache", "samples", "labels", "save_ir", "start_from")
+"""Options that are paths."""
 
 
 def default_cache() -> Path:
@@ -44,6 +46,10 @@ class BuildOptions:
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
         verify: compare behind "each" pass, at the "ends", or "none".
+        passes: the passes from the golden graph on, as text; empty for the standard ones.
+        save_ir: folder for the IR behind each pass, or None.
+        stop_after: name of the pass behind which the build ends; empty for none.
+        start_from: an IR saved by `save_ir` to go on from, or None.
         engine: simulator: "auto", "verilator" or "cxxrtl".
         frames: frames to simulate, or None for as many as are quick.
         source: percent of cycles in which the testbench offers a word.
@@ -68,6 +74,10 @@ class BuildOptions:
     samples: Path | None = None
     labels: Path | None = None
     verify: Literal["each", "ends", "none"] = "each"
+    passes: str = ""
+    save_ir: Path | None = None
+    stop_after: str = ""
+    start_from: Path | None = None
     engine: str = "auto"
     frames: int | None = None
     source: int = 100
@@ -77,7 +87,7 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         # child processes run in folders of their own
-        for name in ("out", "cache", "samples", "labels"):
+        for name in PATHS:
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, path.absolute())
