@@ -23,6 +23,7 @@ class Board:
         resources: what the device has.
         clock_mhz: default clock of the accelerator.
         ddr_mbyte_per_s: peak bandwidth of the board's DDR memory.
+        ddr_mbyte: its size.
         description: one line for `qnnc boards`.
     """
 
@@ -32,6 +33,7 @@ class Board:
     clock_mhz: float
     ddr_mbyte_per_s: float
     description: str
+    ddr_mbyte: int = 512
 
     @classmethod
     def from_toml(cls, file: Traversable) -> Board:
@@ -45,6 +47,7 @@ class Board:
                 clock_mhz=float(data["clock_mhz"]),
                 ddr_mbyte_per_s=float(data["ddr_mbyte_per_s"]),
                 description=str(data["description"]),
+                ddr_mbyte=int(data["ddr_mbyte"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PluginError(f"board file {file.name}: {error!r}") from error
