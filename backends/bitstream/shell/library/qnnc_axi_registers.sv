@@ -4,8 +4,8 @@
 // a stray access must not kill the process that made it. Writes of less than a
 // whole register are not passed on but flagged.
 //
-// A read is asked for with `read` and `address`; its data must be there two
-// cycles later.
+// A read is asked for with `read` and `address`; its data must be there in the
+// next cycle.
 module qnnc_axi_registers #(
     parameter integer IDS = 12
 ) (
@@ -30,7 +30,7 @@ module qnnc_axi_registers #(
     input  wire [IDS-1:0] s_axi_arid,
     input  wire           s_axi_arvalid,
     output wire           s_axi_arready,
-    output wire [   31:0] s_axi_rdata,
+    output reg  [   31:0] s_axi_rdata,
     output wire [    1:0] s_axi_rresp,
     output wire [IDS-1:0] s_axi_rid,
     output wire           s_axi_rlast,
@@ -61,7 +61,6 @@ module qnnc_axi_registers #(
   assign s_axi_rresp = 2'b00;
   assign s_axi_rid = id;
   assign s_axi_rlast = beats == 4'd0;
-  assign s_axi_rdata = read_data;
 
   always @(posedge aclk) begin
     write <= 1'b0;
@@ -103,6 +102,7 @@ module qnnc_axi_registers #(
       write_data <= s_axi_wdata;
       next <= next + 16'd4;
     end
+    if (state == WAIT) s_axi_rdata <= read_data;
     if (state == REPLY & s_axi_rready) beats <= beats - 4'd1;
   end
 endmodule

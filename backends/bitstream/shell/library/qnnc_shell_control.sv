@@ -30,13 +30,14 @@ module qnnc_shell_control #(
     input  wire        partial,
     input  wire [31:0] stream_data,
     input  wire        stream_known,
-    output reg  [31:0] read_data,
+    output wire [31:0] read_data,
     output wire        irq,
     // streams
     output reg         clear,
     output reg         measure,
     output reg         measure_bit,
     output reg         begin_run,
+    output wire        idle,
     output wire        running,
     output reg         stop,
     input  wire        quiet,
@@ -59,6 +60,7 @@ module qnnc_shell_control #(
   wire start = write & address == 16'h0010 & write_data[0];
   wire restart = write & address == 16'h0010 & write_data[1];
   wire [31:0] build_id;
+  assign idle = state == IDLE;
   assign running = state == RUN;
   assign irq = done & enable;
 
@@ -79,7 +81,7 @@ module qnnc_shell_control #(
   wire [7:0] occurring = {
     partial | (write | read) & ~known,
     run_errors[2] & running,
-    start & state != IDLE,
+    start & ~idle,
     run_errors[1:0] & {2{running}},
     bad_buffer & {3{state == CHECK & step == 6'd3}}
   };
@@ -163,7 +165,7 @@ module qnnc_shell_control #(
     measure_bit <= remaining[31];
     if (state == MEASURE) remaining <= remaining << 1;
     else remaining <= frames;
-    if (write & address == 16'h001c & state == IDLE) frames <= write_data;
+    if (write & address == 16'h001c & idle) frames <= write_data;
     if (clear) begin
       cycles_low  <= 32'd0;
       cycles_high <= 32'd0;
@@ -181,7 +183,7 @@ module qnnc_shell_control #(
       4'd0: word <= 32'h514e4e43;
       4'd1: word <= {8'd0, OUTPUTS[7:0], INPUTS[7:0], 8'd1};
       4'd4: word <= {29'd0, enable, 2'b00};
-      4'd5: word <= {28'd0, state == DRAIN | state == RESET, |errors, done, state == IDLE};
+      4'd5: word <= {28'd0, state == DRAIN | state == RESET, |errors, done, idle};
       4'd6: word <= {24'd0, errors};
       4'd7: word <= frames;
       4'd8: word <= frames_done;
@@ -189,7 +191,7 @@ module qnnc_shell_control #(
       4'd10: word <= cycles_high;
       default: word <= 32'd0;
     endcase
-    // address arrives with `read`; this word is there one cycle after that
-    read_data <= ~general ? stream_data : address[5:3] == 3'd1 ? build_id : word;
   end
+  // address arrives with `read`; all of these words are there one cycle after that
+  assign read_data = ~general ? stream_data : address[5:3] == 3'd1 ? build_id : word;
 endmodule

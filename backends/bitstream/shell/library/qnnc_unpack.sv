@@ -48,11 +48,12 @@ module qnnc_unpack #(
       localparam integer BEATS = BYTES / 8;
       reg [BYTES*8-1:0] held;
       reg [BYTES*8-1:0] word;
+      reg [31:0] left;  // beats to come
       reg [15:0] count;  // beats in `held`
       reg valid;
       wire full = count == BEATS - 1;
       wire free = ~valid | m_axis_tready;
-      assign done = ~valid & count == 16'd0;
+      assign done = ~valid & left == 32'd0;
       assign m_axis_tvalid = valid;
       assign m_axis_tdata = word[WIDTH-1:0];
       assign s_axis_tready = ~full | free;
@@ -60,7 +61,10 @@ module qnnc_unpack #(
         if (!aresetn) begin
           count <= 16'd0;
           valid <= 1'b0;
+          left  <= 32'd0;
         end else begin
+          if (begin_run) left <= units;
+          else if (s_axis_tvalid & s_axis_tready) left <= left - 32'd1;
           if (s_axis_tvalid & s_axis_tready) count <= full ? 16'd0 : count + 16'd1;
           if (s_axis_tvalid & full & free) valid <= 1'b1;
           else if (m_axis_tready) valid <= 1'b0;
