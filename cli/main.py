@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -54,10 +55,13 @@ def main() -> None:
     """Run the command line: exit code 0, 2 for errors a user can put right, 1 for bugs."""
     from qnnc.compiler.errors import QnncError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # no path or table is worth dying for
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="qnnc")
     except QnncError as error:
         if debug:
             raise

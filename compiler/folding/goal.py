@@ -12,8 +12,10 @@ from qnnc.compiler.dataflow.stream_graph import StreamGraph
 from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Choice, Link, solve
-from qnnc.compiler.resources import Resources
+from qnnc.compiler.ir.facts import sources
+from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
+MAX_ORIGINS = 3
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
 
 
@@ -98,6 +100,8 @@ def _meet(graph: StreamGraph, links: Sequence[Link], goal: Goal, max_cycles: int
             f"; the best within the budget is {goal.reached(cycles):,.0f} frames/s "
             f"({cycles} cycles a frame)"
         )
+    else:
+        message += "; no folding of this network fits the budget"
     raise TargetError(message)
 
 
@@ -105,7 +109,7 @@ def _too_slow(node: DataflowNode, goal: Goal, max_cycles: int) -> str:
     best = min(o.cycles for o in options_of(node))
     return (
         f"{goal.fps:,.0f} frames/s leave {max_cycles} cycles a frame at {goal.clock_mhz:g} MHz, "
-        f"but node {quote(node.name)} ({node.op_type}) takes at least {best}; at most "
+        f"but node {_shown(node)} takes at least {best}; at most "
         f"{goal.reached(best):,.0f} frames/s can be reached"
     )
 
@@ -139,19 +143,38 @@ def _over_budget(
     cheapest = solve(options, links, max_cycles, UNLIMITED, goal.prices)
     if cheapest is None:
         return f"no foldings fit together within {max_cycles} cycles a frame"
-    over = cheapest.resources.exceeding(goal.budget)
-    worst = {name: _largest(graph, cheapest, name) for name in over}
+    sparest = {
+        name: choice
+        for name in RESOURCE_NAMES
+        if (choice := solve(options, links, max_cycles, UNLIMITED, _only(name, goal.prices)))
+        and name in choice.resources.exceeding(goal.budget)
+    }
+    over = sparest or dict.fromkeys(cheapest.resources.exceeding(goal.budget), cheapest)
     parts = [
-        f"{name} ({getattr(cheapest.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
-        f"most of them in node {quote(worst[name])})"
-        for name in over
+        f"{name} ({getattr(choice.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
+        f"most of them in node {_shown(_largest(graph, choice, name))})"
+        for name, choice in over.items()
     ]
     what = f"{goal.fps:,.0f} frames/s" if goal.fps else "the smallest folding"
     return f"{what} would take more than the budget of {' and '.join(parts) or 'the board'}"
 
 
-def _largest(graph: StreamGraph, choice: Choice, name: str) -> str:
+def _only(name: str, prices: Resources) -> Resources:
+    """Prices at which the others of the resources hardly count."""
+    few = {other: getattr(prices, other) * 1e-6 for other in RESOURCE_NAMES}
+    return Resources(**{**few, name: getattr(prices, name)})
+
+
+def _largest(graph: StreamGraph, choice: Choice, name: str) -> DataflowNode:
     index = max(
         range(len(choice.options)), key=lambda i: getattr(choice.options[i].resources, name)
     )
-    return graph.nodes[index].name
+    return graph.nodes[index]
+
+
+def _shown(node: DataflowNode) -> str:
+    """Its name, with the nodes of the user's model that it comes from."""
+    origins = sources(node.node)
+    more = " …" if len(origins) > MAX_ORIGINS else ""
+    of = ", ".join(quote(origin) for origin in origins[:MAX_ORIGINS])
+    return quote(node.name) + (f" ({node.op_type} of {of}{more})" if of else f" ({node.op_type})")
