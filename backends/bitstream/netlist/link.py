@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -160,16 +160,14 @@ def _hole(design: Design) -> str:
 def _stub(instance: Instance) -> str:
     parameters = ", ".join(f'parameter {p} = ""' for p in instance.rtl.memories)
     header = f" #({parameters})" if parameters else ""
-    ports: Sequence[str] = (
-        "input aclk",
-        "input aresetn",
-        f"input [{instance.rtl.s_bits - 1}:0] s_axis_tdata",
-        "input s_axis_tvalid",
-        "output s_axis_tready",
-        f"output [{instance.rtl.m_bits - 1}:0] m_axis_tdata",
-        "output m_axis_tvalid",
-        "input m_axis_tready",
-    )
+    ports = ["input aclk", "input aresetn"]
+    for way, back, group in (
+        ("input", "output", instance.rtl.s_ports),
+        ("output", "input", instance.rtl.m_ports),
+    ):
+        for name, bits in group:
+            ports += [f"{way} [{bits - 1}:0] {name}_tdata", f"{way} {name}_tvalid"]
+            ports += [f"{back} {name}_tready"]
     return (
         f"(* blackbox *)\nmodule {instance.rtl.module}{header} ({', '.join(ports)});\nendmodule\n"
     )

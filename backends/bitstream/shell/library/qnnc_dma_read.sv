@@ -15,7 +15,7 @@ module qnnc_dma_read #(
     input  wire [     31:0] units,
     input  wire [     28:0] beats,
     output wire             quiet,
-    output wire             complete,
+    output reg              complete,
     output reg              bad_response,
     output reg              bad_protocol,
     // read channel
@@ -37,6 +37,8 @@ module qnnc_dma_read #(
   reg [6:0] room;
   reg [3:0] arriving;  // place of the next beat within its 128 bytes
   reg prepared;
+  reg [28:0] ask_next;
+  reg [31:0] address_next;
   wire [3:0] until_boundary = ~araddr[6:3];
   wire [63:0] beat;
   wire beat_valid, beat_ready;
@@ -45,9 +47,9 @@ module qnnc_dma_read #(
   wire due_last = arriving == 4'd15 | to_come == 29'd1;
   assign quiet = ~arvalid & (to_come == to_ask);
   wire words_done;
-  assign complete = to_come == 29'd0 & words_done;
 
   always @(posedge aclk) begin
+    complete <= ~begin_run & to_come == 29'd0 & words_done;
     bad_response <= rvalid & rresp != 2'b00;
     bad_protocol <= rvalid & (rlast != due_last | to_come == to_ask);
     if (!aresetn | clear) begin
@@ -61,7 +63,7 @@ module qnnc_dma_read #(
         to_ask  <= beats;
         to_come <= beats;
       end else begin
-        if (asked) to_ask <= to_ask - {24'd0, length};
+        if (asked) to_ask <= ask_next;
         if (rvalid) to_come <= to_come - 29'd1;
       end
       if (asked) begin
@@ -78,9 +80,12 @@ module qnnc_dma_read #(
       araddr   <= address;
       arriving <= address[6:3];
     end else begin
-      if (asked) araddr <= araddr + {24'd0, length, 3'b000};
+      if (asked) araddr <= address_next;
       if (rvalid) arriving <= arriving + 4'd1;
     end
+    // one step ahead, so that no adder lies behind the bus
+    ask_next <= to_ask - {24'd0, length};
+    address_next <= araddr + {24'd0, length, 3'b000};
     if (~arvalid)
       arlen <= to_ask > {25'd0, until_boundary} ? until_boundary : to_ask[3:0] - 4'd1;
   end

@@ -15,7 +15,7 @@ module qnnc_dma_write #(
     input  wire [     31:0] units,
     input  wire [     28:0] beats,
     output wire             quiet,
-    output wire             complete,
+    output reg              complete,
     output reg              bad_response,
     output reg              bad_protocol,
     // write channels
@@ -42,6 +42,9 @@ module qnnc_dma_write #(
   reg [4:0] unanswered;
   reg [3:0] sending;
   reg prepared;
+  reg [28:0] ask_next;
+  reg [31:0] address_next;
+  reg last;  // of the batch
   reg waiting;  // the stream's word was offered and not taken
   wire [3:0] until_boundary = ~awaddr[6:3];
   wire [7:0] last_strobes;
@@ -52,12 +55,12 @@ module qnnc_dma_write #(
   wire stored = packed_valid & packed_ready;
   wire [4:0] length = {1'b0, awlen} + 5'd1;
   assign quiet = ~awvalid & promised == 7'd0 & unanswered == 5'd0;
-  assign complete = to_send == 29'd0 & quiet;
   assign wvalid = beat_valid & promised != 7'd0;
-  assign wlast = sending == 4'd15 | to_send == 29'd1;
-  assign wstrb = to_send == 29'd1 ? last_strobes : 8'hff;
+  assign wlast = sending == 4'd15 | last;
+  assign wstrb = last ? last_strobes : 8'hff;
 
   always @(posedge aclk) begin
+    complete <= ~begin_run & to_send == 29'd0 & quiet;
     bad_response <= bvalid & bresp != 2'b00;
     waiting <= s_axis_tvalid & ~s_axis_tready & aresetn & ~clear;
     bad_protocol <= waiting & ~s_axis_tvalid | bvalid & unanswered == 5'd0;
@@ -74,7 +77,7 @@ module qnnc_dma_write #(
         to_ask  <= beats;
         to_send <= beats;
       end else begin
-        if (asked) to_ask <= to_ask - {24'd0, length};
+        if (asked) to_ask <= ask_next;
         if (sent) to_send <= to_send - 29'd1;
       end
       if (asked) begin
@@ -92,10 +95,17 @@ module qnnc_dma_write #(
     if (begin_run) begin
       awaddr  <= address;
       sending <= address[6:3];
+      last <= beats == 29'd1;
     end else begin
-      if (asked) awaddr <= awaddr + {24'd0, length, 3'b000};
-      if (sent) sending <= sending + 4'd1;
+      if (asked) awaddr <= address_next;
+      if (sent) begin
+        sending <= sending + 4'd1;
+        last <= to_send == 29'd2;
+      end
     end
+    // one step ahead, so that no adder lies behind the bus
+    ask_next <= to_ask - {24'd0, length};
+    address_next <= awaddr + {24'd0, length, 3'b000};
     if (~awvalid)
       awlen <= to_ask > {25'd0, until_boundary} ? until_boundary : to_ask[3:0] - 4'd1;
   end

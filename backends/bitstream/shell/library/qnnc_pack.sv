@@ -18,6 +18,7 @@ module qnnc_pack #(
     input  wire             m_axis_tready
 );
   reg [31:0] left;  // units to come
+  reg last;  // the next word is the last
   reg active;
   generate
     if (BYTES < 8) begin : narrow
@@ -37,17 +38,20 @@ module qnnc_pack #(
           count  <= 4'd0;
           valid  <= 1'b0;
           left   <= 32'd0;
+          last   <= 1'b0;
           active <= 1'b0;
         end else begin
           if (begin_run) begin
             left   <= units;
+            last   <= units == 32'd1;
             active <= 1'b1;
           end else if (moved) begin
             left <= left - 32'd1;
-            if (left == 32'd1) active <= 1'b0;
+            last <= left == 32'd2;
+            if (last) active <= 1'b0;
           end
-          if (moved) count <= count == LAST | left == 32'd1 ? 4'd0 : count + 4'd1;
-          if (moved & (count == LAST | left == 32'd1)) valid <= 1'b1;
+          if (moved) count <= count == LAST | last ? 4'd0 : count + 4'd1;
+          if (moved & (count == LAST | last)) valid <= 1'b1;
           else if (m_axis_tready) valid <= 1'b0;
         end
         for (i = 0; i < RATIO; i = i + 1)
@@ -69,14 +73,17 @@ module qnnc_pack #(
         if (!aresetn) begin
           count  <= 16'd0;
           left   <= 32'd0;
+          last   <= 1'b0;
           active <= 1'b0;
         end else begin
           if (begin_run) begin
             left   <= units;
+            last   <= units == BEATS;
             active <= 1'b1;
           end else if (moved) begin
             left <= left - BEATS;
-            if (left == BEATS) active <= 1'b0;
+            last <= left == 2 * BEATS;
+            if (last) active <= 1'b0;
           end
           if (moved) count <= BEATS;
           else if (m_axis_tvalid & m_axis_tready) count <= count - 16'd1;

@@ -83,7 +83,7 @@ module qnnc_shell_control #(
     run_errors[2] & running,
     start & ~idle,
     run_errors[1:0] & {2{running}},
-    bad_buffer & {3{state == CHECK & step == 6'd3}}
+    bad_buffer & {3{state == CHECK & step == 6'd4}}
   };
 
   always @(posedge aclk) begin
@@ -123,7 +123,7 @@ module qnnc_shell_control #(
           measure <= 1'b1;
         end
         CHECK:
-        if (step == 6'd3) begin
+        if (step == 6'd4) begin
           if (|bad_buffer | frames == 32'd0) begin
             state <= IDLE;
             done  <= 1'b1;

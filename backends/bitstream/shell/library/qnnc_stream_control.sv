@@ -41,7 +41,7 @@ module qnnc_stream_control #(
   localparam [31:0] FRAME_BYTES = WORDS * BYTES;
   reg [31:0] size, starved, blocked, word;
   wire moved = tvalid & tready;
-  reg overflow, unaligned, short_buffer, outside;
+  reg overflow, too_long, unaligned, short_buffer, outside;
   reg [32:0] last;
   assign selected = register[15:5] == BASE & register[4:2] < 3'd5;
   assign bad = {outside, short_buffer, unaligned};
@@ -60,9 +60,10 @@ module qnnc_stream_control #(
       overflow <= overflow | (|doubled[33:32]);
     end
     beats <= rounded[31:3];
-    last <= {1'b0, address} + {1'b0, rounded[31:3], 3'b000};
+    too_long <= overflow | (|rounded[35:32]);
+    last <= {1'b0, address} + {1'b0, beats, 3'b000};
     unaligned <= |address[2:0];
-    short_buffer <= overflow | (|rounded[35:32]) | {rounded[31:3], 3'b000} > size;
+    short_buffer <= too_long | {beats, 3'b000} > size;
     outside <= {1'b0, address} < LOW | last > TOP;
     if (write & selected & idle) begin
       if (register[4:2] == 3'd0) address <= write_data;

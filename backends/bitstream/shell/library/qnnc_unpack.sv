@@ -21,22 +21,32 @@ module qnnc_unpack #(
   generate
     if (BYTES < 8) begin : narrow
       localparam integer RATIO = 8 / BYTES;
-      reg [31:0] left;
+      reg [31:0] left;  // words to give
+      reg last;  // there is one
+      reg finished;  // there is none
       reg [63:0] held;
       reg [3:0] count;  // words in `held`
       wire taken = m_axis_tvalid & m_axis_tready;
-      wire last = left == 32'd1;
-      assign done = left == 32'd0;
+      assign done = finished;
       assign m_axis_tvalid = count != 4'd0;
       assign m_axis_tdata = held[WIDTH-1:0];
       assign s_axis_tready = ~done & (count == 4'd0 | count == 4'd1 & taken & ~last);
       always @(posedge aclk) begin
         if (!aresetn) begin
-          left  <= 32'd0;
+          left <= 32'd0;
+          last <= 1'b0;
+          finished <= 1'b1;
           count <= 4'd0;
         end else begin
-          if (begin_run) left <= units;
-          else if (taken) left <= left - 32'd1;
+          if (begin_run) begin
+            left <= units;
+            last <= units == 32'd1;
+            finished <= 1'b0;
+          end else if (taken) begin
+            left <= left - 32'd1;
+            last <= left == 32'd2;
+            finished <= last;
+          end
           if (taken & last) count <= 4'd0;
           else if (s_axis_tvalid & s_axis_tready) count <= RATIO[3:0];
           else if (taken) count <= count - 4'd1;
