@@ -60,11 +60,11 @@ class Network:
             str(path), self.build, until="rtl", fps=500_000.0, cache=cache, top_k=1
         )
         run_build(options)
-        from qnnc.backends.bitstream.simulated.run import shell_of
+        from qnnc.backends.bitstream.stages.driver import make_build_shell
         from qnnc.backends.rtl.resimulate import remake
 
         remade = remake(self.build, folder / "remade")
-        self.shell: Shell = shell_of(remade)
+        self.shell: Shell = make_build_shell(remade)
         self.samples = {name: array[:FRAMES] for name, array in remade.inputs.items()}
         self.package = folder / "package"
         self.bit = folder / "fake.bit"

@@ -102,9 +102,7 @@ def _run(
 
 
 def _failure(tool: Nextpnr, code: int, text: str, log: Path) -> Exception:
-    errors = [
-        line.partition("ERROR:")[2].strip() for line in text.splitlines() if "ERROR:" in line
-    ]
+    errors = [line.partition("ERROR:")[2].strip() for line in text.splitlines() if "ERROR:" in line]
     last = (text.strip().splitlines() or ["no message"])[-1]
     reason = errors[-1] if errors else f"it ended with code {code}: {last[:200]}"
     lowered = reason.lower()

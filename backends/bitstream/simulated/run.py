@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.backends.bitstream.package.package import Source, golden_samples, write_package
-from qnnc.backends.bitstream.shell import Shell, make_shell
-from qnnc.backends.bitstream.shell.shell import build_id
+from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
 from qnnc.backends.bitstream.simulated.platform import SimulatedPlatform, load_driver
 from qnnc.backends.bitstream.simulated.program import build_board
+from qnnc.backends.bitstream.stages.driver import make_build_shell
 from qnnc.backends.rtl.resimulate import remake
-from qnnc.backends.rtl.stages.rtl import design_of
 from qnnc.backends.simulation.simulate import choose_engine
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.errors import WorkspaceError
@@ -35,7 +35,8 @@ class BoardResult:
     Attributes:
         engine: simulator.
         frames: how many.
-        mismatches: frames whose answer is not the golden graph's.
+        mismatches: frames whose answer is not the golden graph's (floating-point answers: up to
+            float32 rounding).
         correct: frames whose answer is the label, or None without labels.
         cycles: that the accelerator counted, first request to last answer.
         bound_cycles: least possible cycles a frame: of the slowest node, or of moving the data.
@@ -51,12 +52,6 @@ class BoardResult:
     bound_cycles: float
     frames_per_second: float
     stalls: Mapping[str, tuple[int, int]]
-
-
-def shell_of(build: Build) -> Shell:
-    """The shell of a build that has its design; its name covers model, board and clock."""
-    design = design_of(build)
-    return make_shell(design, build.board, build_id(design, build.board.name, f"{build.clock_mhz}"))
 
 
 def bound_of(shell: Shell, build: Build) -> float:
@@ -92,7 +87,7 @@ def run_on_board(
     with tempfile.TemporaryDirectory(prefix="qnnc-board-") as name:
         scratch = Path(name)
         build = remake(folder, scratch / "build", samples=samples)
-        shell = shell_of(build)
+        shell = make_build_shell(build)
         chosen = choose_engine(engine)
         (scratch / "work").mkdir()
         program = build_board(
@@ -134,10 +129,17 @@ def run_on_board(
         )
 
 
-def _differ(found: list[NDArray[np.generic]], golden: list[NDArray[np.generic]]) -> int:
+FLOAT_TOLERANCE = 1e-5
+"""Of floating-point outputs, relative to the largest: the golden graph rounds its sums."""
+
+
+def _differ(found: list[NDArray[Any]], golden: list[NDArray[Any]]) -> int:
+    """Frames that differ: integers must be equal, floating-point numbers up to rounding."""
     wrong = np.zeros(len(golden[0]), dtype=bool)
     for have, want in zip(found, golden, strict=True):
-        wrong |= (have.reshape(len(wrong), -1) != want.reshape(len(wrong), -1)).any(axis=1)
+        apart = np.abs(have.astype(np.float64) - want).reshape(len(wrong), -1).max(axis=1)
+        reach = np.abs(want).max() * FLOAT_TOLERANCE if want.dtype.kind == "f" else 0.0
+        wrong |= ~(apart <= reach)
     return int(wrong.sum())
 
 
