@@ -59,10 +59,11 @@ def netlist_design(design: Design, folder: Path, cache: Path) -> tuple[Design, P
         folder, folder / "yosys.log", "writing the netlist",
     )  # fmt: skip
     cells = (share_folder() / "xilinx" / "cells_sim.v").read_text()
-    (rtl / "cells.sv").write_text(re.sub(r"(?s)\n\s*specify\b.*?endspecify", "", cells))
+    cells = re.sub(r"(?s)\n\s*specify\b.*?endspecify", "", cells)
+    cells = re.sub(r"(?s)\nmodule RAMB18E1\b.*?endmodule", "\n", cells)
+    (rtl / "cells.sv").write_text(cells)
     (rtl / "ramb18.sv").write_text(ram_model())
     text = "".join(source.read_text() for source in sorted(rtl.glob("*.sv")))
-    assert not re.search(r"\bqnnc_\w+ #?\(?.*\bmvau", text)
     return replace(design, wires=(), top_text=text), rtl
 
 
@@ -75,10 +76,6 @@ def check(design: Design, tensors: dict[str, NDArray[Any]], folder: Path, cache:
         assert result.frames == FRAMES
         assert result.mismatches == 0
         assert all(stream.elements > 0 for stream in result.streams)
-    # a wrong bit of contents is seen
-    name, parameters = next(iter(memory_contents(design).items()))
-    key, text = next(iter(parameters.items()))
-    assert set(text) <= {"0", "1"} and name and key
 
 
 def integers(model: Any, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
