@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -77,7 +78,8 @@ def find_nextpnr(part: str, program: str = "", chipdb: Path | None = None) -> Ne
 
 def _chipdb(program: Path, flavour: str, part: str) -> Path:
     """A chip database where tool packages put it."""
-    device = part.split("clg")[0].split("fbg")[0]
+    found = re.match(r"xc7[a-z]\d+t?", part)
+    device = found.group() if found else part
     names = [f"chipdb-{device}.bin", f"{device}.bin", f"{part}.bin", f"chipdb-{part}.bin"]
     prefix = program.parent.parent
     folders = [

@@ -7,6 +7,7 @@ of the accelerator, the accelerator with its registers, and the net between the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -41,15 +42,17 @@ def hwh(shell: Shell, board: Board, clock_mhz: float, name: str) -> str:
     Args:
         name: of the design.
     """
+    found = re.match(r"xc(7[a-z]\d+t?)([a-z]+\d+)", board.part)
+    device, package = found.groups() if found else (board.part, "")
     root = Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION="2020.2")
     SubElement(
         root,
         "SYSTEMINFO",
         ARCH="zynq",
         BOARD=board.name,
-        DEVICE=board.part[2:9],
+        DEVICE=device,
         NAME=name,
-        PACKAGE=board.part[9:15],
+        PACKAGE=package,
         SPEEDGRADE="-1",
     )
     SubElement(root, "EXTERNALPORTS")
