@@ -49,6 +49,8 @@ def run_vivado(build: Build, program: Path, folder: Path) -> Implementation:
         tool=f"Vivado {found.get('version', 'of an unknown version')}",
         fmax_mhz=fmax(build.clock_mhz, found.get("slack_ns", "")),
         seconds=round(seconds, 1),
+        memory_mb=None,
+        features=None,
         utilisation={
             name.removeprefix("used_"): [int(count)]
             for name, count in found.items()
