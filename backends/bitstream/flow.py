@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qnnc.backends.bitstream.fasm import Database, assemble
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
-from qnnc.backends.bitstream.netlist.contents import Contents, patch, shell_contents
+from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
 from qnnc.backends.bitstream.netlist.link import link_shell
 from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
@@ -42,8 +42,9 @@ def make_bitstream(build: Build, tool: Nextpnr, folder: Path) -> Implementation:
     nodes = synthesize(design, build.options.cache, build.options.jobs)
     netlist = json.loads(link_shell(shell, nodes, build.options.cache).read_text(encoding="utf-8"))
     contents = shell_contents(shell)
-    marked = marks(contents)
-    patch(netlist, TOP, marked)
+    cells = movable_cells(shell)
+    marked = marks({cell: contents[cell] for cell in sorted(cells)})
+    patch(netlist, TOP, {**contents, **marked})
     write_text(folder / NETLIST, json.dumps(netlist))
     routed = route(
         tool, build.board.part, folder / NETLIST, folder, build.clock_mhz, build.progress.detail
@@ -101,5 +102,5 @@ def load_places(path: Path) -> dict[str, Place]:
 
 
 def same_cells(places: dict[str, Place], shell: Shell) -> bool:
-    """The shell's memories are in just these cells."""
-    return set(places) == set(shell_contents(shell))
+    """The shell's memories that can be exchanged are in just these cells."""
+    return set(places) == movable_cells(shell)

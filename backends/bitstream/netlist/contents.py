@@ -40,6 +40,26 @@ def shell_contents(shell: Shell) -> Contents:
     return {**own, **memory_contents(shell.design, "shell.accelerator.")}
 
 
+SMALL = 32
+"""Words up to which a table leaves inputs of its LUTs constant. A tool may then merge or drop them,
+so that the LUT cannot be recognised behind it."""
+
+
+def movable(memory: Memory) -> bool:
+    """The memory's contents can be exchanged in a design that is placed and routed."""
+    return not memory.fixed and (memory.style == BLOCK or len(memory.words) > SMALL)
+
+
+def movable_cells(shell: Shell) -> set[str]:
+    """Cells of a shell's memories whose contents can be exchanged."""
+    found = set(_cells("shell.", shell.build_id_memory))
+    for instance in shell.design.instances:
+        for memory in instance.rtl.memories.values():
+            if movable(memory):
+                found |= set(_cells(f"shell.accelerator.{instance.name}.", memory))
+    return found
+
+
 def _cells(prefix: str, memory: Memory) -> Contents:
     path = f"{prefix}{memory.path}.memory."
     if memory.style == BLOCK:

@@ -135,7 +135,7 @@ def _synthesised(design: Design, sources: Mapping[str, str], top: str, work: Pat
     for name, text in {**sources, "hole.sv": _hole(design)}.items():
         (work / name).write_text(text, encoding="utf-8")
     (work / "shell").mkdir()
-    (work / "build_id.mem").write_text("00000000\n00000000\n", encoding="utf-8")
+    (work / "build_id.mem").write_text(64 * "00000000\n", encoding="utf-8")
     library_ = library_commands()
     commands = [*library_[:1], "read_verilog -lib +/xilinx/cells_xtra.v", *library_[1:]]
     own = node_commands(sorted(sources), top, "shell", block_ram=False)

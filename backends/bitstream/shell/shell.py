@@ -102,7 +102,7 @@ class Shell:
     def build_id_memory(self) -> Memory:
         """What the register of the build id reads."""
         mask = (1 << 32) - 1
-        words = [self.build_id & mask, self.build_id >> 32]
+        words = [0, 0, self.build_id & mask, self.build_id >> 32, *60 * [0]]
         return Memory(words, 32, LUTS, "control.build_id_rom")
 
     @cached_property

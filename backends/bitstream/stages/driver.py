@@ -6,6 +6,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
+from qnnc.backends.bitstream.netlist.contents import SMALL, movable
 from qnnc.backends.bitstream.package.package import Source, write_package
 from qnnc.backends.bitstream.shell import Shell, make_shell
 from qnnc.backends.bitstream.shell.shell import build_id
@@ -37,13 +38,15 @@ class DriverStage(Stage):
 def _fixed(build: Build) -> str:
     """What `qnnc update` will not be able to change."""
     instances = design_of(build).instances
-    fixed = [m for i in instances for m in i.rtl.memories.values() if m.fixed]
-    if not fixed:
-        return ""
-    return (
-        f"{len(fixed)} tables are part of the logic; qnnc update cannot change them "
-        "(--updatable keeps them in memories)"
-    )
+    memories = [m for i in instances for m in i.rtl.memories.values()]
+    fixed = sum(memory.fixed for memory in memories)
+    small = sum(not memory.fixed and not movable(memory) for memory in memories)
+    parts = []
+    if fixed:
+        parts.append(f"{fixed} tables that are part of the logic (--updatable moves them)")
+    if small:
+        parts.append(f"{small} tables of up to {SMALL} words")
+    return f"qnnc update cannot change {' and '.join(parts)}" if parts else ""
 
 
 def make_build_shell(build: Build) -> Shell:

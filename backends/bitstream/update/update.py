@@ -18,12 +18,12 @@ from qnnc.backends.bitstream.flow import (
     load_places,
     same_cells,
 )
-from qnnc.backends.bitstream.netlist.contents import patch, shell_contents
+from qnnc.backends.bitstream.netlist.contents import movable, patch, shell_contents
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.backends.bitstream.stages.bitstream import FOLDER, NAME
 from qnnc.backends.bitstream.stages.driver import PACKAGE, SHELL, make_build_shell, package_build
-from qnnc.backends.design import Design
+from qnnc.backends.design import Design, Memory
 from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.rtl.stages.ip import FOLDER as IP
 from qnnc.backends.rtl.stages.ip import IpStage
@@ -114,13 +114,16 @@ def check_same(old: Design, new: Design) -> None:
             other = after.rtl.memories[name]
             if (memory.width, len(memory.words)) != (other.width, len(other.words)):
                 raise ModelError(f"{where} of the new model has another {name}; build it anew")
-            if memory.fixed and list(memory.words) != list(other.words):
-                raise ModelError(
-                    f"{where} of the new model has another {name}, which is part of the logic; "
-                    "build with --updatable to keep such tables in memories"
-                )
+            if not movable(memory) and list(memory.words) != list(other.words):
+                raise ModelError(f"{where} of the new model has another {name}, {_why(memory)}")
     if old.sources != new.sources:
         raise ModelError("the new model gives another accelerator; build it anew")
+
+
+def _why(memory: Memory) -> str:
+    if memory.fixed:
+        return "which is part of the logic; build with --updatable to keep such tables in memories"
+    return f"a table of {len(memory.words)} words, too small to be exchanged; build it anew"
 
 
 def _exchange(shell: Shell, database: Database, routed: Path) -> str:

@@ -64,16 +64,17 @@ module qnnc_shell_control #(
   assign running = state == RUN;
   assign irq = done & enable;
 
-  // in a memory, so that a new model does not need a new netlist
+  // In a memory, so that a new model does not need a new netlist; as deep as a
+  // LUT, so that all inputs of its LUTs are signals.
   qnnc_rom #(
       .WIDTH(32),
-      .DEPTH(2),
-      .ABITS(1),
+      .DEPTH(64),
+      .ABITS(6),
       .STYLE(2),
       .INIT_FILE(BUILD_ID_FILE)
   ) build_id_rom (
       .aclk(aclk),
-      .address(address[2]),
+      .address(address[7:2]),
       .data(build_id)
   );
 
