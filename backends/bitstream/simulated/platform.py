@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnnc.backends.bitstream.shell.shell import REGISTERS
 from qnnc.backends.bitstream.simulated.board import SimulatedBoard
@@ -69,9 +68,21 @@ class SimulatedPlatform:
         self.board.advance(PAUSE_CYCLES)
 
 
+class SimulatedBuffer(np.ndarray[Any, Any]):
+    """What pynq's allocators give. (pynq's own buffer does not work with numpy 2: it has a
+    `device`, which there is an attribute of every array.)"""
+
+    device_address: int
+
+    def flush(self) -> None:
+        """Nothing is cached."""
+
+    def invalidate(self) -> None:
+        """Nothing is cached."""
+
+
 def pynq_device(board: SimulatedBoard, tag: str = "qnnc-simulated") -> Any:
     """The simulated board as a device of pynq's, which has to be installed."""
-    from pynq.buffer import PynqBuffer
     from pynq.pl_server.device import Device
     from pynq.pl_server.hwh_parser import _HWHZynq, get_hwh_name
 
@@ -84,7 +95,9 @@ def pynq_device(board: SimulatedBoard, tag: str = "qnnc-simulated") -> Any:
             self.downloaded: list[str] = []
 
         def get_bitfile_metadata(self, name: str) -> Any:
-            return _HWHZynq(get_hwh_name(name))
+            parser = _HWHZynq(get_hwh_name(name))
+            parser.systemgraph = getattr(parser, "systemgraph", None)
+            return parser
 
         def download(self, bitstream: Any, parser: Any = None) -> None:
             self.downloaded.append(bitstream.bitfile_name)
@@ -101,18 +114,9 @@ def pynq_device(board: SimulatedBoard, tag: str = "qnnc-simulated") -> Any:
         def allocate(self, shape: Any, dtype: Any, **_: Any) -> Any:
             size = int(np.prod(shape)) * np.dtype(dtype).itemsize
             address, data = board.allocate(size)
-            whole: NDArray[Any] = data.view(dtype).reshape(shape)
-            buffer = PynqBuffer(
-                shape, dtype, buffer=whole.data, device=self, device_address=address, coherent=False
-            )
-            buffer.freed = True  # the memory is not pynq's to unmap
+            buffer = data.view(dtype).reshape(shape).view(SimulatedBuffer)
+            buffer.device_address = address
             return buffer
-
-        def flush(self, *_: Any) -> None:
-            pass
-
-        def invalidate(self, *_: Any) -> None:
-            pass
 
         def pause(self, seconds: float) -> None:
             board.advance(PAUSE_CYCLES)
