@@ -65,12 +65,14 @@ class Folding:
         SIMD: inputs that each takes a cycle.
         ram_style: "block" or "distributed" memory for constants.
         resType: "lut" or "dsp" multiplication.
+        impl_style: which of several implementations a node has.
     """
 
     PE: int = 1
     SIMD: int = 1
     ram_style: str = "distributed"
     resType: str = "lut"
+    impl_style: str = "table"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,11 @@ class DataflowNode(ABC):
     def foldings(self) -> Iterable[Folding]:
         """Every folding worth considering, legal ones only."""
         return (Folding(),)
+
+    def implementation(self, folding: Folding) -> tuple[str, str] | None:
+        """Which of several implementations a folding means and why it was chosen, for the
+        report; None for nodes with only one."""
+        return None
 
     # --- meaning ----------------------------------------------------------------------------
 

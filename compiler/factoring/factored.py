@@ -88,6 +88,10 @@ class Factored:
     z_high: int
     exceptions: IntArray
 
+    @property
+    def rows(self) -> int:
+        return len(self.slope)
+
     @cached_property
     def intercept_zeros(self) -> int:
         """Zero bits at the end of every intercept, which need not be stored."""
