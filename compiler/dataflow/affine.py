@@ -88,8 +88,7 @@ class Affine:
     @property
     def clip_bits(self) -> int:
         """Bits of z behind clipping."""
-        low, high = self.clip_range
-        return self.out_bits if self.form.style == "requant" else high.bit_length()
+        return self.out_bits if self.form.style == "requant" else self.clip_range[1].bit_length()
 
     @property
     def clip_checks(self) -> tuple[bool, bool]:
@@ -173,7 +172,6 @@ class Affine:
         if res == "dsp":
             return self.slope_bits + self.intercept_bits
         return self.slope_bits + self.sum_bits - self.tree_zeros
-
 
     def multiplier_latency(self, lanes: int, res: str) -> int:
         """Cycles from parameters to the sum."""

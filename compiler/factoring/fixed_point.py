@@ -121,9 +121,7 @@ def _intercepts(bounds: Bounds, targets: IntArray, slope: IntArray) -> tuple[Int
     return low, high
 
 
-def _most_met(
-    bounds: Bounds, targets: IntArray, slope: IntArray
-) -> tuple[IntArray, IntArray]:
+def _most_met(bounds: Bounds, targets: IntArray, slope: IntArray) -> tuple[IntArray, IntArray]:
     """Slope and intercept of each row, of some near the given ones, that meet the most steps."""
     limit = np.iinfo(np.int64).max // 2
     span = np.maximum(np.abs(bounds.above).max(axis=1), 1)

@@ -45,9 +45,7 @@ class HashTable:
         for way in range(2):
             entry = self.entries[way, places(keys, self.mixing[way])]
             tag, value = entry >> self.value_bits, entry & ((1 << self.value_bits) - 1)
-            signed = np.where(
-                value >> (self.value_bits - 1), value - (1 << self.value_bits), value
-            )
+            signed = np.where(value >> (self.value_bits - 1), value - (1 << self.value_bits), value)
             total = total + np.where(tag == keys >> self.address_bits, signed, 0)
         return total
 

@@ -12,13 +12,12 @@ from qnnc.compiler.tails.evaluate import Steps
 
 
 def falling_channels(steps: Steps) -> NDArray[np.bool_]:
-    """Channels whose code never rises and falls at least once."""
-    return np.array(
-        [
-            to.size > 0 and bool(np.all(np.diff(np.concatenate([[first], to])) < 0))
-            for first, to in zip(steps.first, steps.to, strict=True)
-        ]
-    )
+    """Channels whose code falls further than it rises."""
+    moved = [
+        np.diff(np.concatenate([[first], to]))
+        for first, to in zip(steps.first, steps.to, strict=True)
+    ]
+    return np.array([bool(m.sum() < 0 and -m[m < 0].sum() > 2 * m[m > 0].sum()) for m in moved])
 
 
 def is_rising(steps: Steps) -> bool:
@@ -81,15 +80,3 @@ def _merged(table: Table) -> Table:
         return table
     values = None if table.values is None else table.values[:1]
     return Table(table.thresholds[:1], table.base, values, table.axis)
-
-
-def table_codes(table: Table, x: IntArray) -> IntArray:
-    """What a table gives for integers x [rows, channels]."""
-    thresholds = np.broadcast_to(table.thresholds, (x.shape[1], table.thresholds.shape[1]))
-    counts = np.stack(
-        [np.searchsorted(thresholds[c], x[:, c], "right") for c in range(x.shape[1])], axis=1
-    )
-    if table.values is None:
-        return counts + table.base
-    values = np.broadcast_to(table.values, (x.shape[1], table.values.shape[1]))
-    return np.take_along_axis(values.T, counts, axis=0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-import numpy as np
-
 from qnnc.backends.design import BLOCK, LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.compressor import TreeText, TreeWriter
 from qnnc.backends.rtl.rtl_node import MODULE, finish, packed, render

@@ -49,9 +49,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     return finish(node, text, memories)
 
 
-def stages_of(
-    node: Thresholding, search: Search, folding: Folding, file: str
-) -> dict[str, object]:
+def stages_of(node: Thresholding, search: Search, folding: Folding, file: str) -> dict[str, object]:
     """What the template needs of a search; @ stands for the lane."""
     folds = node.folds(folding)
     return {
