@@ -67,6 +67,7 @@ class Folding:
         SIMD: inputs that each takes a cycle.
         ram_style: "block" or "distributed" memory for constants.
         resType: "lut" or "dsp" multiplication.
+        impl_style: which of several implementations a node has.
         prefetch: 1 to take in the start of the next frame while working on the end of this one.
     """
 
@@ -74,6 +75,7 @@ class Folding:
     SIMD: int = 1
     ram_style: str = "distributed"
     resType: str = "lut"
+    impl_style: str = "table"
     prefetch: int = 0
 
 
@@ -201,6 +203,11 @@ class DataflowNode(ABC):
     def foldings(self) -> Iterable[Folding]:
         """Every folding worth considering, legal ones only."""
         return (Folding(),)
+
+    def implementation(self, folding: Folding) -> tuple[str, str] | None:
+        """Which of several implementations a folding means and why it was chosen, for the
+        report; None for nodes with only one."""
+        return None
 
     # --- types ------------------------------------------------------------------------------
 
