@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from pathlib import Path
 
 import onnx
@@ -13,6 +15,7 @@ from onnx import inliner, version_converter
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
 
 OPSET = 21
+OLDER_OPSET = 18
 MIN_OPSET = 7
 
 
@@ -37,6 +40,29 @@ def read_proto(source: str) -> onnx.ModelProto:
         raise ModelError(f"{source!r} is not an ONNX model, or is cut off: it has no graph")
     _load_external_data(proto, path.parent)
     return proto
+
+
+def operators_in(source: str) -> frozenset[tuple[str, str]]:
+    """Domain and name of every operator that a file uses, or nothing if it is no ONNX model;
+    never raises."""
+    try:
+        stat = os.stat(source)
+    except (OSError, ValueError):
+        return frozenset()
+    return _operators_in(source, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _operators_in(source: str, changed: int, size: int) -> frozenset[tuple[str, str]]:
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(Path(source).read_bytes())
+    except (OSError, DecodeError, RuntimeError):
+        return frozenset()
+    nodes = [*proto.graph.node, *(node for f in proto.functions for node in f.node)]
+    return frozenset(
+        ("" if node.domain == "ai.onnx" else node.domain, node.op_type) for node in nodes
+    )
 
 
 def _load_external_data(proto: onnx.ModelProto, folder: Path) -> None:
@@ -78,6 +104,10 @@ def _tensors(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
 def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -> ir.Model:
     """Inline functions, bring standard operators to opset 21, drop initializers from the inputs.
 
+    Models of opset 18 and before that have an AveragePool go to opset 18 instead: from 19 on ONNX
+    Runtime sums a window in another order, so that a mean that lies between two integers may be
+    rounded the other way.
+
     Args:
         custom_domains: domains that the frontend knows -> the canonical name of each.
 
@@ -100,7 +130,7 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
     _drop_initializers_from_inputs(proto)
     try:
         onnx.checker.check_model(proto)
-        proto = version_converter.convert_version(proto, OPSET)
+        proto = version_converter.convert_version(proto, _target(proto))
     except Exception as error:
         raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
     _drop_initializers_from_inputs(proto)
@@ -123,6 +153,12 @@ def _set_opsets(proto: onnx.ModelProto, custom: set[str]) -> None:
     proto.opset_import.append(onnx.helper.make_opsetid("", version))
     proto.opset_import.extend(onnx.helper.make_opsetid(domain, 1) for domain in sorted(custom))
     proto.ir_version = max(proto.ir_version, 4)  # from 4 on, initializers need not be inputs
+
+
+def _target(proto: onnx.ModelProto) -> int:
+    version = next(o.version for o in proto.opset_import if o.domain == "")
+    pools = any(node.op_type == "AveragePool" for node in proto.graph.node)
+    return OLDER_OPSET if pools and version <= OLDER_OPSET else OPSET
 
 
 def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:

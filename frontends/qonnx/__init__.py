@@ -37,7 +37,12 @@ class QonnxFrontend(Frontend):
 
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """Canonical IR of a QONNX model in memory; raises ModelError as `Frontend.load` does."""
+    canonical_names(proto)
+    return to_canonical_opset(proto, DOMAINS)
+
+
+def canonical_names(proto: onnx.ModelProto) -> None:
+    """Call quantizers as the IR does."""
     for node in proto.graph.node:
         if node.domain in DOMAINS:
             node.op_type = QUANTIZERS.get(node.op_type, node.op_type)
-    return to_canonical_opset(proto, DOMAINS)
