@@ -17,6 +17,19 @@ from qnnc.compiler.errors import ModelError, WorkspaceError, quote
 OPSET = 21
 OLDER_OPSET = 18
 MIN_OPSET = 7
+MICROSOFT = "com.microsoft"
+INTEGER_OPERATORS = frozenset(
+    {
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "QLinearMatMul",
+        "QLinearConv",
+        "MatMulInteger",
+        "ConvInteger",
+    }
+)
+"""Quantized operators of ONNX's own domain."""
 
 
 def read_proto(source: str) -> onnx.ModelProto:
@@ -63,6 +76,11 @@ def _operators_in(source: str, changed: int, size: int) -> frozenset[tuple[str, 
     return frozenset(
         ("" if node.domain == "ai.onnx" else node.domain, node.op_type) for node in nodes
     )
+
+
+def uses_integers(domain: str, name: str) -> bool:
+    """The operator belongs to ONNX's own quantized formats, QDQ and QOperator."""
+    return domain == MICROSOFT or (domain == "" and name in INTEGER_OPERATORS)
 
 
 def _load_external_data(proto: onnx.ModelProto, folder: Path) -> None:

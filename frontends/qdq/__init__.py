@@ -12,9 +12,15 @@ import onnx
 import onnx_ir as ir
 
 from qnnc.compiler.frontend import Frontend
-from qnnc.frontends.onnx_file import operators_in, read_proto, to_canonical_opset
+from qnnc.frontends.onnx_file import (
+    MICROSOFT,
+    operators_in,
+    read_proto,
+    to_canonical_opset,
+    uses_integers,
+)
 from qnnc.frontends.qdq import linear, moves, pointwise, pools, quantize
-from qnnc.frontends.qdq.importer import MICROSOFT, Handler, Importer
+from qnnc.frontends.qdq.importer import Handler, Importer
 from qnnc.frontends.qdq.refused import REASONS, refuse
 from qnnc.frontends.qonnx import DOMAINS, canonical_names
 
@@ -72,10 +78,7 @@ class QdqFrontend(Frontend):
     name = "qdq"
 
     def accepts(self, source: str) -> bool:
-        return any(
-            domain == MICROSOFT or (domain == "" and name in ONNX)
-            for domain, name in operators_in(source)
-        )
+        return any(uses_integers(*operator) for operator in operators_in(source))
 
     def load(self, source: str) -> ir.Model:
         return from_proto(read_proto(source))

@@ -13,6 +13,7 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value
 from qnnc.compiler.ir.facts import Integer, name_sources, set_integer
 from qnnc.compiler.reference import Session, expand
+from qnnc.frontends.onnx_file import MICROSOFT
 from qnnc.frontends.qdq.integers import (
     RANGES,
     Affine,
@@ -20,9 +21,8 @@ from qnnc.frontends.qdq.integers import (
     IntTensor,
     Writer,
 )
-from qnnc.frontends.qdq.parameters import Parameters, behind_identity
+from qnnc.frontends.qdq.parameters import behind_identity
 
-MICROSOFT = "com.microsoft"
 Handler = Callable[["Importer", ir.Node], None]
 
 

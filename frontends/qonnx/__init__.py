@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.frontend import Frontend
 from qnnc.compiler.ir.edit import QONNX
-from qnnc.frontends.onnx_file import read_proto, to_canonical_opset
+from qnnc.frontends.onnx_file import operators_in, read_proto, to_canonical_opset, uses_integers
 
 DOMAINS = {
     "onnx.brevitas": QONNX,
@@ -29,7 +29,10 @@ class QonnxFrontend(Frontend):
     name = "qonnx"
 
     def accepts(self, source: str) -> bool:
-        return source.lower().endswith((".onnx", ".qonnx", ".pb"))
+        operators = operators_in(source)
+        if not operators:  # reading it will say what is wrong with it
+            return source.lower().endswith((".onnx", ".qonnx", ".pb"))
+        return not any(uses_integers(*operator) for operator in operators)
 
     def load(self, source: str) -> ir.Model:
         return from_proto(read_proto(source))
