@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -125,7 +126,11 @@ def _tensors(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
     return found
 
 
-def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -> ir.Model:
+def to_canonical_opset(
+    proto: onnx.ModelProto,
+    custom_domains: dict[str, str],
+    input_types: Collection[int] = (onnx.TensorProto.FLOAT,),
+) -> ir.Model:
     """Inline functions, bring standard operators to opset 21, turn Constant nodes into
     initializers, drop initializers from the inputs.
 
@@ -135,6 +140,7 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
 
     Args:
         custom_domains: domains that the frontend knows -> the canonical name of each.
+        input_types: element types that the frontend can read from an input.
 
     Raises:
         ModelError: an operator of another domain, no known opset, or a broken graph.
@@ -156,7 +162,7 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
             )
     _set_opsets(proto, set(custom_domains.values()))
     _drop_initializers_from_inputs(proto)
-    _check_ends(proto.graph)
+    _check_ends(proto.graph, input_types)
     try:
         onnx.checker.check_model(proto)
         proto = version_converter.convert_version(proto, _target(proto))
@@ -199,7 +205,7 @@ def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:
     proto.graph.input.extend(inputs)
 
 
-def _check_ends(graph: onnx.GraphProto) -> None:
+def _check_ends(graph: onnx.GraphProto, input_types: Collection[int]) -> None:
     """What the checker says less clearly of inputs and outputs."""
     if not graph.output:
         raise ModelError("the model has no output")
@@ -209,7 +215,7 @@ def _check_ends(graph: onnx.GraphProto) -> None:
             raise ModelError(
                 f"input {quote(value.name)} has no shape; export the model with an example input"
             )
-        if kind.elem_type != onnx.TensorProto.FLOAT:
+        if kind.elem_type not in input_types:
             name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
             raise ModelError(
                 f"input {quote(value.name)} is of type {name}; export the model with a float "

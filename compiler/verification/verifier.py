@@ -132,7 +132,11 @@ def rounding_bound(
     k = weights.shape[0]
     if operand is None:
         return np.zeros((shape[0], 1))
-    magnitude = np.abs(operand.reshape(-1, k).astype(np.float64)) @ np.abs(weights)
+    codes = operand.reshape(-1, k).astype(np.float64)
+    given = integer(x)
+    if given is not None and given.offset.size == given.scale.size == 1:
+        codes = codes + given.offset / given.scale  # what is summed has the zero point taken off
+    magnitude = np.abs(codes) @ np.abs(weights)
     if fact.offset.size > 1 or np.any(fact.offset):
         magnitude = magnitude + k  # codes that stand for values around zero
     bound: NDArray[np.float64] = (

@@ -21,6 +21,7 @@ from qnnc.frontends.onnx_file import (
 )
 from qnnc.frontends.qdq import linear, moves, pointwise, pools, quantize
 from qnnc.frontends.qdq.importer import Handler, Importer
+from qnnc.frontends.qdq.integers import RANGES
 from qnnc.frontends.qdq.refused import REASONS, refuse
 from qnnc.frontends.qonnx import DOMAINS, canonical_names
 
@@ -87,6 +88,7 @@ class QdqFrontend(Frontend):
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """Canonical IR of a QDQ or QOperator model in memory; raises ModelError as `load` does."""
     canonical_names(proto)
-    model = to_canonical_opset(proto, {**DOMAINS, MICROSOFT: MICROSOFT})
+    types = [onnx.TensorProto.FLOAT, *(int(dtype) for dtype in RANGES)]
+    model = to_canonical_opset(proto, {**DOMAINS, MICROSOFT: MICROSOFT}, types)
     Importer(model, HANDLERS).run()
     return model

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir.passes.common import LiftConstantsToInitializersPass, ShapeInferencePass
+from onnx_ir.passes.common import ShapeInferencePass
 
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value
@@ -38,7 +38,6 @@ class Importer:
         self.model = model
         self.handlers = handlers
         self.tensors: dict[ir.Value, IntTensor] = {}
-        LiftConstantsToInitializersPass(lift_all_constants=True)(model)
         name_sources(model)
         self.editor = Editor(model.graph)
 
