@@ -23,6 +23,7 @@ from qnnc.compiler.verification.compare import (
     compare_values,
 )
 from qnnc.compiler.verification.golden import Golden
+from qnnc.compiler.verification.rearranged import compare_rearranged, floating_layers
 
 Inputs = Mapping[str, NDArray[np.float32]]
 PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU"})
@@ -48,7 +49,8 @@ class Verifier:
     def execute(self, model: ir.Model, also: Sequence[ir.Value] = ()) -> Tensors:
         """Run a model of any stage; returns the tensors that are compared, and others wanted."""
         values = watched(model, self.golden)
-        wanted = [*values, *_operands(values), *also, *model.graph.outputs]
+        layers = floating_layers(model, self.golden)
+        wanted = [*values, *_operands(values), *layers, *also, *model.graph.outputs]
         computed = [v for v in dict.fromkeys(wanted) if not v.is_graph_input()]
         return {**BatchRunner(model, computed).run(self.inputs), **self.inputs}
 
@@ -56,6 +58,11 @@ class Verifier:
         """Compare tensors of the compiled graph, by name, in the graph's order."""
         outcome = Outcome(self.samples)
         exact: Tensors = {}  # golden sums as exact arithmetic gives them
+        for value in floating_layers(model, self.golden):
+            name = str(value.name)
+            if name in found:
+                compare_rearranged(outcome, name, found[name], self.expected[name])
+                exact[name] = found[name]
         for value in watched(model, self.golden):
             name, fact = str(value.name), integer(value)
             if name not in found or fact is None:

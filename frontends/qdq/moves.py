@@ -106,7 +106,9 @@ def clip(importer: Importer, node: ir.Node) -> None:
     """Clip and Relu of integers."""
     source = node.inputs[0]
     tensor = importer.tensors.get(source) if source is not None else None
-    if tensor is None:
+    if source is None or tensor is None:
+        if source is not None and source.dtype in RANGES:
+            importer.fold(node)
         return
     w = importer.writer(node)
     bounds: list[ir.Value | None] = []
