@@ -88,8 +88,10 @@ class Thresholding(DataflowNode):
         depth = self.folds(folding) << stage
         return folding.ram_style == "block" and MIN_BLOCK_DEPTH <= depth <= 16384
 
-    def stage_tables(self, folding: Folding) -> list[list[NDArray[np.int64]]]:
-        """The search's tables, by lane and stage.
+    def stage_tables(
+        self, folding: Folding, lanes: int | None = None
+    ) -> list[list[NDArray[np.int64]]]:
+        """The search's tables, by lane and stage; of the first `lanes` lanes only, if given.
 
         Stage s of a lane holds, for each of its channels, the 2**s thresholds that the search may
         look at then. Where steps + 1 is no power of two, the search tree is filled up at the
@@ -100,7 +102,7 @@ class Thresholding(DataflowNode):
         missing = (1 << self.stages) - 1 - int(self.attr("numSteps"))
         full = np.pad(self.thresholds(), ((0, 0), (missing, 0)), constant_values=always)
         tables = []
-        for lane in range(folding.PE):
+        for lane in range(folding.PE if lanes is None else lanes):
             mine = full if self.shared else full[lane :: folding.PE]
             stages = []
             for stage in range(self.stages):
@@ -138,14 +140,15 @@ class Thresholding(DataflowNode):
         bits, _ = self.compare_type
         out_bits = self.out_type.bitwidth()
         lane, blocks = 0.0, 0
+        # lanes differ in contents but hardly in cost: the first stands for all
+        tables = self.stage_tables(folding, lanes=1)[0]
         for stage in range(self.stages):
             depth = self.folds(folding) << stage
             lane += cost.comparator(bits) if depth > 1 else bits / 4
             if self.in_block(folding, stage):
                 blocks += cost.block_rom(bits, depth)
             else:
-                # lanes differ in contents but hardly in cost: the first stands for all
-                lane += cost.logic_rom(self.stage_tables(folding)[0][stage], bits)
+                lane += cost.logic_rom(tables[stage], bits)
         values = self.values()
         if values is not None:
             lane += cost.logic_rom(values[:: folding.PE].reshape(-1), out_bits)

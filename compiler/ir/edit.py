@@ -65,7 +65,7 @@ class Editor:
         array = np.asarray(data)
         name = self.fresh(name)
         contiguous = np.ascontiguousarray(array).reshape(array.shape)  # which makes scalars lists
-        tensor = ir.tensor(contiguous, name=name)
+        tensor = ir.Tensor(contiguous, name=name)
         value = ir.Value(
             name=name,
             shape=ir.Shape(array.shape),
