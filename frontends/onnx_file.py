@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,6 +55,37 @@ def read_proto(source: str) -> onnx.ModelProto:
     if not proto.HasField("graph") or not proto.graph.node:
         raise ModelError(f"{source!r} is not an ONNX model, or is cut off: it has no graph")
     _load_external_data(proto, path.parent)
+    return proto
+
+
+def set_input_shape(proto: onnx.ModelProto, shape: Sequence[int] | None) -> onnx.ModelProto:
+    """Give the model's only input a shape, if one is asked for; returns the model.
+
+    Raises:
+        ModelError: it has several inputs, or one of another rank or of other fixed sizes.
+    """
+    if shape is None:
+        return proto
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise ModelError(f"an input shape is for models with one input; this has {len(inputs)}")
+    found = inputs[0].type.tensor_type.shape
+    fits = not inputs[0].type.tensor_type.HasField("shape") or (
+        len(found.dim) == len(shape)
+        and all(
+            not d.HasField("dim_value") or d.dim_value in (size, 0, -1)
+            for d, size in list(zip(found.dim, shape, strict=True))[1:]
+        )
+    )
+    if not fits:
+        dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in found.dim]
+        raise ModelError(
+            f"input {quote(inputs[0].name)} has shape {dims}, which {list(shape)} does not fit"
+        )
+    del found.dim[:]
+    for size in shape:
+        found.dim.add().dim_value = size
     return proto
 
 

@@ -86,8 +86,9 @@ def _with_codes(
 
 def _takes_more_bits(found: Quantizer) -> bool:
     """Signed codes are wider than the same ones counted from their least."""
-    signed = smallest_type(found.low, found.high).bitwidth()
-    return signed > smallest_type(0, found.high - found.low).bitwidth()
+    signed: int = smallest_type(found.low, found.high).bitwidth()
+    unsigned: int = smallest_type(0, found.high - found.low).bitwidth()
+    return signed > unsigned
 
 
 def _is_weights(value: ir.Value) -> bool:

@@ -16,6 +16,7 @@ from qnnc.frontends.onnx_file import (
     MICROSOFT,
     operators_in,
     read_proto,
+    set_input_shape,
     to_canonical_opset,
     uses_integers,
 )
@@ -82,7 +83,7 @@ class QdqFrontend(Frontend):
         return any(uses_integers(*operator) for operator in operators_in(source))
 
     def load(self, source: str) -> ir.Model:
-        return from_proto(read_proto(source))
+        return from_proto(set_input_shape(read_proto(source), self.settings.input_shape))
 
 
 def from_proto(proto: onnx.ModelProto) -> ir.Model:

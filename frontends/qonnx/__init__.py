@@ -8,7 +8,13 @@ import onnx_ir as ir
 
 from qnnc.compiler.frontend import Frontend
 from qnnc.compiler.ir.edit import QONNX
-from qnnc.frontends.onnx_file import operators_in, read_proto, to_canonical_opset, uses_integers
+from qnnc.frontends.onnx_file import (
+    operators_in,
+    read_proto,
+    set_input_shape,
+    to_canonical_opset,
+    uses_integers,
+)
 
 DOMAINS = {
     "onnx.brevitas": QONNX,
@@ -35,7 +41,7 @@ class QonnxFrontend(Frontend):
         return not any(uses_integers(*operator) for operator in operators)
 
     def load(self, source: str) -> ir.Model:
-        return from_proto(read_proto(source))
+        return from_proto(set_input_shape(read_proto(source), self.settings.input_shape))
 
 
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
