@@ -20,7 +20,7 @@ from qnnc.frontends.onnx_file import (
     to_canonical_opset,
     uses_integers,
 )
-from qnnc.frontends.qdq import linear, moves, pointwise, pools, quantize
+from qnnc.frontends.qdq import linear, moves, pointwise, pools, quantize, softmax
 from qnnc.frontends.qdq.importer import Handler, Importer
 from qnnc.frontends.qdq.integers import RANGES
 from qnnc.frontends.qdq.refused import REASONS, refuse
@@ -49,6 +49,7 @@ CONTRIB: dict[str, Handler] = {
     "QLinearConcat": pointwise.qlinear_concat,
     "QLinearAveragePool": pools.qlinear_average_pool,
     "QLinearGlobalAveragePool": pools.qlinear_global_average_pool,
+    "QLinearSoftmax": softmax.qlinear_softmax,
     **dict.fromkeys(REASONS, refuse),
 }
 """Quantized operators of Microsoft's domain."""

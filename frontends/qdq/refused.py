@@ -29,7 +29,6 @@ REASONS = {
     "QAttention": _FUSED,
     "QEmbedLayerNormalization": _FUSED,
     "QLinearReduceMean": _QDQ,
-    "QLinearSoftmax": _QDQ,
     "QLinearWhere": _QDQ,
     "NhwcMaxPool": _FUSED,
     "FusedConv": _FUSED,
