@@ -42,4 +42,4 @@ def _table(scale: float, size: int) -> NDArray[np.float32]:
     reserve = 5
     room = np.log(np.finfo(np.float32).max / np.float32(size)).astype(np.float64) - reserve
     exponent = (np.arange(TOP + 1) - TOP + max(0.0, room) / scale) * scale
-    return np.exp(exponent).astype(np.float32)
+    return np.asarray(np.exp(exponent), np.float32)
