@@ -75,14 +75,17 @@ class TreeWriter:
         return name
 
     def _registers(self, pieces: Pieces, stage: int) -> dict[int, Vector]:
-        """One register a column, of all pieces side by side."""
+        """One register (or wire) a column, of all pieces side by side."""
         columns = {}
         for column in sorted(pieces):
             width = sum(piece[1] for piece in pieces[column])
             if column < self.plan.width and width:
                 parts = ", ".join(piece[0] for piece in reversed(pieces[column]))
-                name = f"{self.prefix}_s{stage}_c{column}"
-                columns[column] = (self._register(name, f"{{{parts}}}", width), width)
+                if stage or self.plan.registered:
+                    name = f"{self.prefix}_s{stage}_c{column}"
+                    columns[column] = (self._register(name, f"{{{parts}}}", width), width)
+                else:
+                    columns[column] = (self._wire(f"{{{parts}}}", width), width)
         return columns
 
     def _count_pairs(self, pieces: Pieces, column: int, pairs: Vector) -> None:

@@ -19,8 +19,7 @@ Heap = tuple[dict[int, Vector], dict[int, Vector]]
 def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
     """A lane for passes of `sf` steps; `total` is the sum of `acc_bits` bits, two's complement.
 
-    Activations and weights come as bit planes (`qnnc_plane_register`), for DSP blocks element by
-    element.
+    Activations and weights come as bit planes (`qnnc_plane_register`).
     """
     pairs, bits = _heap(dot)
     tree = TreeWriter(dot.tree, "t").write(pairs, bits)
@@ -29,8 +28,6 @@ def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
     ports = ["input wire aclk", "input wire aresetn"]
     ports += [f"input wire [{dot.simd * dot.x_bits - 1}:0] x"]
     ports += [f"input wire [{dot.simd * dot.w_bits - 1}:0] w"]
-    if dot.scheme == "dsp":
-        before = _dsp_products(dot)
     after = [f"wire [{dot.tree.width - 1}:0] tree = {tree.result};"]
     if dot.correction:
         ports += [f"input wire [{dot.correction.width - 1}:0] complement"]
@@ -43,22 +40,8 @@ def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
     else:
         after += [f"wire [{width - 1}:0] partial = tree;"]
     ports += ["input wire valid", "input wire last", f"output wire [{acc_bits - 1}:0] total"]
-    after += [
-        f"wire [{acc_bits + width - 1}:0] padded = {{{acc_bits}'d0, partial}};",
-        "qnnc_accumulator #(",
-        f"    .WIDTH({acc_bits}),",
-        f"    .SF({sf}),",
-        f"    .START({acc_bits}'d{(sf * dot.offset) % (1 << acc_bits)})",
-        ") accumulator (",
-        "    .aclk(aclk),",
-        "    .aresetn(aresetn),",
-        f"    .partial(padded[{acc_bits - 1}:0]),",
-        "    .valid(valid),",
-        "    .last(last),",
-        "    .total(total)",
-        ");",
-    ]
-    return _module(name, ports, before, tree, after)
+    after += accumulator("partial", width, "total", acc_bits, sf, dot.offset)
+    return module_text(name, ports, before, [tree], after)
 
 
 def correction_module(name: str, dot: DotProduct) -> str:
@@ -84,7 +67,35 @@ def correction_module(name: str, dot: DotProduct) -> str:
         *_delay("sum_q", "sum", width, late),
         "assign complement = ~sum_q;",
     ]
-    return _module(name, ports, _planes("x", dot.simd, dot.x_bits), tree, after)
+    return module_text(name, ports, _planes("x", dot.simd, dot.x_bits), [tree], after)
+
+
+def accumulator(
+    partial: str, width: int, total: str, acc_bits: int, sf: int, offset: int
+) -> list[str]:
+    """Lines that add up a net of `width` bits over the steps of a pass.
+
+    Args:
+        partial: the net, unsigned.
+        total: net of the sum, `acc_bits` wide.
+        sf: steps of a pass.
+        offset: added in every step.
+    """
+    return [
+        f"wire [{acc_bits + width - 1}:0] {partial}_padded = {{{acc_bits}'d0, {partial}}};",
+        "qnnc_accumulator #(",
+        f"    .WIDTH({acc_bits}),",
+        f"    .SF({sf}),",
+        f"    .START({acc_bits}'d{(sf * offset) % (1 << acc_bits)})",
+        f") {partial}_accumulator (",
+        "    .aclk(aclk),",
+        "    .aresetn(aresetn),",
+        f"    .partial({partial}_padded[{acc_bits - 1}:0]),",
+        "    .valid(valid),",
+        "    .last(last),",
+        f"    .total({total})",
+        ");",
+    ]
 
 
 def _delay(name: str, net: str, width: int, cycles: int) -> list[str]:
@@ -117,9 +128,6 @@ def _heap(dot: DotProduct) -> Heap:
         # a ternary number's bit 0 says that it is not zero, bit 1 that it is -1
         bits[0].append("~(x_0 & w_0)")
         bits[1].append("(x_0 & w_0 & ~(x_1 ^ w_1))")
-    elif dot.scheme == "dsp":
-        for p, sign in plane_worths(dot.x_bits + dot.w_bits, dot.x_signed or dot.w_signed):
-            bits[p].append(f"{'~' if sign < 0 else ''}product_planes_{p}")
     else:
         w_planes = [(0, 1)] if dot.correction else plane_worths(dot.w_bits, dot.w_signed)
         for p, x_sign in plane_worths(dot.x_bits, dot.x_signed):
@@ -132,47 +140,23 @@ def _joined(columns: defaultdict[int, list[str]], simd: int) -> dict[int, Vector
     return {c: ("{" + ", ".join(parts) + "}", simd * len(parts)) for c, parts in columns.items()}
 
 
-def _dsp_products(dot: DotProduct) -> list[str]:
-    """A DSP48E1 for each product, and bit p of all products as product_p."""
-    product = dot.x_bits + dot.w_bits
-    lines = [f"wire [{dot.simd * product - 1}:0] products;"]
-    for i in range(dot.simd):
-        lines += [
-            "qnnc_dsp_product #(",
-            f"    .A_BITS({dot.x_bits}),",
-            f"    .A_SIGNED({int(dot.x_signed)}),",
-            f"    .B_BITS({dot.w_bits}),",
-            f"    .B_SIGNED({int(dot.w_signed)})",
-            f") product_of_{i} (",
-            "    .aclk(aclk),",
-            f"    .a(x[{i * dot.x_bits}+:{dot.x_bits}]),",
-            f"    .b(w[{i * dot.w_bits}+:{dot.w_bits}]),",
-            f"    .p(products[{i * product}+:{product}])",
-            ");",
-        ]
-    lines += [
-        f"wire [{dot.simd * product - 1}:0] product_planes;",
-        "qnnc_plane_register #(",
-        f"    .ELEMENTS({dot.simd}),",
-        f"    .BITS({product})",
-        ") regroup (",
-        "    .aclk(aclk),",
-        "    .elements(products),",
-        "    .planes(product_planes)",
-        ");",
-    ]
-    return lines + _planes("product_planes", dot.simd, product)
-
-
-def _module(
-    name: str, ports: Sequence[str], before: Sequence[str], tree: TreeText, after: Sequence[str]
+def module_text(
+    name: str,
+    ports: Sequence[str],
+    before: Sequence[str],
+    trees: Sequence[TreeText],
+    after: Sequence[str],
 ) -> str:
+    """A module that synthesis keeps whole, from its ports and its lines."""
     lines = ["(* keep_hierarchy *)", f"module {name} ("]
     lines += [",\n".join(f"    {port}" for port in ports), ");"]
-    lines += [f"  {line}" for line in (*before, *tree.declarations)]
-    lines.append("  always @(posedge aclk) begin")
-    lines += [f"    {statement}" for statement in tree.statements]
-    lines.append("  end")
+    lines += [f"  {line}" for line in before]
+    for tree in trees:
+        lines += [f"  {line}" for line in tree.declarations]
+        if tree.statements:
+            lines.append("  always @(posedge aclk) begin")
+            lines += [f"    {statement}" for statement in tree.statements]
+            lines.append("  end")
     lines += [f"  {line}" for line in after]
     lines.append("endmodule")
     return "\n".join(lines) + "\n"

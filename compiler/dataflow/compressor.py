@@ -66,6 +66,7 @@ class Plan:
         width: bits of the result, modulo 2**width.
         pairs: gated pairs a column, counted in the first stage.
         bits: plain bits a column, registered in the first stage.
+        registered: there is a register behind the first stage.
         counter_stages: for each later stage, 6:3 counters a column.
         adder_stages: the final carry chains.
         luts: six-input LUTs of the whole tree.
@@ -75,6 +76,7 @@ class Plan:
     width: int
     pairs: Heights
     bits: Heights
+    registered: bool
     counter_stages: tuple[Heights, ...]
     adder_stages: tuple[AdderStage, ...]
     luts: int
@@ -82,8 +84,8 @@ class Plan:
 
     @property
     def latency(self) -> int:
-        """Cycles from inputs to result, at least 1."""
-        return 1 + len(self.counter_stages) + len(self.adder_stages)
+        """Cycles from inputs to result."""
+        return int(self.registered) + len(self.counter_stages) + len(self.adder_stages)
 
 
 def count_width(terms: int) -> int:
@@ -100,20 +102,24 @@ def _padded(heights: Mapping[int, int], width: int) -> Heights:
     return tuple(heights.get(column, 0) for column in range(width))
 
 
-def make_plan(pairs: Mapping[int, int], bits: Mapping[int, int], width: int) -> Plan:
+def make_plan(
+    pairs: Mapping[int, int], bits: Mapping[int, int], width: int, *, registered: bool = True
+) -> Plan:
     """Plan the sum of a heap.
 
     Args:
         pairs: column -> number of gated pairs.
         bits: column -> number of plain bits.
         width: bits of the result; columns at or above it are dropped.
+        registered: inputs are registered; without pairs they may come from registers.
     """
-    return _plan(_padded(pairs, width), _padded(bits, width), width)
+    return _plan(_padded(pairs, width), _padded(bits, width), width, registered)
 
 
 @lru_cache(maxsize=4096)
-def _plan(pairs: Heights, bits: Heights, width: int) -> Plan:
-    heights, luts, registers = _first_stage(pairs, bits, width)
+def _plan(pairs: Heights, bits: Heights, width: int, registered: bool) -> Plan:
+    heights, luts = _first_stage(pairs, bits, width)
+    registers = sum(heights) if registered else 0
     counter_stages: list[Heights] = []
     while max(heights) >= 6:
         counters = tuple(height // 6 for height in heights)
@@ -129,10 +135,12 @@ def _plan(pairs: Heights, bits: Heights, width: int) -> Plan:
         luts += sum(a.top - a.low + 1 for a in stage.additions)
         rows = stage_rows(stage)
         registers += sum(len(row.columns) for row in rows)
-    return Plan(width, pairs, bits, tuple(counter_stages), tuple(adder_stages), luts, registers)
+    return Plan(
+        width, pairs, bits, registered, tuple(counter_stages), tuple(adder_stages), luts, registers
+    )
 
 
-def _first_stage(pairs: Heights, bits: Heights, width: int) -> tuple[Heights, int, int]:
+def _first_stage(pairs: Heights, bits: Heights, width: int) -> tuple[Heights, int]:
     after = list(bits)
     luts = 0
     for column, count in enumerate(pairs):
@@ -141,7 +149,7 @@ def _first_stage(pairs: Heights, bits: Heights, width: int) -> tuple[Heights, in
                 if column + weight < width:
                     after[column + weight] += 1
                     luts += 1
-    return tuple(after), luts, sum(after)
+    return tuple(after), luts
 
 
 def _after_counters(heights: Heights, counters: Heights) -> Heights:

@@ -9,7 +9,7 @@ Four schemes, each exact:
 * `planes`: any other widths; every activation bit meets every weight bit in an AND worth
   2**(p+q). A plane of negative worth is a NAND and a constant. With bipolar weights b,
   sum x*(2b-1) = 2*sum(x AND b) - sum(x), and sum(x) is counted once for all lanes.
-* `dsp`: one DSP48E1 a product, the products summed in a compressor tree.
+* `dsp`: DSP48E1, each of which multiplies for as many lanes as fit (`dsp_packing`).
 
 Constants never cost logic: they are collected in `offset` and start the accumulator.
 """
@@ -23,16 +23,21 @@ from functools import lru_cache
 from qonnx.core.datatype import BaseDataType, DataType
 
 from qnnc.compiler.dataflow.compressor import Plan, make_plan, total
+from qnnc.compiler.dataflow.dsp_packing import DspGroup, WeightRange, plan_dsp_group
 
 SCHEMES = ("xnor", "ternary", "planes", "dsp")
 
 
 @dataclass(frozen=True)
 class DotProduct:
-    """A lane's arithmetic for SIMD products a cycle.
+    """The arithmetic of a lane, or of the lanes that share DSPs, for SIMD products a cycle each.
 
-    The lane's partial sum is `tree` (plus, with `correction`, twice the tree plus the
+    A lane's partial sum is `tree` (plus, with `correction`, twice the tree plus the
     complement of the correction tree); the true sum of a step is partial + offset.
+
+    Attributes:
+        w_bits: bits of a weight as it is stored.
+        group: of lanes that share DSPs, if the scheme is `dsp`.
     """
 
     scheme: str
@@ -44,6 +49,21 @@ class DotProduct:
     tree: Plan
     correction: Plan | None
     offset: int
+    group: DspGroup | None = None
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of a module."""
+        return self.group.fields if self.group else 1
+
+    @property
+    def accumulates(self) -> bool:
+        """The module sums up the steps of a pass by itself."""
+        return self.group is not None and self.group.accumulate
+
+    def lane_offset(self, lane: int) -> int:
+        """The offset of one of a module's lanes."""
+        return self.group.offset(lane) if self.group else self.offset
 
     @property
     def partial_bits(self) -> int:
@@ -55,15 +75,17 @@ class DotProduct:
     @property
     def latency(self) -> int:
         """Cycles from operands to partial sum."""
+        if self.group:
+            return self.group.latency
         if self.correction:
             return max(self.tree.latency, self.correction.latency) + 1
-        if self.scheme == "dsp":
-            return self.tree.latency + 3  # the DSP48E1's operand and product registers, regrouping
         return self.tree.latency
 
     @property
-    def lane_luts(self) -> int:
-        """LUTs of one lane, accumulator not included."""
+    def luts(self) -> int:
+        """LUTs of a module, accumulators not included."""
+        if self.group:
+            return self.group.luts
         luts = self.tree.luts
         if self.scheme == "ternary":
             luts += 2 * self.simd
@@ -72,8 +94,10 @@ class DotProduct:
         return luts
 
     @property
-    def lane_registers(self) -> int:
-        """Flip-flops of one lane, accumulator not included."""
+    def registers(self) -> int:
+        """Flip-flops of a module, accumulators not included."""
+        if self.group:
+            return self.group.registers
         return self.tree.registers + (self.partial_bits if self.correction else 0)
 
     @property
@@ -82,9 +106,9 @@ class DotProduct:
         return self.correction.luts if self.correction else 0
 
     @property
-    def lane_dsps(self) -> int:
-        """DSP48E1 of one lane."""
-        return self.simd if self.scheme == "dsp" else 0
+    def dsps(self) -> int:
+        """DSP48E1 of a module."""
+        return self.simd if self.group else 0
 
 
 def is_bipolar(datatype: BaseDataType) -> bool:
@@ -104,16 +128,15 @@ def plane_worths(bits: int, signed: bool) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=4096)
 def plan_dot_product(
-    x_type: BaseDataType, w_type: BaseDataType, simd: int, *, xnor: bool, dsp: bool
+    x_type: BaseDataType, w_type: BaseDataType, simd: int, *, xnor: bool
 ) -> DotProduct:
-    """Choose the scheme for a pair of types and plan its tree.
+    """Choose the scheme in LUTs for a pair of types and plan its tree.
 
     Args:
         x_type: integer type of the activations; not BIPOLAR (use BINARY and an offset).
         w_type: integer type of the weights.
         simd: products a cycle.
         xnor: both operands are BINARY codes of -1 and +1, the result is a popcount.
-        dsp: multiply in DSP48E1.
     """
     x_bits, w_bits = x_type.bitwidth(), w_type.bitwidth()
     x_signed, w_signed = x_type.min() < 0, w_type.min() < 0
@@ -132,13 +155,6 @@ def plan_dot_product(
         for p, sign in plane_worths(x_bits, x_signed):
             pairs[p] += simd
             offset -= 2 * (simd << p) if sign < 0 else 0
-    elif dsp:
-        scheme = "dsp"
-        product_bits = x_bits + w_bits
-        signed = x_signed or w_signed
-        for p, sign in plane_worths(product_bits, signed):
-            bits[p] += simd
-            offset -= (simd << p) if sign < 0 else 0
     elif is_ternary(x_type) and is_ternary(w_type):
         scheme = "ternary"
         bits[0] = bits[1] = simd
@@ -161,6 +177,31 @@ def plan_dot_product(
         tree,
         correction,
         offset,
+    )
+
+
+def plan_dsp_product(
+    x_type: BaseDataType,
+    w_type: BaseDataType,
+    weights: WeightRange,
+    *,
+    simd: int,
+    pe: int,
+    steps: int,
+) -> DotProduct:
+    """The scheme `dsp`; arguments as for `plan_dsp_group`."""
+    group = plan_dsp_group(x_type, w_type, weights, simd=simd, pe=pe, steps=steps)
+    return DotProduct(
+        "dsp",
+        simd,
+        group.x_bits,
+        group.x_signed,
+        group.digit_bits,
+        group.w_signed,
+        group.tree,
+        None,
+        0,
+        group,
     )
 
 

@@ -21,9 +21,11 @@ module qnnc_accumulator #(
     end else begin : sum
       reg [WIDTH-1:0] acc;
       assign total = partial + acc;
+      // one reset that outranks the enable, as the flip-flops have it
+      wire start = ~aresetn | (valid & last);
       always @(posedge aclk)
-        if (!aresetn) acc <= START;
-        else if (valid) acc <= last ? START : total;
+        if (start) acc <= START;
+        else if (valid) acc <= total;
     end
   endgenerate
 endmodule
