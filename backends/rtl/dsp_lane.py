@@ -31,15 +31,9 @@ def dsp_lane_module(name: str, group: DspGroup, sf: int, acc_bits: int) -> str:
     for field in range(group.fields):
         tree = TreeWriter(group.tree, f"t{field}").write({}, _heap(group, field))
         trees.append(tree)
-        after += [f"wire [{group.tree.width - 1}:0] partial_{field} = {tree.result};"]
-        after += accumulator(
-            f"partial_{field}",
-            group.tree.width,
-            f"total[{field * acc_bits}+:{acc_bits}]",
-            acc_bits,
-            sf,
-            group.offset(field),
-        )
+        numbers = [(result, group.tree.width) for result in tree.results]
+        total = f"total[{field * acc_bits}+:{acc_bits}]"
+        after += accumulator(f"partial_{field}", numbers, total, acc_bits, sf, group.offset(field))
     return module_text(name, ports, before, trees, after)
 
 

@@ -202,7 +202,7 @@ def fits_dsp(x_type: BaseDataType, w_type: BaseDataType) -> bool:
 
 
 def _port_bits(datatype: BaseDataType) -> int:
-    return int(datatype.bitwidth()) + (datatype.min() >= 0)
+    return int(datatype.bitwidth()) + int(datatype.min() >= 0)
 
 
 @lru_cache(maxsize=4096)
@@ -264,8 +264,7 @@ def _groups(
     def group(overlap: int, chains: tuple[Chain, ...], accumulate: bool = False) -> DspGroup:
         width = max(chain.width for chain in chains)
         heights = {p: sum(chain.width > p for chain in chains) for p in range(width)}
-        most = sum((1 << chain.width) - 1 for chain in chains)
-        tree = make_plan({}, heights, most.bit_length(), registered=False)
+        tree = make_plan({}, heights, rows=2, registered=False)
         x_bits, x_signed = int(x_type.bitwidth()), x_type.min() < 0
         return DspGroup(
             fields, spacing, overlap, bits, signed, x_bits, x_signed, chains, tree, accumulate

@@ -203,9 +203,10 @@ class MVAU(DataflowNode):
         x_width = folding.SIMD * self.x_type.bitwidth()
 
         modules = math.ceil(folding.PE / dot.lanes)
-        luts = modules * dot.luts + dot.shared_luts
-        if not dot.accumulates and (steps > 1 or any(map(dot.lane_offset, range(dot.lanes)))):
-            luts += modules * dot.lanes * (acc_bits + 2)
+        luts = float(modules * dot.luts + dot.shared_luts)
+        offsets = any(map(dot.lane_offset, range(dot.lanes)))
+        if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
+            luts += modules * dot.lanes * acc_bits
         luts += cost.counter(steps) + cost.counter(passes) + 10
         if passes > 1 and steps > 1:
             luts += cost.counter(steps) + 4
@@ -216,8 +217,9 @@ class MVAU(DataflowNode):
             luts += cost.lut_memory(memory.width, memory.depth)
         luts += 3 * depth if not srl else folding.PE * acc_bits + 12
 
-        ffs = modules * dot.registers + folding.PE * acc_bits * (depth + 1)
-        ffs += x_width * (1 + self.weight_latency(folding)) + 40
+        held = depth + int(steps > 1 and not dot.accumulates)
+        ffs = modules * dot.registers + folding.PE * acc_bits * held
+        ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
         ffs += 0 if block else 2 * memory.width
         return Resources(
             LUT=luts,
