@@ -160,9 +160,7 @@ class Affine:
 
     def _constant_tree(self, row: int) -> Plan:
         if row not in self._constant_trees:
-            self._constant_trees[row] = make_plan(
-                {}, constant_heap(self, row), width=self.sum_bits
-            )
+            self._constant_trees[row] = make_plan({}, constant_heap(self, row), width=self.sum_bits)
         return self._constant_trees[row]
 
     @cached_property
