@@ -17,6 +17,7 @@ from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
+from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
 
 app = typer.Typer(
@@ -49,7 +50,18 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, simulate, opt, passes, boards, doctor, schema, fasm2bit):
+for command in (
+    build,
+    verify,
+    simulate,
+    opt,
+    passes,
+    boards,
+    doctor,
+    schema,
+    fasm2bit,
+    update,
+):
     app.command()(command)
 
 

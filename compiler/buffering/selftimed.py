@@ -65,28 +65,32 @@ class Graph:
     def _given(self, channel: Channel) -> IntArray:
         return self.actors[channel.source[0]].given[channel.source[1]]
 
-    def _needed(self, channel: Channel) -> list[int]:
-        """For each firing of the consumer the producer's firing that it waits for."""
-        intake = self.actors[channel.target[0]].intakes[channel.target[1]]
-        found: list[int] = np.searchsorted(self._given(channel), intake.needed).tolist()
-        return found
+    def _needed(self, channel: Channel) -> list[tuple[int, int]]:
+        """For each firing of the consumer the producer's firing that it waits for, and how long
+        after that one's start it can begin."""
+        producer = self.actors[channel.source[0]]
+        consumer = self.actors[channel.target[0]]
+        intake, given = consumer.intakes[channel.target[1]], self._given(channel)
+        which = np.searchsorted(given, intake.needed)
+        before = np.concatenate([[0], given])[which]
+        share = (intake.needed - before) / (given[which] - before)
+        wait = np.ceil(share * producer.cycles[which]).astype(np.int64)
+        if intake.room == 0 and np.array_equal(intake.needed, intake.freed):
+            # elements are used up as they come: only the last must be there in time
+            wait = np.maximum(0, wait - consumer.cycles)
+        return list(zip(which.tolist(), (wait + producer.latency).tolist(), strict=True))
 
     def _space(self, channel: Channel, capacity: int) -> list[Place]:
         """For each firing of the producer, which firing of the consumer makes room for what it
-        gives; the first entry stands for the start of a frame."""
+        gives."""
         intake = self.actors[channel.target[0]].intakes[channel.target[1]]
-        given = np.concatenate([[0], self._given(channel)])
+        given = self._given(channel)
         total = int(given[-1])
         must_be_free = given - capacity - intake.room
         back = -((must_be_free - 1) // total)
         rest = must_be_free + back * total
         index = np.searchsorted(intake.freed, rest)
         return list(zip(back.tolist(), index.tolist(), strict=True))
-
-    def _streams(self, channel: Channel) -> bool:
-        """The consumer uses up elements as they come, without waiting for a whole firing's."""
-        intake = self.actors[channel.target[0]].intakes[channel.target[1]]
-        return intake.room == 0 and bool(np.array_equal(intake.needed, intake.freed))
 
     def run(self, capacities: Sequence[int], frames: int) -> Execution:
         """Execute some frames.
@@ -95,23 +99,18 @@ class Graph:
             capacities: elements that each channel holds, besides the room in its consumer.
         """
         runs = [_Run(actor, frames) for actor in self.actors]
-        neighbours: list[set[int]] = [set() for _ in runs]
         for channel, needs, capacity in zip(self.channels, self._needs, capacities, strict=True):
-            source, target = channel.source[0], channel.target[0]
-            runs[target].sources.append((runs[source], needs, self._streams(channel)))
+            source, target = runs[channel.source[0]], runs[channel.target[0]]
+            target.sources.append((source, source.starts, source.firings, needs))
             if capacity < UNBOUNDED:
-                runs[source].targets.append((runs[target], self._space(channel, capacity)))
-            neighbours[source].add(target)
-            neighbours[target].add(source)
-        waiting, queued = deque(range(len(runs))), [True] * len(runs)
+                space = self._space(channel, capacity)
+                source.targets.append((target, target.releases, target.firings, space))
+        waiting = deque(runs)
         while waiting:
-            actor = waiting.popleft()
-            queued[actor] = False
-            if runs[actor].advance():
-                for other in neighbours[actor]:
-                    if not queued[other]:
-                        queued[other] = True
-                        waiting.append(other)
+            run = waiting.popleft()
+            if run.advance():
+                waiting.extend(run.waiters)
+                run.waiters.clear()
         stuck = tuple(i for i, run in enumerate(runs) if len(run.starts) < run.count)
         return Execution([np.asarray(run.starts, dtype=np.int64) for run in runs], stuck)
 
@@ -145,63 +144,43 @@ class _Run:
         self.count = frames * self.firings
         self.starts: list[int] = []
         self.releases: list[int] = []
-        self.sources: list[tuple[_Run, list[int], bool]] = []
-        self.targets: list[tuple[_Run, list[Place]]] = []
+        self.sources: list[tuple[_Run, list[int], int, list[tuple[int, int]]]] = []
+        self.targets: list[tuple[_Run, list[int], int, list[Place]]] = []
+        self.waiters: list[_Run] = []
 
     def advance(self) -> bool:
-        """Go on as far as what is known by now allows; returns whether it did at all."""
-        before = len(self.starts) + len(self.releases)
-        while self._fire():
-            self._release()
-        while self._release():
-            pass
-        return len(self.starts) + len(self.releases) > before
-
-    def _fire(self) -> bool:
-        number = len(self.starts)
-        if number == self.count:
-            return False
-        frame, index = divmod(number, self.firings)
-        time = self.starts[-1] + self.cycles[index - 1] if number else 0
-        for source, needs, streams in self.sources:
-            which = needs[index]
-            other = frame * source.firings + which
-            if other >= len(source.starts):
-                return False
-            whole = source.cycles[which]
-            if streams:  # the first elements are enough, if the last come in time
-                whole = max(0, whole - self.cycles[index])
-            time = max(time, source.starts[other] + whole + source.latency)
-        placed = self._placed(frame, index)
-        if placed is None:
-            return False
-        self.starts.append(max(time, placed))
-        return True
-
-    def _release(self) -> bool:
-        number = len(self.releases)
-        if number == len(self.starts):
-            return False
-        frame, index = divmod(number, self.firings)
-        placed = self._placed(frame, index + 1)
-        if placed is None:
-            return False
-        self.releases.append(max(self.starts[number] + self.cycles[index], placed))
-        return True
-
-    def _placed(self, frame: int, index: int) -> int | None:
-        """When all that was given before firing `index` had left the pipeline, None if that is
-        not known yet."""
-        time = 0
-        for target, space in self.targets:
-            back, which = space[index]
-            other = (frame - back) * target.firings + which
-            if other < 0:
-                continue
-            if other >= len(target.releases):
-                return None
-            time = max(time, target.releases[other] - self.latency)
-        return time
+        """Go on as far as what is known by now allows, and then wait for whom it takes; returns
+        whether it went on at all."""
+        starts, releases, cycles = self.starts, self.releases, self.cycles
+        sources, targets, latency, firings = self.sources, self.targets, self.latency, self.firings
+        before = len(starts) + len(releases)
+        frame, index = divmod(len(releases), firings)
+        while len(releases) < self.count:
+            if len(starts) == len(releases):
+                time = releases[-1] if releases else 0
+                for source, times, per_frame, needs in sources:
+                    which, wait = needs[index]
+                    which += frame * per_frame
+                    if which >= len(times):
+                        source.waiters.append(self)
+                        return len(starts) + len(releases) > before
+                    time = max(time, times[which] + wait)
+                starts.append(time)
+            time = starts[-1] + cycles[index]
+            for target, times, per_frame, space in targets:
+                back, which = space[index]
+                which += (frame - back) * per_frame
+                if which < 0:
+                    continue
+                if which >= len(times):
+                    target.waiters.append(self)
+                    return len(starts) + len(releases) > before
+                time = max(time, times[which] - latency)
+            releases.append(time)
+            index += 1
+            if index == firings:
+                frame, index = frame + 1, 0
+        return len(starts) + len(releases) > before
 
 
 def _times(starts: IntArray, cycles: IntArray, latency: int) -> IntArray:

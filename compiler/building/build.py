@@ -28,6 +28,7 @@ from qnnc.compiler.progress import Progress, Silent
 from qnnc.compiler.report import (
     Artifacts,
     HostSide,
+    Implementation,
     Layer,
     LevelReport,
     PassReason,
@@ -41,7 +42,7 @@ from qnnc.compiler.report import (
 )
 from qnnc.compiler.verification import Golden
 
-BACKEND = "rtl"
+BACKENDS = ("rtl", "bitstream")
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Build:
     performance: Performance | None = None
     resources: ResourceReport | None = None
     host: HostSide | None = None
+    implementation: Implementation | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
 
     @property
@@ -109,7 +111,7 @@ class Build:
             board=self.board.name,
             part=self.board.part,
             clock_mhz=self.clock_mhz,
-            until=self.options.until,
+            until=self.options.until or STAGES[-1],
             stages=self.stages,
             passes=[_pass_report(run) for run in self.passes],
             performance=self.performance,
@@ -122,6 +124,7 @@ class Build:
             ),
             layers=self.layers,
             host=self.host,
+            implementation=self.implementation,
             streams=self.streams,
             artifacts=self.artifacts,
         )
@@ -140,10 +143,13 @@ def _pass_report(run: PassRun) -> PassReport:
 
 def all_stages() -> list[Stage]:
     """Every stage, in order."""
-    backend = plugins.load_class("qnnc.backends", BACKEND, "backend")()
-    if not isinstance(backend, Backend):
-        raise PluginError(f"backend {BACKEND!r} is no qnnc.compiler.backend.Backend")
-    return [PassesStage(), EstimateStage(), *backend.stages()]
+    stages: list[Stage] = [PassesStage(), EstimateStage()]
+    for name in BACKENDS:
+        backend = plugins.load_class("qnnc.backends", name, "backend")()
+        if not isinstance(backend, Backend):
+            raise PluginError(f"backend {name!r} is no qnnc.compiler.backend.Backend")
+        stages += backend.stages()
+    return stages
 
 
 def run_build(
@@ -164,7 +170,7 @@ def run_build(
     stages = all_stages()
     products = [name for stage in stages for name in stage.products]
     with workspace.claimed(settings_of(options), products):
-        wanted = STAGES[: STAGES.index(options.until) + 1]
+        wanted = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
         if options.stop_after:
             wanted = STAGES[:1]
         try:

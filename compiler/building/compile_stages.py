@@ -17,7 +17,7 @@ from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import VerificationError
 from qnnc.compiler.files import new_folder
-from qnnc.compiler.frontend import find_frontend
+from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.passes.manager import PassManager, Watcher, describe
@@ -57,7 +57,7 @@ class PassesStage(Stage):
         options = build.options
         passes = compiling_passes(options, build.board)  # refuse a wrong pipeline at once
         build.progress.detail("reading the model")
-        model = find_frontend(options.model, options.frontend).load(options.model)
+        model = load_model(options.model, options.frontend, options.load_settings())
         name_sources(model)
         manager = PassManager(listener=build.progress.detail, runs=build.passes)
         manager.watchers = self._watchers(build, model)
@@ -217,4 +217,5 @@ def _layer(node: DataflowNode) -> Layer:
         shape=list(ports.outputs[0].shape),
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
+        notes=node.notes(folding),
     )
