@@ -6,17 +6,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import networkx as nx
 import numpy as np
 
 from qnnc.compiler.buffering.selftimed import UNBOUNDED, Channel, Execution, Graph
 from qnnc.compiler.dataflow.schedule import Schedule
-from qnnc.compiler.dataflow.stream_graph import StreamGraph
+from qnnc.compiler.dataflow.stream_graph import End, StreamGraph
 
 FRAMES = 4
-SLACK = 1.005
+SLACK = 1.01
 """How much longer than the slowest node a frame may take."""
 BRANCH = "the other branch of {name} is late by as much"
 RATE = "what comes in bursts would hold up the slowest node"
@@ -37,32 +37,47 @@ class Depth:
     reason: str
 
 
+HURRIED = 0.9
+"""Share of the pace beyond which a node must not wait for its input."""
+
+
 def fifo_depths(graph: StreamGraph) -> list[Depth]:
-    """The FIFOs that a stream graph needs.
+    """The FIFOs that a stream graph needs; nodes that can are given more room of their own.
 
     All nodes are run against each other with FIFOs without bounds, frames coming in at the pace
     of the slowest node; the most that waits in a stream is a depth with which that pace holds.
     Between forks and joins every such depth is kept. Anywhere else a stream that is held up does
-    no harm as long as the slowest node keeps its pace; FIFOs are added there, the smallest
-    first, only until it does.
+    no harm as long as the slowest node keeps its pace; room in nodes, then FIFOs are added
+    there, the smallest first, only until it does.
     """
     if not graph.inner:
         return []
     model = _Model(graph)
-    throttled = model.run([UNBOUNDED] * len(graph.inner), throttled=True)
-    waiting = [model.waiting(i, throttled) for i in range(len(graph.inner))]
     forks = _between_branches(graph)
-    chosen = {i: n for i, n in enumerate(waiting) if i in forks and n > 0}
+    chosen = model.branch_depths(forks)
+    if not model.keeps_pace(chosen):
+        hurried = [i for i in range(len(graph.nodes)) if model.urgency(i) > HURRIED * model.pace]
+        if any([graph.nodes[i].make_room() for i in hurried]):
+            model = _Model(graph)
+            chosen = model.branch_depths(forks)
     reasons = {i: BRANCH.format(name=forks[i]) for i in chosen}
-    others = sorted(
-        (n * model.bits(i), i) for i, n in enumerate(waiting) if i not in forks and n > 0
-    )
-    while not model.keeps_pace(chosen) and others:
-        count = max(1, len(others) // 4)
-        for _, i in others[:count]:
+    waiting = model.all_depths()
+    others = sorted((n * model.bits(i), i) for i, n in waiting.items() if i not in forks)
+    while others and not model.keeps_pace(chosen):
+        for _, i in _some(others):
             chosen[i], reasons[i] = waiting[i], RATE
-        others = others[count:]
     return [Depth(i, chosen[i], reasons[i]) for i in sorted(chosen)]
+
+
+Item = TypeVar("Item")
+
+
+def _some(items: list[Item]) -> list[Item]:
+    """Take the first few off a list, so that it is empty after a few times."""
+    count = max(1, len(items) // 4)
+    taken = items[:count]
+    del items[:count]
+    return taken
 
 
 class _Model:
@@ -91,8 +106,13 @@ class _Model:
     def run(self, capacities: list[int], *, throttled: bool) -> Execution:
         """Execute with capacities of the inner streams, in elements."""
         self.prepared, whole = self._with_sources(throttled), list(capacities)
-        whole += [UNBOUNDED if throttled else 0] * len(self.entries)
+        whole += [UNBOUNDED if throttled else self._vector(end) for end in self.entries]
         return self.prepared.run(whole, FRAMES)
+
+    def _vector(self, end: End) -> int:
+        """Elements of a vector at an input."""
+        node = self.graph.nodes[end.node]
+        return node.ports(node.folding()).inputs[end.port].shape[-1]
 
     def _with_sources(self, throttled: bool) -> Graph:
         actors, channels = list(self.schedules), list(self.channels)
@@ -108,6 +128,27 @@ class _Model:
             actors.append(Schedule(spread, 0, (), (ends,)))
             channels.append(Channel((len(actors) - 1, 0), (target.node, target.port)))
         return Graph(actors, channels)
+
+    def urgency(self, node: int) -> int:
+        """Cycles of the slowest node right behind a node, width converters seen through."""
+        slowest, stack = 0, [node]
+        for _ in range(2):
+            stack = [c.target[0] for c in self.channels if c.source[0] in stack]
+            cycles = [self.graph.nodes[i].cycles(self.graph.nodes[i].folding()) for i in stack]
+            slowest = max([slowest, *cycles])
+        return slowest
+
+    def all_depths(self) -> dict[int, int]:
+        """Elements that wait in each channel, at the pace of the slowest node, where any do."""
+        execution = self.run([UNBOUNDED] * len(self.channels), throttled=True)
+        found = {i: self.waiting(i, execution) for i in range(len(self.channels))}
+        return {i: n for i, n in found.items() if n > 0}
+
+    def branch_depths(self, forks: dict[int, str]) -> dict[int, int]:
+        """The depths between forks and joins."""
+        if not forks:
+            return {}
+        return {i: n for i, n in self.all_depths().items() if i in forks}
 
     def waiting(self, channel: int, execution: Execution) -> int:
         """Elements that a FIFO must hold; a vector that is just passing needs none."""

@@ -8,6 +8,7 @@ sweep, without stepping through cycles. Each firing is looked at once.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,11 +75,17 @@ class Graph:
         intake = self.actors[channel.target[0]].intakes[channel.target[1]]
         given = self._given(channel)
         total = int(given[-1])
-        must_be_free = given - capacity - intake.room
+        must_be_free = given - capacity - intake.room - self._under_way(channel)
         back = -((must_be_free - 1) // total)
         rest = must_be_free + back * total
         index = np.searchsorted(intake.freed, rest)
         return list(zip(back.tolist(), index.tolist(), strict=True))
+
+    def _under_way(self, channel: Channel) -> int:
+        """Elements that the producer's own pipeline and output buffer hold."""
+        producer, given = self.actors[channel.source[0]], self._given(channel)
+        firings = math.ceil(producer.latency / int(producer.cycles.min()))
+        return firings * int(np.diff(given, prepend=0).max())
 
     def run(self, capacities: Sequence[int], frames: int) -> Execution:
         """Execute some frames.

@@ -67,12 +67,14 @@ class Folding:
         SIMD: inputs that each takes a cycle.
         ram_style: "block" or "distributed" memory for constants.
         resType: "lut" or "dsp" multiplication.
+        prefetch: 1 to take in the start of the next frame while working on the end of this one.
     """
 
     PE: int = 1
     SIMD: int = 1
     ram_style: str = "distributed"
     resType: str = "lut"
+    prefetch: int = 0
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,11 @@ class DataflowNode(ABC):
         """Write the types of the streams into the attributes."""
         for names, types in ((self.input_types, inputs), (self.output_types, outputs)):
             self.set_attrs(**{name: t.name for name, t in zip(names, types, strict=False)})
+
+    def make_room(self) -> bool:
+        """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;
+        returns whether it can."""
+        return False
 
     # --- meaning ----------------------------------------------------------------------------
 

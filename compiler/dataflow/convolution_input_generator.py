@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -32,7 +33,7 @@ class ConvolutionInputGenerator(DataflowNode):
     """
 
     op_type = "ConvolutionInputGenerator"
-    folding_attributes = ("SIMD", "ram_style")
+    folding_attributes = ("SIMD", "ram_style", "prefetch")
     keeps_coding = True
 
     def __init__(self, node: ir.Node) -> None:
@@ -47,9 +48,12 @@ class ConvolutionInputGenerator(DataflowNode):
 
     def foldings(self) -> Iterable[Folding]:
         for simd in divisors(self.channels):
-            yield Folding(SIMD=simd)
-            if self.capacity * self.channels * self.datatype.bitwidth() >= BLOCK_BITS:
-                yield Folding(SIMD=simd, ram_style="block")
+            for prefetch in (0, 1):
+                folding = Folding(SIMD=simd, prefetch=prefetch)
+                yield folding
+                pixel = self.channels * self.datatype.bitwidth()
+                if self.capacity(folding) * pixel >= BLOCK_BITS:
+                    yield replace(folding, ram_style="block")
 
     @property
     def span(self) -> int:
@@ -57,14 +61,23 @@ class ConvolutionInputGenerator(DataflowNode):
         (rows, columns), width = self.window.reach, self.window.image[1]
         return (rows - 1) * width + columns
 
-    @property
-    def capacity(self) -> int:
-        """Pixels in the ring: the fewest with which reading is hardly held up."""
+    def capacity(self, folding: Folding) -> int:
+        """Pixels in the ring: the fewest with which reading is hardly held up; with prefetch,
+        the first window of the next frame finds room beside the last one of this frame."""
+        if folding.prefetch:
+            return 2 * self.span + self.window.stride[1]
         return ring_pixels(self.window)
+
+    def make_room(self) -> bool:
+        folding = self.folding()
+        if folding.prefetch:
+            return False
+        self.apply(replace(folding, prefetch=1))
+        return True
 
     def depth(self, folding: Folding) -> int:
         """Words in the ring."""
-        return self.capacity * (self.channels // folding.SIMD)
+        return self.capacity(folding) * (self.channels // folding.SIMD)
 
     # --- meaning ----------------------------------------------------------------------------
 
@@ -81,7 +94,7 @@ class ConvolutionInputGenerator(DataflowNode):
         )
 
     def cycles(self, folding: Folding) -> int:
-        return ring_cycles(self.window, self.capacity) * (self.channels // folding.SIMD)
+        return ring_cycles(self.window, self.capacity(folding)) * (self.channels // folding.SIMD)
 
     def latency(self, folding: Folding) -> int:
         return self.span * (self.channels // folding.SIMD) + 3
@@ -97,7 +110,13 @@ class ConvolutionInputGenerator(DataflowNode):
         return Schedule(
             np.full(corners.size, count // folding.SIMD, dtype=np.int64),
             3,
-            (Intake((corners + self.span) * channels, freed * channels, self.capacity * channels),),
+            (
+                Intake(
+                    (corners + self.span) * channels,
+                    freed * channels,
+                    self.capacity(folding) * channels,
+                ),
+            ),
             (np.arange(1, corners.size + 1) * count,),
         )
 
@@ -108,7 +127,7 @@ class ConvolutionInputGenerator(DataflowNode):
         address = cost.bits_for(depth)
         luts = sum(cost.counter(n) for n in (kh, kw, oh, ow, self.channels // folding.SIMD))
         luts += cost.counter(depth) + cost.counter(self.channels // folding.SIMD)
-        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity + 1) + 16
+        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 16
         ffs = width + 3 * address + 40
         if folding.ram_style == "block":
             return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(width, depth))

@@ -27,13 +27,14 @@ def generate(node: DataflowNode) -> NodeRtl:
     jumps.append((dh * width - (kw - 1) * dw - 1) * words + 1)
     jumps += [pixels * words - last for pixels in freed]
     abits = bits_for(depth)
-    reach = max(node.capacity, *freed) + 1
+    capacity = node.capacity(folding)
+    reach = max(capacity, *freed) + 1
     counts = (words, kw, kh, ow, oh)
     names = ("word", "kernel_column", "kernel_row", "column", "row")
     text = render(
         "window.sv.j2",
         about=f"{kh} x {kw} windows of {height} x {width} pixels of {node.channels} channels",
-        capacity=node.capacity,
+        capacity=capacity,
         span=node.span,
         words=words,
         width=folding.SIMD * node.datatype.bitwidth(),
