@@ -18,6 +18,8 @@ from qnnc.compiler.dataflow.stream_graph import End, StreamGraph
 FRAMES = 4
 SLACK = 1.01
 """How much longer than the slowest node a frame may take."""
+TRIALS = 12
+"""How often leaving out FIFOs is tried, so that the cost stays linear in the graph."""
 BRANCH = "the other branch of {name} is late by as much"
 RATE = "what comes in bursts would hold up the slowest node"
 
@@ -46,9 +48,10 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
 
     All nodes are run against each other with FIFOs without bounds, frames coming in at the pace
     of the slowest node; the most that waits in a stream is a depth with which that pace holds.
-    Between forks and joins every such depth is kept. Anywhere else a stream that is held up does
-    no harm as long as the slowest node keeps its pace; room in nodes, then FIFOs are added
-    there, the smallest first, only until it does.
+    In front of joins every such depth is kept. Anywhere else a stream that is held up does no
+    harm as long as the slowest node keeps its pace: other FIFOs between a fork and a join are
+    left out where it does without, and outside of branches room in nodes, then FIFOs are added,
+    the smallest first, only until it does.
     """
     if not graph.inner:
         return []
@@ -60,6 +63,7 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
         if any([graph.nodes[i].make_room() for i in hurried]):
             model = _Model(graph)
             chosen = model.branch_depths(forks)
+    _drop_needless(model, chosen, [i for i in chosen if not model.enters_join(i)])
     reasons = {i: BRANCH.format(name=forks[i]) for i in chosen}
     waiting = model.all_depths()
     others = sorted((n * model.bits(i), i) for i, n in waiting.items() if i not in forks)
@@ -67,6 +71,21 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
         for _, i in _some(others):
             chosen[i], reasons[i] = waiting[i], RATE
     return [Depth(i, chosen[i], reasons[i]) for i in sorted(chosen)]
+
+
+def _drop_needless(model: _Model, chosen: dict[int, int], doubtful: list[int]) -> None:
+    """Leave out FIFOs without which the pace holds: all of them, or else halves, largest first."""
+    waiting = [sorted(doubtful, key=lambda i: -chosen[i] * model.bits(i))] if doubtful else []
+    for _ in range(TRIALS):
+        if not waiting:
+            return
+        edges = waiting.pop(0)
+        if model.keeps_pace({i: n for i, n in chosen.items() if i not in edges}):
+            for i in edges:
+                del chosen[i]
+        elif len(edges) > 1:
+            half = len(edges) // 2
+            waiting[:0] = [edges[:half], edges[half:]]
 
 
 Item = TypeVar("Item")
@@ -98,6 +117,10 @@ class _Model:
             for c in self.channels
         ]
         self.entries = [e.target for e in graph.inputs if e.target is not None]
+
+    def enters_join(self, channel: int) -> bool:
+        """The consumer has other inputs too."""
+        return len(self.schedules[self.channels[channel].target[0]].intakes) > 1
 
     def bits(self, channel: int) -> int:
         """Bits of an element."""
@@ -157,11 +180,15 @@ class _Model:
         passing = stream.shape[-1]
         return most if most > passing else 0
 
+    def _portion(self, channel: int) -> int:
+        """Elements that pass together: a vector, or what a firing gives at once."""
+        node, port = self.channels[channel].source
+        given = self.schedules[node].given[port]
+        return max(self.streams[channel].shape[-1], int(np.diff(given, prepend=0).max()))
+
     def keeps_pace(self, chosen: dict[int, int]) -> bool:
         """The last node keeps the pace with these FIFOs."""
-        capacities = [
-            chosen.get(i, 0) + self.streams[i].shape[-1] for i in range(len(self.channels))
-        ]
+        capacities = [chosen.get(i, 0) + self._portion(i) for i in range(len(self.channels))]
         execution = self.run(capacities, throttled=False)
         if execution.stuck:
             return False

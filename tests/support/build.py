@@ -25,17 +25,22 @@ from qnnc.frontends.qonnx import from_proto
 
 
 def compile_proto(
-    proto: onnx.ModelProto, *, samples: int = 32, fold: bool = False, **options: object
+    proto: onnx.ModelProto,
+    *,
+    samples: int = 32,
+    fold: bool = False,
+    each: bool = True,
+    **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
-    """Take a QONNX model through all graph passes, verified behind each; options as for
-    `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    """Take a QONNX model through all graph passes, verified behind each (or only at the
+    end); options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
     model = from_proto(proto)
     name_sources(model)
     PassManager().run(model, declaring_passes(chosen))
     golden = Golden(model)
     verifier = Verifier(golden, random_inputs(model, golden, samples))
-    manager = PassManager(verifier)
+    manager = PassManager(verifier, each)
     runs = manager.run(model, lowering_passes(chosen))
     if fold:
         runs += manager.run(model, folding_passes(chosen, find_board(chosen.board)))
