@@ -32,8 +32,8 @@ def compile_proto(
     each: bool = True,
     **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
-    """Take a QONNX model through all graph passes, verified behind each (or only at the
-    end); options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    """Take a QONNX model through all graph passes, verified behind each (or only at the end);
+    options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
     model = from_proto(proto)
     name_sources(model)
@@ -57,7 +57,7 @@ def qnnc(
     *,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-    timeout: float = 300,
+    timeout: float = 900,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(

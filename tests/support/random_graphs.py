@@ -300,7 +300,7 @@ class RandomGraph:
             return False
         if x.is_image:
             x = self.op(x, "Flatten", shape=(math.prod(x.shape),), axis=1)
-        c, inputs, outputs = self.choose, x.shape[0], self.choose.number(1, LARGEST)
+        inputs, outputs = x.shape[0], self.choose.number(1, LARGEST)
         weights, bias = self._weights((inputs, outputs), 1)
         if bias:
             name = self.g.op("Gemm", [x.tensor.name, weights, *bias])[0]
