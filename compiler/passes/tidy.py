@@ -36,9 +36,7 @@ class Tidy(Pass):
         for node in model.graph:
             if node.domain != "":
                 continue
-            if node.op_type in ("Identity", "Dropout"):
-                changed |= _bypass(node)
-            elif _moves_nothing(node):
+            if node.op_type in ("Identity", "Dropout") or _moves_nothing(node):
                 changed |= _bypass(node)
             elif node.op_type == "Gemm":
                 _split_gemm(editor, node)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import onnx
 
+from qnnc.backends.simulation.simulate import Pressure
+from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import QnncError
-from tests.support.build import compile_proto
+from tests.support.build import compile_proto, compile_with_verifier
+from tests.support.rtl import run_rtl
 
 
 def failure(model: onnx.ModelProto, samples: int = 50) -> str | None:
@@ -30,3 +33,16 @@ def failure(model: onnx.ModelProto, samples: int = 50) -> str | None:
 
 def _general(text: str) -> str:
     return re.sub(r"[0-9.e+-]*[0-9]", "#", re.sub(r"'[^']*'", "'*'", text.splitlines()[0]))[:200]
+
+
+def simulated_failure(
+    model: onnx.ModelProto, cache: Path, pressure: Pressure, frames: int = 2, fps: float = 100
+) -> str | None:
+    """Simulate the accelerator of a model, folded for `fps`, and compare every stream; None if
+    all is well, or else the streams that differ."""
+    compiled, verifier = compile_with_verifier(model, samples=frames, fps=fps)
+    streams = list(dict.fromkeys(edge.value for edge in stream_graph(compiled).edges))
+    _, tensors = verifier.check_and_keep(compiled, streams, frames)
+    result = run_rtl(compiled, tensors, cache, pressure=pressure)
+    wrong = [f"{s.name}: {s.mismatches}" for s in result.streams if s.mismatches or not s.elements]
+    return ", ".join(wrong) or None
