@@ -42,7 +42,6 @@ EXPECTED = {
 }
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", SMALL)
 def test_dataflow_graph_is_exact(name: str) -> None:
     model, outcome, _ = compile_proto(SMALL[name](), samples=50, each=False, fold=True)
@@ -51,7 +50,6 @@ def test_dataflow_graph_is_exact(name: str) -> None:
     assert EXPECTED.get(name, set()) <= set(operators(model))
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["mobilenet", "unet", "espcn-shuffle"])
 def test_hardware_is_exact_under_back_pressure(name: str, cache: Path) -> None:
     pressure = Pressure(source=60, sink=60, seed=1)

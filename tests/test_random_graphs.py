@@ -20,7 +20,6 @@ SIMULATED = range(10)
 KEPT = sorted((Path(__file__).parent / "graphs").glob("*.txt"))
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(0, GRAPHS, PORTION))
 def test_dataflow_graphs_equal_the_quantized_ones(first: int) -> None:
     """The graphs fail, if any does, with a small graph to keep in tests/graphs."""
@@ -32,7 +31,6 @@ def test_dataflow_graphs_equal_the_quantized_ones(first: int) -> None:
             pytest.fail(f"graph {seed}: {found}\n{as_text(small)}")
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", SIMULATED)
 def test_hardware_equals_the_dataflow_graph(seed: int, cache: Path) -> None:
     pressure = Pressure(source=50, sink=50, seed=seed) if seed % 2 else Pressure()

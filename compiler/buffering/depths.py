@@ -154,11 +154,13 @@ class _Model:
         return found
 
     def waiting(self, channel: int, execution: Execution) -> int:
-        """Elements that a FIFO must hold; a vector that is just passing needs none."""
+        """Elements that a FIFO must hold; a vector that is just passing needs none, except in
+        front of a join: the other inputs may have to come first, element by element."""
         stream = self.streams[channel]
         most = self.prepared.occupancy(channel, execution)
         passing = stream.shape[-1]
-        return most + passing if most > passing else 0
+        joined = len(self.schedules[self.channels[channel].target[0]].intakes) > 1
+        return most + passing if most > (0 if joined else passing) else 0
 
     def keeps_pace(self, chosen: dict[int, int]) -> bool:
         """The nodes at the end keep the pace with these FIFOs."""
