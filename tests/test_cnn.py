@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.cnn_networks import (
     cnn_1d,
-    cnv,
     ds_cnn,
     mobilenet,
     resnet8,
@@ -23,7 +22,6 @@ from tests.support.build import compile_proto, operators
 from tests.support.graph_check import simulated_failure
 
 SMALL: dict[str, Callable[[], onnx.ModelProto]] = {
-    "cnv": lambda: cnv(1, 1, image=30),
     "resnet8": lambda: resnet8(3, image=8),
     "mobilenet": lambda: mobilenet(3, image=8, blocks=((6, 1), (8, 2), (8, 1))),
     "ds-cnn": lambda: ds_cnn(3, channels=4, blocks=1),

@@ -377,7 +377,7 @@ class RandomGraph:
         other = self._take(lambda m: m.shape == x.shape)
         assert other is not None
         ratio = c.item([1.0, 1.0, 2.0, 0.5, 3.0, 1.5])
-        y = self._tail(other, float(np.float32(float(x.scale) * ratio)))
+        y = self._tail(other, float(np.float32(x.scale.item() * ratio)))
         self._use(x, y)
         pair = [x.tensor.name, y.tensor.name]
         if c.chance(0.5):
