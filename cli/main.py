@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
+from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.verify import verify
@@ -45,7 +47,7 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, simulate, boards, doctor, schema):
+for command in (build, verify, simulate, boards, doctor, schema, fasm2bit):
     app.command()(command)
 
 
@@ -53,6 +55,9 @@ def main() -> None:
     """Run the command line: exit code 0, 2 for errors a user can put right, 1 for bugs."""
     from qnnc.compiler.errors import QnncError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # no path or table is worth dying for
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

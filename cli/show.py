@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,12 +16,16 @@ from rich.table import Table
 from qnnc.compiler.report import Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
+MEMORY = {"block": "BRAM", "distributed": "LUT"}
+
 
 class ConsoleProgress:
-    """A progress bar over the stages, on standard error; a line a stage where that is a file."""
+    """A progress bar over the stages, on standard error, which is else for errors alone; a line
+    for each finished stage, there too or, where that is no terminal, on standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines: bool = True) -> None:
         self._console = Console(stderr=True)
+        self._lines = self._console if self._console.is_terminal else Console(quiet=not lines)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -54,21 +60,24 @@ class ConsoleProgress:
         self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
 
     def finished(self, name: str, status: str, seconds: float) -> None:
-        colour = {"done": "green", "cached": "cyan", "skipped": "yellow"}.get(status, "red")
-        self._console.print(
-            f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False
-        )
+        if status == "failed":
+            return  # the error says so
+        colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
+        self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
 
 
 def show_report(report: Report, out: Path) -> None:
     """Print what a person wants to know of a build."""
     console = Console()
+    console.print(f"[bold]{escape(report.board)}[/] ({escape(report.part)})", highlight=False)
     if report.layers:
-        console.print(_layer_table(report))
+        console.print(_layer_table(report), "")
     if report.resources is not None:
-        console.print(_resource_table(report))
+        console.print(_resource_table(report), "")
     if report.performance is not None:
         p = report.performance
+        named = {layer.name: layer.instance or layer.name for layer in report.layers}
+        slowest = named.get(p.bottleneck, p.bottleneck)
         measured = "" if p.ii_cycles is None else f" (measured {p.ii_cycles:,.1f})"
         latency = (
             ""
@@ -77,8 +86,9 @@ def show_report(report: Report, out: Path) -> None:
         )
         console.print(
             f"[bold]{p.fps:,.0f} frames/s[/] at {p.clock_mhz:g} MHz: {p.ii_cycles_estimate:,} "
-            f"cycles a frame{measured}{latency}; slowest: {escape(p.bottleneck)}",
+            f"cycles a frame{measured}{latency}; slowest: {escape(slowest)}",
             highlight=False,
+            soft_wrap=True,
         )
     for level in report.verification.levels:
         what = "random samples" if level.random_inputs else "samples"
@@ -88,12 +98,13 @@ def show_report(report: Report, out: Path) -> None:
             f"[{colour}]{level.level}: {level.mismatches} mismatches[/] in {level.tensors} "
             f"tensors of {level.samples} {what}{ties} ({escape(level.engine)})",
             highlight=False,
+            soft_wrap=True,
         )
     for name in ("stitched_ip", "bitstream"):
         path = getattr(report.artifacts, name)
         if path:
-            console.print(f"{name.replace('_', ' ')}: {escape(str(out / path))}", highlight=False)
-    console.print(f"report: {escape(str(out / 'report.json'))}", highlight=False)
+            typer.echo(f"{name.replace('_', ' ')}: {out / path}")
+    typer.echo(f"report: {out / 'report.json'}")
 
 
 def show_labels(out: Path, samples: Path, labels: Path) -> None:
@@ -103,26 +114,23 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
     verdict = verify(out, samples, labels)
     if verdict.correct is not None:
         share = 100 * verdict.correct / verdict.samples
-        Console().print(
-            f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %), same as "
-            f"golden {verdict.same}",
-            highlight=False,
-        )
+        typer.echo(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %)")
+        typer.echo(f"same as golden {verdict.same} of {verdict.samples}")
+
+
+def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A table whose rows fit a line of 80 characters and never break."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in texts:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, no_wrap=True, justify="right")
+    return table
 
 
 def _layer_table(report: Report) -> Table:
-    table = Table(
-        "layer",
-        "in → out",
-        "PE",
-        "SIMD",
-        "memory",
-        "cycles",
-        "LUT",
-        "BRAM18",
-        "DSP",
-        title=f"{report.board} ({report.part})",
-        title_justify="left",
+    table = _table(
+        ("layer", "in → out", "memory"), ("PE", "SIMD", "cycles", "LUT", "BRAM18", "DSP")
     )
     for layer in report.layers:
         used = layer.synthesis or layer.resources
@@ -130,9 +138,9 @@ def _layer_table(report: Report) -> Table:
         table.add_row(
             escape(layer.instance or layer.name),
             f"{layer.input_type} → {layer.output_type}",
+            MEMORY.get(layer.ram_style or "", ""),
             _text(layer.PE),
             _text(layer.SIMD),
-            _text(layer.ram_style),
             f"{layer.cycles:,}",
             f"{mark}{used.LUT:,}",
             f"{used.BRAM18:,}",
@@ -147,7 +155,7 @@ def _text(value: object) -> str:
 
 def _resource_table(report: Report) -> Table:
     assert report.resources is not None
-    table = Table("", *RESOURCE_NAMES)
+    table = _table(("",), RESOURCE_NAMES)
     device = report.resources.device
 
     def row(name: str, count: ResourceCount) -> None:

@@ -20,7 +20,7 @@ from qnnc.compiler.errors import OptionError, WorkspaceError
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.report import Report
-from qnnc.compiler.samples import read_array, shaped
+from qnnc.compiler.samples import load_labels, read_array, shaped
 
 
 def build(
@@ -92,9 +92,7 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
     same = np.all(golden == compiled, axis=1)
     if labels is None:
         return Verdict(len(same), int(same.sum()), None, None)
-    wanted = read_array(Path(labels)).reshape(-1)
-    if wanted.size != len(same):
-        raise WorkspaceError(f"{labels} has {wanted.size} labels for {len(same)} samples")
+    wanted = load_labels(Path(labels), len(same))
     correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
     return Verdict(len(same), int(same.sum()), *correct)
 

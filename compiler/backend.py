@@ -24,9 +24,16 @@ class StageOutcome:
 
 
 class Stage(ABC):
-    """One step of a build, with a name that `--until` takes."""
+    """One step of a build.
+
+    Attributes:
+        name: that `--until` takes.
+        products: files and folders that it leaves in the build's folder; those of the last
+            build are removed before the next, so that nothing old is taken for new.
+    """
 
     name: ClassVar[str]
+    products: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def run(self, build: Build) -> StageOutcome:

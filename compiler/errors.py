@@ -13,17 +13,22 @@ MAX_NAME = 80
 def quote(name: str | None) -> str:
     """A name from a model, made fit for one line of an error: escaped, quoted, shortened."""
     text = "" if name is None else name
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    shown = printable(text)
     if len(shown) > MAX_NAME:
         shown = f"{shown[: MAX_NAME - 20]}…({len(text)} characters)"
     return f"'{shown}'"
+
+
+def printable(text: str) -> str:
+    """Text whose control characters are escaped, so that a terminal does not obey them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class QnncError(Exception):
     """Something the user can put right. Its text is one line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
 
 
 class ModelError(QnncError):

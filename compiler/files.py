@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qnnc.compiler.errors import WorkspaceError
@@ -36,7 +36,8 @@ def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
             temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where a file stands in for the folder, there is none to remove
+            temporary.unlink()
         raise _explain(path, error) from error
 
 
@@ -100,8 +101,20 @@ def publish_program(source: Path, target: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Delete what a killed run left half-written in `folder`."""
-    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+    remove(*folder.glob(f"{TEMPORARY_PREFIX}*"))
+
+
+def remove(*paths: Path) -> None:
+    """Delete files, links and whole folders; those that are not there do not matter.
+
+    Raises:
+        WorkspaceError: one cannot be deleted.
+    """
+    for path in paths:
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise WorkspaceError(f"cannot delete {path}: {error.strerror or error}") from error

@@ -65,6 +65,14 @@ def _read_idx(data: bytes) -> Array:
     return array.astype(dtype.newbyteorder("="))
 
 
+def load_labels(path: Path, count: int) -> Array:
+    """Labels [count] of as many samples; raises WorkspaceError if there are more or fewer."""
+    labels = read_array(path).reshape(-1)
+    if labels.size != count:
+        raise WorkspaceError(f"{path} has {labels.size} labels for {count} samples")
+    return labels
+
+
 def shaped(samples: Array, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
     """Samples as [n, *shape[1:]] in float32; raises WorkspaceError if sizes do not fit."""
     per_sample = int(np.prod(shape[1:]))

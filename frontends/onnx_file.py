@@ -9,6 +9,8 @@ import onnx
 import onnx_ir as ir
 from google.protobuf.message import DecodeError
 from onnx import inliner, version_converter
+from onnx.external_data_helper import load_external_data_for_tensor
+from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
 
@@ -54,11 +56,15 @@ def _load_external_data(proto: onnx.ModelProto, folder: Path) -> None:
             raise ModelError(
                 f"tensor {quote(tensor.name)}: its external data {quote(location)} is missing"
             )
-    if external:
         try:
-            onnx.load_external_data_for_model(proto, str(root))
+            load_external_data_for_tensor(tensor, str(root))
         except Exception as error:
-            raise ModelError(f"external data cannot be read: {error}") from error
+            raise ModelError(
+                f"tensor {quote(tensor.name)}: its external data {quote(location)} cannot be "
+                f"read: {_reason(error)}"
+            ) from error
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
 
 
 def _tensors(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
@@ -76,7 +82,8 @@ def _tensors(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
 
 
 def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -> ir.Model:
-    """Inline functions, bring standard operators to opset 21, drop initializers from the inputs.
+    """Inline functions, bring standard operators to opset 21, turn Constant nodes into
+    initializers, drop initializers from the inputs.
 
     Args:
         custom_domains: domains that the frontend knows -> the canonical name of each.
@@ -85,7 +92,10 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
         ModelError: an operator of another domain, no known opset, or a broken graph.
     """
     if proto.functions:
-        proto = inliner.inline_local_functions(proto)
+        try:
+            proto = inliner.inline_local_functions(proto)
+        except Exception as error:
+            raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
     for node in proto.graph.node:
         if node.domain in ("", "ai.onnx"):
             node.domain = ""
@@ -98,6 +108,7 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
             )
     _set_opsets(proto, set(custom_domains.values()))
     _drop_initializers_from_inputs(proto)
+    _check_ends(proto.graph)
     try:
         onnx.checker.check_model(proto)
         proto = version_converter.convert_version(proto, OPSET)
@@ -105,7 +116,9 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
         raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
     _drop_initializers_from_inputs(proto)
     try:
-        return ir.from_proto(proto)
+        model = ir.from_proto(proto)
+        LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+        return model
     except Exception as error:
         raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
 
@@ -130,6 +143,24 @@ def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:
     inputs = [value for value in proto.graph.input if value.name not in constants]
     del proto.graph.input[:]
     proto.graph.input.extend(inputs)
+
+
+def _check_ends(graph: onnx.GraphProto) -> None:
+    """What the checker says less clearly of inputs and outputs."""
+    if not graph.output:
+        raise ModelError("the model has no output")
+    for value in graph.input:
+        kind = value.type.tensor_type
+        if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
+            raise ModelError(
+                f"input {quote(value.name)} has no shape; export the model with an example input"
+            )
+        if kind.elem_type != onnx.TensorProto.FLOAT:
+            name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+            raise ModelError(
+                f"input {quote(value.name)} is of type {name}; export the model with a float "
+                "(32-bit) input"
+            )
 
 
 def _reason(error: Exception) -> str:

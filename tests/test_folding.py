@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -135,8 +136,15 @@ def test_a_node_that_cannot_be_fast_enough_is_named() -> None:
 
 def test_a_resource_that_is_short_is_named_with_the_best_that_can_be_reached() -> None:
     graph = graph_of((512, 256, 10), bits=4)
-    with pytest.raises(TargetError, match=r"LUT.*the best within the budget is [\d,]+ frames/s"):
-        choose(graph, goal(budget=DEVICE.scaled(0.1), fps=1_000_000.0))
+    best = r"LUT.*the best within the budget is [\d,]+ frames/s"
+    with pytest.raises(TargetError, match=best) as error:
+        choose(graph, goal(budget=DEVICE.scaled(0.2), fps=1_000_000.0))
+    promised = re.search(r"\((\d+) cycles a frame\)", str(error.value))
+    assert promised is not None
+    met = choose(graph, goal(budget=DEVICE.scaled(0.2), fps=100e6 / int(promised[1])))
+    assert max(o.cycles for o in met.options) == int(promised[1])
+    with pytest.raises(TargetError, match="no folding of this network fits the budget"):
+        choose(graph, goal(budget=DEVICE.scaled(0.02), fps=1_000_000.0))
     with pytest.raises(TargetError, match="the smallest folding would take more than the budget"):
         choose(graph, goal(budget=Resources(10, 10, 0, 0)))
 

@@ -207,6 +207,18 @@ def test_transposed_gemm_weights() -> None:
     assert outcome.tensors >= 4
 
 
+def test_parameters_in_constant_nodes() -> None:
+    proto = mlp(MlpSpec((12, 6, 4), 3, 2, "relu", 3))
+    constants = list(proto.graph.initializer)
+    nodes = list(proto.graph.node)
+    del proto.graph.initializer[:], proto.graph.node[:]
+    proto.graph.node.extend(helper.make_node("Constant", [], [t.name], value=t) for t in constants)
+    proto.graph.node.extend(nodes)
+    model, outcome, _ = compile_proto(proto)
+    assert outcome.mismatches == 0
+    assert operators(model).count("MVAU") == 2
+
+
 def test_model_functions_are_inlined() -> None:
     proto = mlp(MlpSpec((8, 4), 2, 2, "relu", 2, batch_norm=False))
     function = helper.make_function(

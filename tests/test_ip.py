@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -46,13 +47,25 @@ def test_component_is_read_by_another_library(folder: Path) -> None:
         assert all((folder / file.name).is_file() for file in file_set.file)
 
 
+def port_widths(path: Path) -> dict[str, int]:
+    """Widths as IEEE 1685-2009 has them, wire/vector: ipyxact reads only 2014's vectors."""
+    spirit = "{http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009}"
+    widths = {}
+    for port in ElementTree.parse(path).iter(f"{spirit}port"):
+        left = port.find(f"{spirit}wire/{spirit}vector/{spirit}left")
+        widths[port.findtext(f"{spirit}name", "")] = 1 if left is None else int(left.text or "") + 1
+    return widths
+
+
 def test_the_top_declares_the_ports_of_the_description(folder: Path) -> None:
     component = Component()
     with (folder / "component.xml").open() as file:
         component.load(file)
     text = (folder / "src" / "qnnc_accelerator.sv").read_text()
+    widths = port_widths(folder / "component.xml")
+    assert max(widths.values()) > 1
     for port in component.model.ports.port:
-        width = int(port.wire.vector.left) + 1 if port.wire.vector else 1
+        width = widths[port.name]
         wanted = f"[{width - 1}:0] {port.name}" if width > 1 else port.name
         assert wanted in text
 

@@ -123,7 +123,7 @@ def test_sample_files(tmp_path: Path) -> None:
     for name in ("a.npy", "a.npz", "a.idx", "a.gz"):
         assert np.array_equal(read_array(tmp_path / name), array)
     assert shaped(array, (1, 1, 3, 4), Path("a")).shape == (2, 1, 3, 4)
-    with pytest.raises(WorkspaceError, match="is 5 a sample|a sample"):
+    with pytest.raises(WorkspaceError, match=r"input is \[5\] a sample"):
         shaped(array, (1, 5), Path("a"))
     np.save(tmp_path / "evil.npy", np.array([object()]), allow_pickle=True)
     (tmp_path / "short.idx").write_bytes(idx[:-1])

@@ -163,7 +163,7 @@ def build(
         options["cache"] = cache_dir
     if jobs is not None:
         options["jobs"] = jobs
-    with ConsoleProgress() as progress:
+    with ConsoleProgress(lines=not json) as progress:
         report = run(model, out=out, progress=progress, **options)
     if json:
         typer.echo(report.model_dump_json(indent=2))

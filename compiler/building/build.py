@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -135,14 +136,12 @@ def _pass_report(run: PassRun) -> PassReport:
     )
 
 
-def all_stages(until: str) -> list[Stage]:
-    """The stages up to and including `until`."""
+def all_stages() -> list[Stage]:
+    """Every stage, in order."""
     backend = plugins.load_class("qnnc.backends", BACKEND, "backend")()
     if not isinstance(backend, Backend):
         raise PluginError(f"backend {BACKEND!r} is no qnnc.compiler.backend.Backend")
-    stages: list[Stage] = [PassesStage(), EstimateStage(), *backend.stages()]
-    wanted = STAGES[: STAGES.index(until) + 1]
-    return [stage for stage in stages if stage.name in wanted]
+    return [PassesStage(), EstimateStage(), *backend.stages()]
 
 
 def run_build(options: BuildOptions, progress: Progress | None = None) -> Report:
@@ -155,21 +154,26 @@ def run_build(options: BuildOptions, progress: Progress | None = None) -> Report
     board = find_board(options.board)
     workspace = Workspace(options.out)
     build = Build(options, board, workspace, progress or Silent())
-    with workspace.claimed(settings_of(options)):
-        error: QnncError | None = None
+    stages = all_stages()
+    products = [name for stage in stages for name in stage.products]
+    with workspace.claimed(settings_of(options), products):
+        wanted = STAGES[: STAGES.index(options.until) + 1]
         try:
-            _run_stages(build)
-        except QnncError as caught:
-            error = caught
-        report = build.report(error)
-        write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")
-    if error is not None:
-        raise error
+            _run_stages(build, [stage for stage in stages if stage.name in wanted])
+        except QnncError as error:
+            with suppress(QnncError):  # on a full disk there is room for neither
+                _write(build.report(error), workspace)
+            raise
+        report = build.report()
+        _write(report, workspace)
     return report
 
 
-def _run_stages(build: Build) -> None:
-    stages = all_stages(build.options.until)
+def _write(report: Report, workspace: Workspace) -> None:
+    write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")
+
+
+def _run_stages(build: Build, stages: Sequence[Stage]) -> None:
     for index, stage in enumerate(stages):
         build.progress.stage(stage.name, index, len(stages))
         start = time.perf_counter()

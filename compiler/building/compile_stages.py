@@ -29,11 +29,13 @@ from qnnc.compiler.report import (
     ResourceReport,
 )
 from qnnc.compiler.resources import Resources
+from qnnc.compiler.samples import load_labels
 from qnnc.compiler.verification import Golden, Verifier
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
+MODEL = "model"
 PASS_SAMPLES = 8
 """Samples compared behind each pass."""
 RANDOM_SAMPLES = 64
@@ -45,6 +47,7 @@ class PassesStage(Stage):
     """From the user's model to a folded dataflow graph, verified."""
 
     name = "passes"
+    products = (MODEL,)
 
     def run(self, build: Build) -> StageOutcome:
         options = build.options
@@ -53,6 +56,7 @@ class PassesStage(Stage):
         name_sources(model)
         manager = PassManager(listener=build.progress.detail)
         build.passes += manager.run(model, declaring_passes(options))
+        build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)
         if options.verify != "none":
@@ -74,6 +78,8 @@ class PassesStage(Stage):
         samples = build.options.samples
         if samples is not None:
             everything = load_inputs(model, samples)
+            if build.options.labels is not None:  # counted at the end, but refused now
+                load_labels(build.options.labels, len(next(iter(everything.values()))))
             build.inputs = {n: array[:DATAFLOW_SAMPLES] for n, array in everything.items()}
             build.random = False
         else:
@@ -106,7 +112,7 @@ class PassesStage(Stage):
     @staticmethod
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
         pre, post = host_graphs(model)
-        with new_folder(build.folder / "model") as out:
+        with new_folder(build.folder / MODEL) as out:
             ir.save(golden, out / "golden.onnx")
             ir.save(expand(model, any_batch=True), out / "compiled.onnx")
             ir.save(model, out / "dataflow.onnx")

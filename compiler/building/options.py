@@ -98,6 +98,8 @@ class BuildOptions:
         for name, percent in (("source", self.source), ("sink", self.sink)):
             if not 1 <= percent <= 100:
                 raise OptionError(f"--{name} is a percentage from 1 to 100, not {percent}")
+        if self.labels is not None and self.samples is None:
+            raise OptionError("--labels needs the --samples that they belong to")
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
 

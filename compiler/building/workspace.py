@@ -6,13 +6,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from qnnc.compiler.errors import WorkspaceError
-from qnnc.compiler.files import remove_leftovers, write_text
+from qnnc.compiler.files import remove, remove_leftovers, write_text
 
 MARKER = "build.json"
 REPORT = "report.json"
@@ -30,10 +30,15 @@ class Workspace:
         return self.folder / name
 
     @contextmanager
-    def claimed(self, settings: dict[str, Any]) -> Iterator[None]:
+    def claimed(self, settings: dict[str, Any], products: Iterable[str] = ()) -> Iterator[None]:
         """Make the folder this build's for as long as the block runs.
 
-        What a killed build left half-written is removed, and so is the last report.
+        What a killed build left half-written is removed, and so are the last report and the last
+        build's products.
+
+        Args:
+            settings: what the build is made with.
+            products: files and folders that stages leave.
 
         Raises:
             WorkspaceError: the folder cannot be written, holds something else, or another
@@ -53,7 +58,7 @@ class Workspace:
             )
         with self._locked():
             remove_leftovers(self.folder)
-            self.path(REPORT).unlink(missing_ok=True)
+            remove(self.path(REPORT), *(self.path(name) for name in products))
             write_text(self.path(MARKER), json.dumps(settings, indent=2) + "\n")
             yield
 
@@ -78,7 +83,7 @@ class Workspace:
         """What the build in this folder was made with.
 
         Raises:
-            WorkspaceError: there is no build.
+            WorkspaceError: there is no build, or it was broken off.
         """
         try:
             loaded = json.loads(self.path(MARKER).read_text(encoding="utf-8"))
@@ -86,4 +91,8 @@ class Workspace:
             raise WorkspaceError(f"{self.folder} is no build of qnnc") from error
         if not isinstance(loaded, dict):
             raise WorkspaceError(f"{self.folder} is no build of qnnc")
+        if not self.path(REPORT).is_file():
+            raise WorkspaceError(
+                f"the build in {self.folder} is not finished or was broken off; build again"
+            )
         return loaded

@@ -12,7 +12,7 @@ from qnnc.compiler.dataflow.stream_graph import StreamGraph
 from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Choice, Link, solve
-from qnnc.compiler.resources import Resources
+from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
 
@@ -98,6 +98,8 @@ def _meet(graph: StreamGraph, links: Sequence[Link], goal: Goal, max_cycles: int
             f"; the best within the budget is {goal.reached(cycles):,.0f} frames/s "
             f"({cycles} cycles a frame)"
         )
+    else:
+        message += "; no folding of this network fits the budget"
     raise TargetError(message)
 
 
@@ -139,15 +141,26 @@ def _over_budget(
     cheapest = solve(options, links, max_cycles, UNLIMITED, goal.prices)
     if cheapest is None:
         return f"no foldings fit together within {max_cycles} cycles a frame"
-    over = cheapest.resources.exceeding(goal.budget)
-    worst = {name: _largest(graph, cheapest, name) for name in over}
+    sparest = {
+        name: choice
+        for name in RESOURCE_NAMES
+        if (choice := solve(options, links, max_cycles, UNLIMITED, _only(name, goal.prices)))
+        and name in choice.resources.exceeding(goal.budget)
+    }
+    over = sparest or dict.fromkeys(cheapest.resources.exceeding(goal.budget), cheapest)
     parts = [
-        f"{name} ({getattr(cheapest.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
-        f"most of them in node {quote(worst[name])})"
-        for name in over
+        f"{name} ({getattr(choice.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
+        f"most of them in node {quote(_largest(graph, choice, name))})"
+        for name, choice in over.items()
     ]
     what = f"{goal.fps:,.0f} frames/s" if goal.fps else "the smallest folding"
     return f"{what} would take more than the budget of {' and '.join(parts) or 'the board'}"
+
+
+def _only(name: str, prices: Resources) -> Resources:
+    """Prices at which the others of the resources hardly count."""
+    few = {other: getattr(prices, other) * 1e-6 for other in RESOURCE_NAMES}
+    return Resources(**{**few, name: getattr(prices, name)})
 
 
 def _largest(graph: StreamGraph, choice: Choice, name: str) -> str:

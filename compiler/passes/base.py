@@ -2,8 +2,8 @@
 """What a pass is.
 
 A pass changes a model in place. It has a kebab-case name, a one-line docstring, options that are
-dataclass fields (and so options on the command line), checks before and after, and it says why it
-left alone each site that it looked at in vain. Its cost is linear in the graph.
+dataclass fields, checks before and after, and it says why it left alone each site that it looked at
+in vain. Its cost is linear in the graph. docs/writing-a-pass.md has the rules.
 """
 
 from __future__ import annotations

@@ -17,9 +17,21 @@ MAY_BE_INFINITE = frozenset({"Clip", "Min", "Max", "Where"})
 """Operators in which an infinite bound means none."""
 
 
+RANDOM = frozenset(
+    {
+        "RandomNormal",
+        "RandomUniform",
+        "RandomNormalLike",
+        "RandomUniformLike",
+        "Multinomial",
+        "Bernoulli",
+    }
+)
+
+
 @dataclass
 class CheckModel(Pass):
-    """Refuse quantizers with impossible parameters and constants that are not finite."""
+    """Refuse impossible quantizers, constants that are not finite, and random operators."""
 
     name = "check-model"
 
@@ -28,6 +40,11 @@ class CheckModel(Pass):
             found = quantizer(node)
             if node.op_type == "BatchNormalization":
                 _check_variance(node)
+            if node.domain == "" and node.op_type in RANDOM:
+                raise ModelError(
+                    f"node {quote(node.name)}: {node.op_type} gives other results each time; "
+                    "export the model for inference"
+                )
             for value in node.inputs[:1] if found is not None else node.inputs:
                 if value is not None and node.op_type not in MAY_BE_INFINITE:
                     _check_finite(node, value)

@@ -24,19 +24,7 @@ from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.reference import Session, expand
 
-NOT_FOLDED = frozenset(
-    {
-        "If",
-        "Loop",
-        "Scan",
-        "RandomNormal",
-        "RandomUniform",
-        "RandomNormalLike",
-        "RandomUniformLike",
-        "Multinomial",
-        "Bernoulli",
-    }
-)
+NOT_FOLDED = frozenset({"If", "Loop", "Scan"})
 
 
 @dataclass

@@ -3,21 +3,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
 from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.quantizers import quantizer
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.reference import expand
 
 
 @dataclass
 class InferShapes(Pass):
-    """Infer static shapes and types of all tensors, the batch being one."""
+    """Infer static shapes and types of all tensors, the batch being one.
+
+    Options:
+        max_elements: elements beyond which no tensor is taken for real.
+    """
 
     name = "infer-shapes"
+    max_elements: int = 1 << 28
 
     def run(self, model: ir.Model) -> bool:
         for value in model.graph.inputs:
@@ -40,7 +48,38 @@ class InferShapes(Pass):
                     changed = True
                 if inferred.type is not None:
                     value.type = inferred.type
+        self._check_sizes(model)
+        for node in model.graph:
+            _check_parameters(node)
         return changed
+
+    def _check_sizes(self, model: ir.Model) -> None:
+        values = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
+        for value in values:
+            size = math.prod(d for d in value.shape or [] if isinstance(d, int))
+            if size > self.max_elements:
+                raise ModelError(f"tensor {quote(value.name)} has {size:,} elements")
+
+
+def _check_parameters(node: ir.Node) -> None:
+    """Scale and zero point of a quantizer must broadcast to its input's shape."""
+    x = node.inputs[0] if node.inputs else None
+    if quantizer(node) is None or x is None or x.shape is None:
+        return
+    dims = [d if isinstance(d, int) else None for d in x.shape]
+    for value in node.inputs[1:]:
+        array = constant(value)
+        if array is None or array.size == 1 or value is None:
+            continue
+        ends = dims[len(dims) - array.ndim :] if array.ndim <= len(dims) else None
+        if ends is None or any(
+            want is not None and have not in (1, want)
+            for have, want in zip(array.shape, ends, strict=True)
+        ):
+            raise ModelError(
+                f"node {quote(node.name)}: its parameter {quote(value.name)} of shape "
+                f"{list(array.shape)} does not fit {quote(x.name)} of shape {dims}"
+            )
 
 
 def _fix_batch(value: ir.Value) -> None:

@@ -22,7 +22,9 @@ class Tidy(Pass):
 
     def run(self, model: ir.Model) -> bool:
         before = model.graph.num_nodes()
-        changed = LiftConstantsToInitializersPass(lift_all_constants=True)(model).modified
+        changed = LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(
+            model
+        ).modified
         editor = Editor(model.graph)
         for node in model.graph:
             if node.domain != "":

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_ir as ir
+import pytest
 
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.options import BuildOptions
@@ -63,6 +64,23 @@ def qnnc(
         check=False,
         env={**os.environ, "COLUMNS": "120", **(env or {})},
     )
+
+
+def run_main(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    """Run the command line in this process, which is quicker: exit code, output, errors."""
+    from qnnc.cli.main import main
+
+    capfd.readouterr()
+    before, sys.argv = sys.argv, ["qnnc", *map(str, arguments)]
+    try:
+        main()
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    finally:
+        sys.argv = before
+    output, errors = capfd.readouterr()
+    return code, output, errors
 
 
 def save_samples(path: Path, array: object) -> Path:

@@ -15,6 +15,7 @@ class IpStage(Stage):
     """RTL, memory files, IP-XACT description and testbench in one folder."""
 
     name = "ip"
+    products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
         frames = {name: array[:2] for name, array in build.tensors.items()}

@@ -17,6 +17,7 @@ class RtlStage(Stage):
     """SystemVerilog of every node, memory files, and the top that connects them."""
 
     name = "rtl"
+    products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
         design = stitch(build.ready_model())

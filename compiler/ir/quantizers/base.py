@@ -75,19 +75,21 @@ class Quantizer(ABC):
     def parameter(self, index: int, what: str) -> FloatArray:
         """A constant input; raises ModelError if it is computed or not finite."""
         value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        if value is None:
+            raise ModelError(f"node {quote(self.node.name)} ({self.node.op_type}) has no {what}")
+        wrong = ""
         array = constant(value)
         if array is None:
+            wrong = "a constant"
+        elif array.dtype.kind not in "fiu":
+            wrong = "a number"
+        elif not np.all(np.isfinite(array)):
+            wrong = "finite"
+        if wrong:
             raise ModelError(
-                f"node {quote(self.node.name)}: its {what} "
-                f"{quote(value.name if value is not None else None)} is not a constant"
+                f"node {quote(self.node.name)}: its {what} {quote(value.name)} is not {wrong}"
             )
-        result = np.asarray(array, dtype=np.float64)
-        if not np.all(np.isfinite(result)):
-            raise ModelError(
-                f"node {quote(self.node.name)}: its {what} "
-                f"{quote(value.name if value is not None else None)} is not finite"
-            )
-        return result
+        return np.asarray(array, dtype=np.float64)
 
     def positive_scale(self, index: int) -> FloatArray:
         """The scale, checked."""

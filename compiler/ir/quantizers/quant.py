@@ -24,10 +24,10 @@ class Quant(Quantizer):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
+        step = self.positive_scale(1)
+        self.zero_point = self.parameter(2, "zero point")
         self.bits = self.bit_width(3)
         self.mode = self.rounding_mode("ROUND")
-        self.zero_point = self.parameter(2, "zero point")
-        step = self.positive_scale(1)
         self.step = step.astype(np.float32)
         signed = self.flag("signed", 1)
         self.bipolar = signed and self.bits == 1
