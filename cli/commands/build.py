@@ -37,10 +37,18 @@ def build(
             rich_help_panel=_GOAL,
         ),
     ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="What makes the nodes: rtl, hls or auto, and exceptions by operator or node: "
+            "rtl,MVAU=hls.",
+            rich_help_panel=_GOAL,
+        ),
+    ] = "rtl",
     until: Annotated[
         str,
         typer.Option(
-            help="Last stage: passes, estimate, rtl, simulate, synthesize or ip.",
+            help="Last stage: passes, estimate, emulate, rtl, simulate, synthesize, hls or ip.",
             rich_help_panel=_RUN,
         ),
     ] = "ip",
@@ -146,6 +154,7 @@ def build(
         "clock_mhz": clock_mhz,
         "fps": fps,
         "budget": budget,
+        "backend": backend,
         "until": until,
         "input_type": input_type,
         "input_scale": input_scale,

@@ -41,7 +41,7 @@ from qnnc.compiler.report import (
 )
 from qnnc.compiler.verification import Golden
 
-BACKEND = "rtl"
+BACKENDS = ("hls", "rtl")
 
 
 @dataclass
@@ -138,10 +138,13 @@ def _pass_report(run: PassRun) -> PassReport:
 
 def all_stages() -> list[Stage]:
     """Every stage, in order."""
-    backend = plugins.load_class("qnnc.backends", BACKEND, "backend")()
-    if not isinstance(backend, Backend):
-        raise PluginError(f"backend {BACKEND!r} is no qnnc.compiler.backend.Backend")
-    return [PassesStage(), EstimateStage(), *backend.stages()]
+    stages: list[Stage] = [PassesStage(), EstimateStage()]
+    for name in BACKENDS:
+        backend = plugins.load_class("qnnc.backends", name, "backend")()
+        if not isinstance(backend, Backend):
+            raise PluginError(f"backend {name!r} is no qnnc.compiler.backend.Backend")
+        stages += backend.stages()
+    return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
 def run_build(options: BuildOptions, progress: Progress | None = None) -> Report:

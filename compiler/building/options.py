@@ -10,7 +10,7 @@ from typing import Literal
 
 from qnnc.compiler.errors import OptionError
 
-STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip")
+STAGES = ("passes", "estimate", "emulate", "rtl", "simulate", "synthesize", "hls", "ip")
 """Where a build can stop, in order."""
 VERIFY = ("each", "ends", "none")
 
@@ -33,6 +33,8 @@ class BuildOptions:
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used.
+        backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
+            (`ChooseBackend`).
         until: last stage.
         input_type: integer type of the real input, such as "uint8"; empty for none.
         input_scale: what the network wants is integer * this.
@@ -57,6 +59,7 @@ class BuildOptions:
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
+    backend: str = "rtl"
     until: str = STAGES[-1]
     input_type: str = ""
     input_scale: str = "1"

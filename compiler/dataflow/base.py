@@ -127,6 +127,11 @@ class DataflowNode(ABC):
         return array
 
     @property
+    def implementation(self) -> str:
+        """Which backend makes the node: "rtl" or "hls" (FINN's preferred_impl_style)."""
+        return str(self.attr("preferred_impl_style", "rtl")) or "rtl"
+
+    @property
     def vectors(self) -> int:
         """Vectors a frame (FINN's numInputVectors multiplied out): 1 for a dense layer."""
         return math.prod(self.attr("numInputVectors", [1]))

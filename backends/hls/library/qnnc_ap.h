@@ -5,6 +5,10 @@
 #include <ap_int.h>
 #include <hls_stream.h>
 
+// A word of a table from hexadecimal digits, element 0 in the low bits. Synthesis wants to see
+// the literal in the constructor.
+#define QNNC_WORD(TYPE, DIGITS) TYPE(DIGITS, 16)
+
 namespace qnnc {
 
 template <int BITS, bool SIGNED> struct number { typedef ap_uint<BITS> type; };
@@ -59,7 +63,6 @@ template <class T, int LANES> struct word {
 #pragma HLS INLINE
     return 0;
   }
-  static type from_hex(const char *digits) { return type(digits, 16); }
 };
 
 template <class T, int LANES> using word_t = typename word<T, LANES>::type;

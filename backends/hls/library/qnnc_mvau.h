@@ -19,7 +19,6 @@ struct mvau {
 
   static void run(stream<word_t<X, SIMD> > &in, stream<word_t<Y, PE> > &out,
                   const weights table[passes * steps][PE]) {
-#pragma HLS ARRAY_PARTITION variable = table complete dim = 2
     typename lane::operand kept[steps];
     typename lane::sum sums[PE];
 #pragma HLS ARRAY_PARTITION variable = sums complete

@@ -9,6 +9,9 @@
 #include <cstring>
 #include <vector>
 
+// A word of a table from hexadecimal digits, element 0 in the low bits.
+#define QNNC_WORD(TYPE, DIGITS) TYPE##_word::from_hex(DIGITS)
+
 namespace qnnc {
 
 template <int BITS> struct rank_of {
@@ -129,6 +132,7 @@ template <class T, int LANES> struct lane_word {
 
 template <class BASE, class T, int LANES> struct readable : BASE {
   static typename BASE::type from_hex(const char *digits) {
+    digits += 2;  // 0x
     typename BASE::type w = BASE::blank();
     const int count = (int)std::strlen(digits);
     for (int lane = 0; lane < LANES; lane++) {

@@ -17,7 +17,6 @@ struct thresholding {
 
   static void run(stream<word_t<X, PE> > &in, stream<word_t<Y, PE> > &out,
                   const row table[ROWS][STEPS]) {
-#pragma HLS ARRAY_PARTITION variable = table complete dim = 2
     int fold = 0;
     for (int i = 0; i < VECTORS * (CHANNELS / PE); i++) {
 #pragma HLS PIPELINE II = 1
@@ -47,8 +46,6 @@ struct stepwise {
 
   static void run(stream<word_t<X, PE> > &in, stream<word_t<Y, PE> > &out,
                   const row table[ROWS][STEPS], const value_row values[ROWS][STEPS + 1]) {
-#pragma HLS ARRAY_PARTITION variable = table complete dim = 2
-#pragma HLS ARRAY_PARTITION variable = values complete dim = 2
     int fold = 0;
     for (int i = 0; i < VECTORS * (CHANNELS / PE); i++) {
 #pragma HLS PIPELINE II = 1
