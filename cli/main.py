@@ -13,6 +13,7 @@ from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.emulate import emulate
+from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
@@ -48,7 +49,7 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, emulate, simulate, boards, doctor, schema, fasm2bit):
+for command in (build, verify, emulate, simulate, export, boards, doctor, schema, fasm2bit):
     app.command()(command)
 
 

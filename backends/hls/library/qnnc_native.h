@@ -69,6 +69,20 @@ template <class T> typename T::value value_of(uint64_t code) {
   return (typename T::value)code;
 }
 
+template <class WORD, class T, int LANES> typename WORD::type read_hex(const char *digits) {
+  typename WORD::type w = WORD::blank();
+  const int count = (int)std::strlen(digits) - 2;  // behind 0x
+  for (int lane = 0; lane < LANES; lane++) {
+    uint64_t code = 0;
+    for (int b = 0; b < T::bits; b++) {
+      const int at = lane * T::bits + b, place = count - 1 - at / 4;
+      if (place >= 0) code |= uint64_t(digit_of(digits[2 + place]) >> (at % 4) & 1) << b;
+    }
+    WORD::set(w, lane, value_of<T>(code));
+  }
+  return w;
+}
+
 template <class T, int LANES> struct planes {
   static const int limbs = (LANES + 63) / 64;
   uint64_t plane[T::bits][limbs];  // bits beyond the last lane are zero
@@ -81,6 +95,7 @@ template <class T, int LANES> struct lanes {
 // A word of bit planes.
 template <class T, int LANES> struct plane_word {
   typedef planes<T, LANES> type;
+  static type from_hex(const char *digits) { return read_hex<plane_word, T, LANES>(digits); }
   static typename T::value get(const type &w, int lane) {
     uint64_t code = 0;
     for (int p = 0; p < T::bits; p++) code |= ((w.plane[p][lane / 64] >> (lane % 64)) & 1) << p;
@@ -116,6 +131,7 @@ template <class T, int LANES> struct plane_word {
 // A word of machine integers.
 template <class T, int LANES> struct lane_word {
   typedef lanes<T, LANES> type;
+  static type from_hex(const char *digits) { return read_hex<lane_word, T, LANES>(digits); }
   static typename T::value get(const type &w, int lane) { return w.value[lane]; }
   static void set(type &w, int lane, int64_t v) { w.value[lane] = (typename T::value)v; }
   static type blank() {
@@ -130,28 +146,11 @@ template <class T, int LANES> struct lane_word {
   }
 };
 
-template <class BASE, class T, int LANES> struct readable : BASE {
-  static typename BASE::type from_hex(const char *digits) {
-    digits += 2;  // 0x
-    typename BASE::type w = BASE::blank();
-    const int count = (int)std::strlen(digits);
-    for (int lane = 0; lane < LANES; lane++) {
-      uint64_t code = 0;
-      for (int b = 0; b < T::bits; b++) {
-        const int at = lane * T::bits + b, place = count - 1 - at / 4;
-        if (place >= 0) code |= uint64_t(digit_of(digits[place]) >> (at % 4) & 1) << b;
-      }
-      BASE::set(w, lane, value_of<T>(code));
-    }
-    return w;
-  }
-};
-
 template <class T, int LANES, bool PLANES> struct storage;
 template <class T, int LANES>
-struct storage<T, LANES, true> : readable<plane_word<T, LANES>, T, LANES> {};
+struct storage<T, LANES, true> : plane_word<T, LANES> {};
 template <class T, int LANES>
-struct storage<T, LANES, false> : readable<lane_word<T, LANES>, T, LANES> {};
+struct storage<T, LANES, false> : lane_word<T, LANES> {};
 
 template <class T, int LANES> struct word : storage<T, LANES, T::bits <= 2> {};
 template <class T, int LANES> using word_t = typename word<T, LANES>::type;

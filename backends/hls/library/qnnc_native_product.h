@@ -123,13 +123,8 @@ struct dotted<X, W, Y, SIMD, by_arrays, XNOR> {
       for (int i = 0; i < SIMD; i++) w.value[i] = W::is_bipolar ? -1 : 0;
       return w;
     }
-    static weights from_hex(const char *digits) {
-      typedef readable<lane_word<W, SIMD>, W, SIMD> reader;
-      const typename reader::type r = reader::from_hex(digits);
-      weights w;
-      for (int i = 0; i < SIMD; i++) w.value[i] = reader::get(r, i);
-      return w;
-    }
+    typedef weights type;
+    static weights from_hex(const char *digits) { return read_hex<weight_word, W, SIMD>(digits); }
   };
   static operand prepare(const word_t<X, SIMD> &x) {
     operand o;
