@@ -63,7 +63,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="qnnc")
     except QnncError as error:
         if debug:
             raise

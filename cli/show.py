@@ -119,7 +119,7 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """A table whose rows fit a line of 80 characters and never break."""
+    """A table that fits 80 characters."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in texts:
         table.add_column(name, no_wrap=True)
@@ -136,7 +136,7 @@ def _layer_table(report: Report) -> Table:
         used = layer.synthesis or layer.resources
         mark = "" if layer.synthesis else "~"
         table.add_row(
-            escape(layer.instance or layer.name),
+            escape(_shortened(layer.instance or layer.name)),
             f"{layer.input_type} → {layer.output_type}",
             MEMORY.get(layer.ram_style or "", ""),
             _text(layer.PE),
@@ -147,6 +147,11 @@ def _layer_table(report: Report) -> Table:
             f"{used.DSP:,}",
         )
     return table
+
+
+def _shortened(name: str, most: int = 14) -> str:
+    """A name without its middle: the number of a node is at its end."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
 
 
 def _text(value: object) -> str:

@@ -16,6 +16,8 @@ import onnx_ir as ir
 from qnnc.compiler import plugins
 from qnnc.compiler.errors import OptionError, PluginError
 
+GROUP = "qnnc.frontends"
+
 
 class Frontend(ABC):
     """Found through the entry-point group `qnnc.frontends`."""
@@ -40,16 +42,29 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
 
     Raises:
         OptionError: there is none.
+        PluginError: the one asked for, or one that might have been it, is broken.
     """
-    group = "qnnc.frontends"
-    wanted = plugins.names(group) if name is None else [name]
-    for candidate in wanted:
-        frontend = plugins.load_class(group, candidate, "frontend")()
-        if not isinstance(frontend, Frontend):
-            raise PluginError(f"frontend {candidate!r} is no qnnc.compiler.frontend.Frontend")
-        if name is not None or frontend.accepts(source):
+    if name is not None:
+        return _load(name)
+    broken: PluginError | None = None
+    for candidate in plugins.names(GROUP):
+        try:
+            frontend = _load(candidate)
+        except PluginError as error:  # harms only models that no other takes
+            broken = broken or error
+            continue
+        if frontend.accepts(source):
             return frontend
+    if broken is not None:
+        raise broken
     raise OptionError(
         f"no frontend knows what {source!r} is; choose one with --frontend "
-        f"(installed: {', '.join(plugins.names(group))})"
+        f"(installed: {', '.join(plugins.names(GROUP))})"
     )
+
+
+def _load(name: str) -> Frontend:
+    frontend = plugins.load_class(GROUP, name, "frontend")()
+    if not isinstance(frontend, Frontend):
+        raise PluginError(f"frontend {name!r} is no qnnc.compiler.frontend.Frontend")
+    return frontend

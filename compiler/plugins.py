@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from qnnc.compiler.errors import OptionError, PluginError
+from qnnc.compiler.errors import OptionError, PluginError, QnncError
 
 T = TypeVar("T")
 GROUPS = ("qnnc.frontends", "qnnc.passes", "qnnc.nodes", "qnnc.backends", "qnnc.boards")
@@ -68,8 +68,9 @@ def load_one(group: str, name: str, kind: str, expected: type[T]) -> T:
     try:
         found = entry.load()
     except Exception as error:
+        reason = str(error) if isinstance(error, QnncError) else repr(error)
         raise PluginError(
-            f"{kind} {name!r} of package {_package(entry)} cannot be loaded: {error!r}"
+            f"{kind} {name!r} of package {_package(entry)} cannot be loaded: {reason}"
         ) from error
     if not isinstance(found, expected):
         raise PluginError(f"{kind} {name!r} of package {_package(entry)} is no {expected.__name__}")

@@ -74,7 +74,11 @@ def load_labels(path: Path, count: int) -> Array:
 
 
 def shaped(samples: Array, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
-    """Samples as [n, *shape[1:]] in float32; raises WorkspaceError if sizes do not fit."""
+    """Samples as [n, *shape[1:]] in float32.
+
+    Raises:
+        WorkspaceError: sizes do not fit, or not all are finite numbers.
+    """
     per_sample = int(np.prod(shape[1:]))
     if (
         samples.size == 0
@@ -89,4 +93,8 @@ def shaped(samples: Array, shape: tuple[int, ...], path: Path) -> NDArray[np.flo
             f"{path} has shape {list(samples.shape)}; the model's input is {list(shape[1:])} a "
             "sample"
         )
+    if samples.dtype.kind not in "biuf":
+        raise WorkspaceError(f"{path} holds values of type {samples.dtype}, not numbers")
+    if not np.all(np.isfinite(samples)):
+        raise WorkspaceError(f"{path} holds values that are not finite")
     return samples.reshape(-1, *shape[1:]).astype(np.float32)

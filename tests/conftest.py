@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.small import SmallBuild, make_small_build
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -21,6 +26,25 @@ def cache(pytestconfig: pytest.Config) -> Path:
 def example() -> Path:
     """The example network, with samples and labels beside it."""
     return ROOT / "examples" / "tfc"
+
+
+@pytest.fixture(scope="session")
+def small_build(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> SmallBuild:
+    """A small network built to the end by the command line; not to be changed."""
+    with once(tmp_path_factory, "small") as folder:
+        return make_small_build(folder, cache)
+
+
+@contextmanager
+def once(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder that all test processes share, entered by one at a time."""
+    base = factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    folder = shared / f"shared-{name}"
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def shared_file(name: str) -> Path:

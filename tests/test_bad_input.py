@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -55,3 +56,61 @@ def test_in_a_process_of_its_own(name: str, tmp_path: Path) -> None:
     done = qnnc(["build", model, "--out", out])
     check_refused(done.returncode, done.stderr, out, *CASES[name].names)
     assert done.stdout == ""
+
+
+OPTIONS = {
+    "board": (["--board", "Pynq-Z9"], "Pynq-Z9", "did you mean", "Pynq-Z1"),
+    "stage": (["--until", "tomorrow"], "--until", "tomorrow"),
+    "comparison": (["--verify", "maybe"], "--verify", "maybe"),
+    "engine": (["--engine", "modelsim"], "--engine", "modelsim", "cxxrtl"),
+    "frontend": (["--frontend", "keras"], "keras", "qonnx"),
+    "no speed": (["--fps", "0"], "--fps"),
+    "endless speed": (["--fps", "inf"], "--fps"),
+    "speed that is no number": (["--fps", "nan"], "--fps"),
+    "clock": (["--clock-mhz", "-1"], "--clock-mhz"),
+    "budget": (["--budget", "1.5"], "--budget"),
+    "no budget": (["--budget", "0"], "--budget"),
+    "input type": (["--input-type", "uint8; rm"], "uint8; rm"),
+    "float input type": (["--input-type", "float32"], "float32"),
+    "input scale": (["--input-type", "uint8", "--input-scale", "1/0"], "1/0"),
+    "input scale of text": (["--input-type", "uint8", "--input-scale", "exit()"], "exit()"),
+    "input name": (["--input-type", "uint8", "--input-name", "y"], "'y'", "'x'"),
+    "too many labels": (["--top-k", "99"], "top-k 99", "3 scores"),
+    "labels without samples": (["--labels", "l.npy"], "--samples"),
+    "target": (["--fps", "200000000"], "frames/s", "MatMul_y0"),
+    "absent samples": (["--samples", "absent.npy"], "absent.npy", "No such file"),
+    "samples of another shape": (["--samples", "{wide}"], "wide.npy", "[6] a sample"),
+    "samples of another kind": (["--samples", "{text}"], "text.npy"),
+    "pickled samples": (["--samples", "{pickled}"], "pickled.npy"),
+    "samples that are not finite": (["--samples", "{nan}"], "nan.npy", "finite"),
+    "samples out of range": (
+        ["--samples", "{good}", "--input-type", "uint2"],
+        "good.npy",
+        "UINT2",
+    ),
+    "number of labels": (["--samples", "{good}", "--labels", "{wide}"], "wide.npy", "35 labels"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_bad_option(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    onnx.save(base(), tmp_path / "model.onnx")
+    arrays = {
+        "good": np.full((3, 6), 0.5),
+        "wide": np.zeros((5, 7)),
+        "text": np.array(["a"]),
+        "pickled": np.array([{}]),
+        "nan": np.full((3, 6), np.nan),
+    }
+    files = {}
+    for key, array in arrays.items():
+        files[key] = tmp_path / f"{key}.npy"
+        np.save(files[key], array, allow_pickle=True)
+    options, *names = OPTIONS[name]
+    filled = [option.format(**files) if "{" in option else option for option in options]
+    until = () if "--until" in filled else ("--until", "estimate")
+    out = tmp_path / "out"
+    arguments = ("build", tmp_path / "model.onnx", "--out", out, *until, *filled)
+    code, output, errors = run_main(capfd, *arguments)
+    check_refused(code, errors, out, *names)
+    assert output == ""

@@ -5,7 +5,7 @@ synthesis and packaging take."""
 from __future__ import annotations
 
 from qnnc.backends.design.design import Design, Instance, Port, Wire
-from qnnc.backends.design.module import BLOCK, LOGIC, LUTS, Memory, NodeRtl
+from qnnc.backends.design.module import BLOCK, LOGIC, LUTS, Memory, NodeRtl, port_names
 
 __all__ = [
     "BLOCK",
@@ -17,4 +17,5 @@ __all__ = [
     "NodeRtl",
     "Port",
     "Wire",
+    "port_names",
 ]

@@ -38,6 +38,11 @@ class Memory:
         return "".join(f"{word:0{digits}x}\n" for word in self.words)
 
 
+def port_names(base: str, count: int) -> list[str]:
+    """Names of a module's streams: numbered if there are several."""
+    return [base] if count == 1 else [f"{base}_{index}" for index in range(count)]
+
+
 @dataclass(frozen=True)
 class NodeRtl:
     """A generated module.
@@ -47,15 +52,25 @@ class NodeRtl:
             share one module.
         text: SystemVerilog of the module and its helpers.
         memories: by the string parameter that names their file.
-        s_bits: width of the input stream's words.
-        m_bits: width of the output stream's words.
+        s_bits: width of each input stream's words.
+        m_bits: width of each output stream's words.
     """
 
     module: str
     text: str
     memories: Mapping[str, Memory] = field(default_factory=dict)
-    s_bits: int = 0
-    m_bits: int = 0
+    s_bits: tuple[int, ...] = ()
+    m_bits: tuple[int, ...] = ()
+
+    @property
+    def s_ports(self) -> list[tuple[str, int]]:
+        """Names and widths of the input streams."""
+        return list(zip(port_names("s_axis", len(self.s_bits)), self.s_bits, strict=True))
+
+    @property
+    def m_ports(self) -> list[tuple[str, int]]:
+        """Names and widths of the output streams."""
+        return list(zip(port_names("m_axis", len(self.m_bits)), self.m_bits, strict=True))
 
     def with_files(self, files: Mapping[str, str]) -> str:
         """The text with default file names for some memory parameters, to stand on its own."""

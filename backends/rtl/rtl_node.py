@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.design import Memory, NodeRtl
 from qnnc.compiler import plugins
@@ -40,7 +41,17 @@ def generate(node: DataflowNode) -> NodeRtl:
     return result
 
 
-_SHORT = {"StreamingDataWidthConverter": "dwc", "StreamingFIFO": "fifo", "MVAU": "mvau"}
+_SHORT = {
+    "StreamingDataWidthConverter": "dwc",
+    "StreamingFIFO": "fifo",
+    "MVAU": "mvau",
+    "VVAU": "vvau",
+    "ConvolutionInputGenerator": "window",
+    "FMPadding": "padding",
+    "FMPadding_Pixel": "padding_pixel",
+    "DuplicateStreams": "duplicate",
+    "UpsampleNearestNeighbour": "upsample",
+}
 
 
 def short_name(node: DataflowNode) -> str:
@@ -59,8 +70,8 @@ def finish(node: DataflowNode, text: str, memories: Mapping[str, Memory] | None 
         module,
         text.replace(MODULE, module),
         dict(memories or {}),
-        ports.inputs[0].bits,
-        ports.outputs[0].bits,
+        tuple(stream.bits for stream in ports.inputs),
+        tuple(stream.bits for stream in ports.outputs),
     )
 
 
@@ -79,6 +90,36 @@ def _templates() -> Environment:
 def render(template: str, **values: object) -> str:
     """Fill in a template of `backends/rtl/templates`."""
     return _templates().get_template(template).render(module=MODULE, **values)
+
+
+def extended(net: str, top: str, bits: int, wanted: int, signed: bool) -> str:
+    """A net of `bits` bits made `wanted` bits wide, or as it is if it is wide enough.
+
+    Args:
+        top: its highest bit, which fills the rest if it is signed.
+    """
+    if wanted <= bits:
+        return net
+    fill = top if signed else "1'b0"
+    return f"{{{{{wanted - bits}{{{fill}}}}}, {net}}}"
+
+
+def extended_lanes(net: str, lanes: int, kind: BaseDataType, wanted: int) -> str:
+    """A word of elements of a type, each made `wanted` bits wide."""
+    bits = kind.bitwidth()
+    if bits == wanted:
+        return net
+    parts = [
+        extended(
+            f"{net}[{lane * bits}+:{bits}]",
+            f"{net}[{lane * bits + bits - 1}]",
+            bits,
+            wanted,
+            kind.min() < 0,
+        )
+        for lane in reversed(range(lanes))
+    ]
+    return "{" + ", ".join(parts) + "}"
 
 
 def packed(elements: NDArray[np.int64], bits: int) -> list[int]:

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import onnx_ir as ir
 
-from qnnc.backends.design import Design, Instance, Port, Wire
+from qnnc.backends.design import Design, Instance, Port, Wire, port_names
 from qnnc.backends.rtl.rtl_node import generate, render, short_name
 from qnnc.compiler.dataflow import Stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
@@ -43,14 +43,9 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
         instances.append(
             Instance(f"{short_name(node)}_{counts[node.op_type] - 1}", node, generate(node))
         )
-    names = [instance.name for instance in instances]
     inputs = _ports(graph, graph.inputs, "s_axis")
     outputs = _ports(graph, graph.outputs, "m_axis")
-    wires = [
-        Wire(f"{names[edge.source.node]}_out", _stream(graph, edge), edge.value)
-        for edge in graph.inner
-        if edge.source is not None
-    ]
+    wires = [_wire(graph, instances, edge) for edge in graph.inner]
     text = render(
         "top.sv.j2",
         top=top,
@@ -66,30 +61,42 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
 
 def _ports(graph: StreamGraph, edges: Sequence[Edge], base: str) -> list[Port]:
     """AXI-Streams across the boundary, numbered if there are several."""
+    names = port_names(base, len(edges))
     return [
-        Port(base if len(edges) == 1 else f"{base}_{index}", _stream(graph, edge), edge.value)
-        for index, edge in enumerate(edges)
+        Port(name, _stream(graph, edge), edge.value)
+        for name, edge in zip(names, edges, strict=True)
     ]
+
+
+def _wire(graph: StreamGraph, instances: Sequence[Instance], edge: Edge) -> Wire:
+    assert edge.source is not None
+    source = instances[edge.source.node]
+    number = f"_{edge.source.port}" if len(source.rtl.m_bits) > 1 else ""
+    return Wire(f"{source.name}_out{number}", _stream(graph, edge), edge.value)
 
 
 def _connected(
     graph: StreamGraph, instances: Sequence[Instance], ends: Sequence[Port | Wire]
 ) -> list[dict[str, object]]:
-    """What the template needs of each instance: module, parameters, names of its streams."""
-    by_node: dict[tuple[str, int], Port | Wire] = {}
+    """What the template needs of each instance: module, parameters, its ports and the streams
+    at them."""
+    by_port: dict[tuple[str, int, int], Port | Wire] = {}
     edges = [*graph.inputs, *graph.outputs, *graph.inner]
     for edge, end in zip(edges, ends, strict=True):
         if edge.source is not None:
-            by_node["m", edge.source.node] = end
+            by_port["m", edge.source.node, edge.source.port] = end
         if edge.target is not None:
-            by_node["s", edge.target.node] = end
+            by_port["s", edge.target.node, edge.target.port] = end
     return [
         {
             "module": instance.rtl.module,
             "parameters": {p: file for p, (file, _) in instance.files().items()},
             "instance": instance.name,
-            **_connection("s", by_node["s", i]),
-            **_connection("m", by_node["m", i]),
+            "ports": [
+                _connection(name, by_port.get((side, i, number)))
+                for side, ports in (("s", instance.rtl.s_ports), ("m", instance.rtl.m_ports))
+                for number, (name, _) in enumerate(ports)
+            ],
         }
         for i, instance in enumerate(instances)
     ]
@@ -104,11 +111,16 @@ def _stream(graph: StreamGraph, edge: Edge) -> Stream:
     return node.ports(node.folding()).inputs[edge.target.port]
 
 
-def _connection(side: str, end: Port | Wire) -> dict[str, str]:
+def _connection(port: str, end: Port | Wire | None) -> dict[str, str]:
+    """The nets at a port; words of an output that nothing uses are taken and dropped."""
+    if end is None:
+        return {"port": port, "data": "", "valid": "", "ready": "1'b1"}
     partial = isinstance(end, Port) and end.bytes * 8 > end.bits
     return {
-        f"{side}_name": end.name,
-        f"{side}_slice": f"[{end.bits - 1}:0]" if partial else "",
+        "port": port,
+        "data": f"{end.name}_tdata" + (f"[{end.bits - 1}:0]" if partial else ""),
+        "valid": f"{end.name}_tvalid",
+        "ready": f"{end.name}_tready",
     }
 
 
@@ -117,6 +129,6 @@ def _check_fanout(graph: StreamGraph) -> None:
     for (node, _), count in users.items():
         if count > 1:
             raise ModelError(
-                f"node {quote(graph.nodes[node].name)} feeds {count} others; branches are not "
-                "supported yet"
+                f"node {quote(graph.nodes[node].name)} feeds {count} others; run the pass "
+                "insert-duplicates"
             )

@@ -186,20 +186,24 @@ def _translate_top(design: Design, work: Path) -> list[Path]:
 def _stub(instance: Instance) -> str:
     parameters = ", ".join(f'parameter {p} = ""' for p in instance.rtl.memories)
     header = f" #({parameters})" if parameters else ""
-    return f"""\
-(* cxxrtl_blackbox *)
-module {instance.rtl.module}{header} (
-    (* cxxrtl_edge = "p" *) input aclk,
-    input aresetn,
-    input [{instance.rtl.s_bits - 1}:0] s_axis_tdata,
-    input s_axis_tvalid,
-    (* cxxrtl_sync *) output s_axis_tready,
-    (* cxxrtl_sync *) output [{instance.rtl.m_bits - 1}:0] m_axis_tdata,
-    (* cxxrtl_sync *) output m_axis_tvalid,
-    input m_axis_tready
-);
-endmodule
-"""
+    ports = ['(* cxxrtl_edge = "p" *) input aclk', "input aresetn"]
+    for name, bits in instance.rtl.s_ports:
+        ports += [
+            f"input [{bits - 1}:0] {name}_tdata",
+            f"input {name}_tvalid",
+            f"(* cxxrtl_sync *) output {name}_tready",
+        ]
+    for name, bits in instance.rtl.m_ports:
+        ports += [
+            f"(* cxxrtl_sync *) output [{bits - 1}:0] {name}_tdata",
+            f"(* cxxrtl_sync *) output {name}_tvalid",
+            f"input {name}_tready",
+        ]
+    return (
+        f"(* cxxrtl_blackbox *)\nmodule {instance.rtl.module}{header} (\n    "
+        + ",\n    ".join(ports)
+        + "\n);\nendmodule\n"
+    )
 
 
 def _cxx(name: str) -> str:
@@ -233,8 +237,12 @@ def _adapters(design: Design) -> str:
 def _adapter_class(unit: NodeUnit) -> str:
     module = _cxx(unit.instance.rtl.module)
     base = f"bb_{module}"
-    inputs = ("aresetn", "s_axis_tdata", "s_axis_tvalid", "m_axis_tready")
-    outputs = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid")
+    s_names = [name for name, _ in unit.instance.rtl.s_ports]
+    m_names = [name for name, _ in unit.instance.rtl.m_ports]
+    inputs = ["aresetn", *(f"{s}_{part}" for s in s_names for part in ("tdata", "tvalid"))]
+    inputs += [f"{m}_tready" for m in m_names]
+    outputs = [f"{s}_tready" for s in s_names]
+    outputs += [f"{m}_{part}" for m in m_names for part in ("tdata", "tvalid")]
     copy_in = " ".join(f"node.{_cxx(p)} = {_cxx(p)};" for p in inputs)
     copy_out = " ".join(f"{_cxx(p)}.next = qnnc::now(node.{_cxx(p)});" for p in outputs)
     return f"""

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from qnnc.backends.design import Design, Port, Wire
 from qnnc.backends.simulation import cxxrtl, verilator
+from qnnc.compiler.building.options import ENGINES
 from qnnc.compiler.errors import OptionError, ToolError, VerificationError
 from qnnc.compiler.packing import pack_words, unpack_words
-
-ENGINES = ("auto", "verilator", "cxxrtl")
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ class _Unit:
 
 
 def _block_ram(text: str) -> bool:
-    """The module infers block RAM (a FIFO told to use it)."""
-    return ".BLOCK(1)" in text and "qnnc_fifo #(" in text
+    """The module infers block RAM (a FIFO or a RAM told to use it)."""
+    return ".BLOCK(1)" in text
 
 
 def synthesize(

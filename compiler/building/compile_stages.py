@@ -35,6 +35,8 @@ from qnnc.compiler.verification import Golden, Verifier
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
+SIMULATED_SAMPLES = 64
+"""Samples whose integers are kept for simulating the hardware, unless more are asked for."""
 MODEL = "model"
 PASS_SAMPLES = 8
 """Samples compared behind each pass."""
@@ -91,8 +93,9 @@ class PassesStage(Stage):
         build.progress.detail("verifying the dataflow graph")
         graph = stream_graph(model)
         verifier = Verifier(golden, build.inputs)
-        build.tensors = verifier.execute(model, [edge.value for edge in graph.edges])
-        outcome = verifier.compare(model, build.tensors)
+        streams = list(dict.fromkeys(edge.value for edge in graph.edges))
+        kept = min(verifier.samples, build.options.frames or SIMULATED_SAMPLES)
+        outcome, build.tensors = verifier.check_and_keep(model, streams, kept)
         detail = describe(outcome) if outcome.mismatches else ""
         build.levels.append(
             LevelReport(

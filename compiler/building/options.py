@@ -12,6 +12,8 @@ from qnnc.compiler.errors import OptionError
 
 STAGES = ("passes", "estimate", "emulate", "rtl", "simulate", "synthesize", "hls", "ip")
 """Where a build can stop, in order."""
+ENGINES = ("auto", "verilator", "cxxrtl")
+"""What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
 VERIFY = ("each", "ends", "none")
 
 
@@ -87,6 +89,8 @@ class BuildOptions:
         """Raise OptionError for values that make no sense."""
         if self.until not in STAGES:
             raise OptionError(f"--until is one of {', '.join(STAGES)}, not {self.until!r}")
+        if self.engine not in ENGINES:
+            raise OptionError(f"--engine is one of {', '.join(ENGINES)}, not {self.engine!r}")
         if self.verify not in VERIFY:
             raise OptionError(f"--verify is one of {', '.join(VERIFY)}, not {self.verify!r}")
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):

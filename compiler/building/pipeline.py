@@ -16,6 +16,7 @@ from qnnc.compiler.passes.expand_quantizers import ExpandQuantizers
 from qnnc.compiler.passes.fold_constants import FoldConstants
 from qnnc.compiler.passes.host_boundary import HostBoundary
 from qnnc.compiler.passes.infer_shapes import InferShapes
+from qnnc.compiler.passes.insert_duplicates import InsertDuplicates
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
@@ -49,6 +50,7 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
         AbsorbTopK(),
         HostBoundary(options.host_layers),
         ToDataflow(),
+        InsertDuplicates(),
         MinimizeWidths(),
     ]
 

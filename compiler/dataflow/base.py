@@ -16,13 +16,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.datatypes import datatype
+from qnnc.compiler.dataflow.schedule import Schedule, Steps
+from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
-from qnnc.compiler.ir.edit import FINN, constant, shape_of
+from qnnc.compiler.ir.edit import FINN, Editor, constant, shape_of
+from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.resources import Resources
 
 
@@ -65,12 +67,14 @@ class Folding:
         SIMD: inputs that each takes a cycle.
         ram_style: "block" or "distributed" memory for constants.
         resType: "lut" or "dsp" multiplication.
+        prefetch: 1 to take in the start of the next frame while working on the end of this one.
     """
 
     PE: int = 1
     SIMD: int = 1
     ram_style: str = "distributed"
     resType: str = "lut"
+    prefetch: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,52 @@ class Ports:
     outputs: tuple[Stream, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Range:
+    """Least and greatest integers of a stream: one for all elements, or one for each along the
+    last dimension."""
+
+    low: IntArray
+    high: IntArray
+
+    @classmethod
+    def of(cls, low: ArrayLike, high: ArrayLike) -> Range:
+        """A range from numbers or arrays."""
+        return cls(np.asarray(low, np.int64).reshape(-1), np.asarray(high, np.int64).reshape(-1))
+
+    @property
+    def whole(self) -> Range:
+        """One range for all elements."""
+        return Range.of(self.low.min(), self.high.max())
+
+    def along(self, size: int) -> Range:
+        """A range for each of `size` elements of the last dimension."""
+        found = self if self.low.size in (1, size) and self.high.size in (1, size) else self.whole
+        return Range(np.broadcast_to(found.low, (size,)), np.broadcast_to(found.high, (size,)))
+
+    def including(self, number: int) -> Range:
+        """The range with one more integer in it."""
+        return Range(np.minimum(self.low, number), np.maximum(self.high, number))
+
+    @property
+    def type(self) -> BaseDataType:
+        """The narrowest type for all elements."""
+        return smallest_type(int(self.low.min()), int(self.high.max()))
+
+
 class DataflowNode(ABC):
     """Base of all node declarations."""
 
     op_type: ClassVar[str]
     folding_attributes: ClassVar[tuple[str, ...]] = ()
     """Fields of Folding that are attributes of this node."""
+    input_types: ClassVar[tuple[str, ...]] = ("inputDataType",)
+    """Attributes that name the types of the input streams, in order."""
+    output_types: ClassVar[tuple[str, ...]] = ("outputDataType",)
+    """Attributes that name the types of the output streams, in order."""
+    keeps_coding: ClassVar[bool] = False
+    """The node only moves elements: its outputs have its input's type, however narrow their
+    range."""
 
     def __init__(self, node: ir.Node) -> None:
         if node.op_type != self.op_type:
@@ -113,6 +157,11 @@ class DataflowNode(ABC):
         for name, value in values.items():
             self.node.attributes[name] = ir.convenience.convert_attribute(name, value)
 
+    def pair(self, name: str) -> tuple[int, int]:
+        """An attribute of two integers, for height and width."""
+        first, second = (int(n) for n in self.attr(name))
+        return first, second
+
     @property
     def name(self) -> str:
         return self.node.name or ""
@@ -130,6 +179,11 @@ class DataflowNode(ABC):
     def implementation(self) -> str:
         """Which backend makes the node: "rtl" or "hls" (FINN's preferred_impl_style)."""
         return str(self.attr("preferred_impl_style", "rtl")) or "rtl"
+
+    @property
+    def stream_inputs(self) -> list[int]:
+        """Which of the node's inputs are streams: those that are no constants."""
+        return [i for i, v in enumerate(self.node.inputs) if v is not None and not v.const_value]
 
     @property
     def vectors(self) -> int:
@@ -153,6 +207,28 @@ class DataflowNode(ABC):
         """Every folding worth considering, legal ones only."""
         return (Folding(),)
 
+    # --- types ------------------------------------------------------------------------------
+
+    def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
+        """Make constants smaller where the inputs' ranges allow it; returns whether any was."""
+        return False
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        """Ranges of the output streams, given those of the input streams."""
+        low = min(int(r.low.min()) for r in inputs)
+        high = max(int(r.high.max()) for r in inputs)
+        return [Range.of(low, high) for _ in self.node.outputs]
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        """Write the types of the streams into the attributes."""
+        for names, types in ((self.input_types, inputs), (self.output_types, outputs)):
+            self.set_attrs(**{name: t.name for name, t in zip(names, types, strict=False)})
+
+    def make_room(self) -> bool:
+        """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;
+        returns whether it can."""
+        return False
+
     # --- meaning ----------------------------------------------------------------------------
 
     @abstractmethod
@@ -166,6 +242,20 @@ class DataflowNode(ABC):
     @abstractmethod
     def latency(self, folding: Folding) -> int:
         """Cycles from the first input word to the first output word, inputs never waiting."""
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """When elements are taken and given: by default a vector (all elements of the last
+        dimension) at a time."""
+        ports = self.ports(folding)
+        outputs = [stream.elements for stream in ports.outputs]
+        vectors = max(s.elements // s.shape[-1] for s in (*ports.inputs, *ports.outputs))
+        return Steps(
+            vectors,
+            self.cycles(folding),
+            self.latency(folding),
+            [stream.elements for stream in ports.inputs],
+            outputs,
+        ).schedule()
 
     @abstractmethod
     def resources(self, folding: Folding) -> Resources:
@@ -199,6 +289,7 @@ __all__ = [
     "DataflowNode",
     "Folding",
     "Ports",
+    "Range",
     "Stream",
     "as_float",
     "dataflow_value_shape",

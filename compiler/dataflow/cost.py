@@ -48,15 +48,15 @@ def logic_rom(words: NDArray[np.int64], bits: int) -> float:
     Each bit of the word is a table of its own, made of blocks of 64 entries; a block that is
     constant or occurs twice costs nothing, and every three blocks left take a multiplexer.
     """
-    luts = 0.0
-    depth = len(words)
-    padded = np.resize(words, max(64, 64 * math.ceil(depth / 64)))
-    for bit in range(bits):
-        blocks = ((padded >> bit) & 1).astype(np.uint8).reshape(-1, 64)
-        kinds = np.unique(blocks, axis=0)
-        telling = kinds[(kinds != kinds[:, :1]).any(axis=1)]
-        luts += len(telling) + math.ceil((len(kinds) - 1) / 3)
-    return luts
+    depth = max(64, 64 * math.ceil(len(words) / 64))
+    tables = (np.resize(words, depth) >> np.arange(bits)[:, None]) & 1
+    blocks = np.packbits(tables.astype(np.uint8), axis=1).view(np.uint64)
+    blocks.sort(axis=1)
+    first = np.ones(blocks.shape, dtype=bool)  # of each kind of block
+    first[:, 1:] = blocks[:, 1:] != blocks[:, :-1]
+    telling = first & (blocks != 0) & (blocks != ~np.uint64(0))
+    multiplexers = np.ceil((first.sum(axis=1) - 1) / 3)
+    return float(telling.sum() + multiplexers.sum())
 
 
 def lut_ram(width: int, depth: int) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ElementwiseAdd and ElementwiseMul with a constant share."""
+"""What ElementwiseAdd and ElementwiseMul share: two streams, or a stream and a constant."""
 
 from __future__ import annotations
 
@@ -10,31 +10,56 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
-from qnnc.compiler.datatypes import carrier
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
-from qnnc.compiler.ir.facts import as_integers
+from qnnc.compiler.ir.edit import Editor
+from qnnc.compiler.ir.facts import IntArray, as_integers
 from qnnc.compiler.resources import Resources
 
 
-class ElementwiseConstant(DataflowNode):
-    """Inputs x [..., C] and a constant [C] or [1]; output [..., C]."""
+class Elementwise(DataflowNode):
+    """Inputs lhs [..., C] and rhs, a stream [..., C] or a constant [C] or [1]; output [..., C]."""
 
     folding_attributes = ("PE",)
+    input_types = ("lhs_dtype", "rhs_dtype")
+    output_types = ("out_dtype",)
     onnx_op: ClassVar[str]
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.x_type = self.type_attr("lhs_dtype")
-        self.constant_type = self.type_attr("rhs_dtype")
+        self.y_type = self.type_attr("rhs_dtype")
         self.out_type = self.type_attr("out_dtype")
         self.shape = tuple(int(d) for d in self.attr("out_shape"))
+        self.is_constant = str(self.attr("rhs_style", "input")) == "const"
 
     def operand(self) -> NDArray[np.int64]:
         """The constant, one element or one a channel."""
         return as_integers(self.constant_input(1)).reshape(-1)
+
+    def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
+        if self.is_constant:
+            operand = self.operand()
+            kind = smallest_type(int(operand.min()), int(operand.max()))
+            self.set_attrs(rhs_dtype=kind.name)
+        return False
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        other = Range.of(self.operand(), self.operand()) if self.is_constant else inputs[1]
+        size = max(inputs[0].low.size, inputs[0].high.size, other.low.size, other.high.size)
+        left, right = inputs[0].along(size), other.along(size)
+        ends = np.stack(
+            [self.apply_to(x, y) for x in (left.low, left.high) for y in (right.low, right.high)]
+        )
+        return [Range.of(ends.min(axis=0), ends.max(axis=0))]
+
+    @abstractmethod
+    def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
+        """The operation on integers."""
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(PE=pe) for pe in divisors(self.shape[-1]))
@@ -44,8 +69,11 @@ class ElementwiseConstant(DataflowNode):
         return 1 if self.operand().size == 1 else self.shape[-1] // folding.PE
 
     def ports(self, folding: Folding) -> Ports:
+        kinds: list[BaseDataType] = (
+            [self.x_type] if self.is_constant else [self.x_type, self.y_type]
+        )
         return Ports(
-            (Stream(self.shape, self.x_type, folding.PE),),
+            tuple(Stream(self.shape, kind, folding.PE) for kind in kinds),
             (Stream(self.shape, self.out_type, folding.PE),),
         )
 
@@ -60,16 +88,22 @@ class ElementwiseConstant(DataflowNode):
         """LUTs of the arithmetic of a lane."""
 
     def resources(self, folding: Folding) -> Resources:
+        out_bits, x_bits = self.out_type.bitwidth(), self.x_type.bitwidth()
+        if not self.is_constant:
+            bits = x_bits + self.y_type.bitwidth()
+            luts = folding.PE * (self.lane_luts() + bits) + 14
+            return Resources(LUT=luts, FF=folding.PE * (2 * bits + 2 * out_bits) + 12)
         folds = self.folds(folding)
-        table = cost.logic_rom(self.operand()[:: folding.PE], self.constant_type.bitwidth())
-        out_bits = self.out_type.bitwidth()
+        table = cost.logic_rom(self.operand()[:: folding.PE], self.y_type.bitwidth())
         luts = folding.PE * (self.lane_luts() + table + out_bits) + cost.counter(folds) + 12
-        ffs = folding.PE * (self.x_type.bitwidth() + 2 * out_bits) + 20
-        return Resources(LUT=luts, FF=ffs)
+        return Resources(LUT=luts, FF=folding.PE * (x_bits + 2 * out_bits) + 20)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         dtype = carrier(self.out_type)
-        x = inputs[0]
-        if dtype != carrier(self.x_type):
-            x = b.op("Cast", x, to=ir.DataType.DOUBLE)
-        return [b.op(self.onnx_op, x, b.constant(self.operand(), dtype))]
+        operands = [
+            b.op("Cast", x, to=ir.DataType.DOUBLE) if dtype != carrier(kind) else x
+            for x, kind in zip(inputs, (self.x_type, self.y_type), strict=False)
+        ]
+        if self.is_constant:
+            operands.append(b.constant(self.operand(), dtype))
+        return [b.op(self.onnx_op, *operands)]

@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ElementwiseMul with a constant: a scale that no threshold took up."""
+"""ElementwiseMul: two branches, or a scale that no threshold took up."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from qnnc.compiler.dataflow.elementwise import ElementwiseConstant
+from qnnc.compiler.dataflow.elementwise import Elementwise
+from qnnc.compiler.ir.facts import IntArray
 
 
-class ElementwiseMul(ElementwiseConstant):
-    """x * constant, one constant a channel or one for all."""
+class ElementwiseMul(Elementwise):
+    """lhs * rhs; a constant rhs is one a channel or one for all."""
 
     op_type = "ElementwiseMul"
     onnx_op = "Mul"
 
+    def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
+        return x * y
+
     def lane_luts(self) -> float:
-        operand = self.operand()
-        if operand.size == 1:
+        if self.is_constant and self.operand().size == 1:
             # a multiplication by a constant is an addition for every further one bit
-            ones = int(np.abs(operand).item()).bit_count()
+            ones = int(np.abs(self.operand()).item()).bit_count()
             return float(max(0, ones - 1) * self.out_type.bitwidth())
-        return 1.6 * float(self.x_type.bitwidth() * self.constant_type.bitwidth())
+        return 1.6 * float(self.x_type.bitwidth() * self.y_type.bitwidth())

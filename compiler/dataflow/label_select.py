@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
-from qnnc.compiler.datatypes import smallest_type
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream
+from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
@@ -27,6 +28,12 @@ class LabelSelect(DataflowNode):
         self.labels, self.k = int(self.attr("Labels")), int(self.attr("K"))
         self.x_type = self.type_attr("inputDataType")
         self.out_type = self.type_attr("outputDataType")
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        return [Range.of(0, self.labels - 1)]
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        super().set_types(inputs, [datatype(label_type(self.labels))])
 
     def ports(self, folding: Folding) -> Ports:
         vectors = tuple(self.attr("numInputVectors", [1]))

@@ -13,12 +13,23 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    Ports,
+    Range,
+    Stream,
+    divisors,
+)
 from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar, plan_dot_product
-from qnnc.compiler.datatypes import carrier
+from qnnc.compiler.dataflow.schedule import Schedule, Steps
+from qnnc.compiler.datatypes import carrier, type_of_values
+from qnnc.compiler.integer.ranges import sum_range
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.resources import Resources
 
@@ -48,6 +59,23 @@ class MVAU(DataflowNode):
     def weights(self) -> NDArray[np.int64]:
         """The matrix, [MW, MH]."""
         return as_integers(self.constant_input(1))
+
+    # --- types ------------------------------------------------------------------------------
+
+    def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
+        if not self.xnor:
+            self.set_attrs(weightDataType=type_of_values(self.weights()).name)
+        return False
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        if self.xnor:
+            return [Range.of(np.zeros(self.MH), np.full(self.MH, self.MW))]
+        x = inputs[0].along(self.MW)
+        return [Range.of(*sum_range(x.low, x.high, self.weights()))]
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        super().set_types(inputs, outputs)
+        self.set_attrs(accDataType=outputs[0].name)
 
     # --- folding ----------------------------------------------------------------------------
 
@@ -129,6 +157,20 @@ class MVAU(DataflowNode):
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self.dot_product(folding).latency
         return wait + self.steps(folding) + inside + depth
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A vector at a time; with several passes over it, two more find room meanwhile."""
+        room = 2 * self.MW if self.passes(folding) > 1 else 0
+        inside = self.weight_latency(folding) + self.dot_product(folding).latency
+        depth, _ = self.output_depth(folding)
+        return Steps(
+            self.vectors,
+            self.cycles(folding),
+            inside + depth,
+            [self.vectors * self.MW],
+            [self.vectors * self.MH],
+            [room],
+        ).schedule()
 
     def resources(self, folding: Folding) -> Resources:
         dot = self.dot_product(folding)

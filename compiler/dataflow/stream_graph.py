@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow import DataflowNode, declaration, is_dataflow
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
+from qnnc.compiler.ir.facts import ACCELERATOR, part
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def stream_graph(model: ir.Model) -> StreamGraph:
                 out = list(producer.outputs).index(source)
                 edges.append(Edge(source, End(index[producer], out), End(i, port)))
         for port, value in enumerate(node.outputs):
-            if not _feeds_dataflow(value):
+            if _reaches_host(value):
                 edges.append(Edge(value, End(i, port), None))
     return StreamGraph(declared, tuple(edges))
 
@@ -96,10 +97,13 @@ def _origin(value: ir.Value | None) -> ir.Value:
     return value
 
 
-def _feeds_dataflow(value: ir.Value) -> bool:
+def _reaches_host(value: ir.Value) -> bool:
+    """The host uses the tensor, directly or reshaped."""
+    if value.is_graph_output():
+        return True
     for user, _ in value.uses():
         if is_dataflow(user):
-            return True
-        if user.op_type in LAYOUTS and any(_feeds_dataflow(v) for v in user.outputs):
+            continue
+        if part(user) != ACCELERATOR or any(_reaches_host(v) for v in user.outputs):
             return True
     return False

@@ -22,6 +22,9 @@ class StreamingDataWidthConverter(DataflowNode):
     """
 
     op_type = "StreamingDataWidthConverter"
+    input_types = ("dataType",)
+    output_types = ()
+    keeps_coding = True
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -18,6 +18,9 @@ class StreamingFIFO(DataflowNode):
     """Input x; output x. depth is in words of folded_shape[-1] elements, at least 2."""
 
     op_type = "StreamingFIFO"
+    input_types = ("dataType",)
+    output_types = ()
+    keeps_coding = True
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

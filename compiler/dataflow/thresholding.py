@@ -10,11 +10,12 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
-from qnnc.compiler.ir.operators.multi_threshold import count_thresholds
+from qnnc.compiler.ir.operators.multi_threshold import Table, count_thresholds, table_codes
 from qnnc.compiler.resources import Resources
 
 MIN_BLOCK_DEPTH = 128
@@ -70,6 +71,39 @@ class Thresholding(DataflowNode):
         )
         return both.bitwidth(), both.min() < 0
 
+    # --- types ------------------------------------------------------------------------------
+
+    def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
+        """Drop thresholds that no input reaches and those that all do."""
+        if self.values() is not None:
+            return False
+        x, thresholds = inputs[0].along(self.channels), self.thresholds()
+        low, high = x.low[:, None], x.high[:, None]
+        useful = np.any((thresholds > low) & (thresholds <= high), axis=0)
+        always = int(np.all(thresholds <= low, axis=0).sum())
+        if not useful.any():
+            useful[:1], always = True, min(always, thresholds.shape[1] - 1)
+        if useful.all():
+            return False
+        # thresholds ascend: those of no use lie at either end
+        kept = thresholds[:, always : int(np.flatnonzero(useful)[-1]) + 1]
+        old = self.node.inputs[1]
+        assert old is not None and old.const_value is not None
+        array = kept.astype(old.const_value.numpy().dtype)
+        self.node.replace_input_with(1, editor.initializer(f"{old.name}_pruned", array))
+        kind = smallest_type(int(kept.min()), int(kept.max()))
+        self.base += always
+        self.set_attrs(numSteps=kept.shape[1], ActVal=self.base, weightDataType=kind.name)
+        return True
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        values = self.values()
+        if values is not None:
+            return [Range.of(values.min(axis=1), values.max(axis=1)).along(self.channels)]
+        table = Table(self.thresholds(), self.base, None, -1)
+        x = inputs[0].along(self.channels)
+        return [Range.of(table_codes(table, x.low[None])[0], table_codes(table, x.high[None])[0])]
+
     # --- folding ----------------------------------------------------------------------------
 
     def foldings(self) -> Iterable[Folding]:
@@ -88,8 +122,10 @@ class Thresholding(DataflowNode):
         depth = self.folds(folding) << stage
         return folding.ram_style == "block" and MIN_BLOCK_DEPTH <= depth <= 16384
 
-    def stage_tables(self, folding: Folding) -> list[list[NDArray[np.int64]]]:
-        """The search's tables, by lane and stage.
+    def stage_tables(
+        self, folding: Folding, lanes: int | None = None
+    ) -> list[list[NDArray[np.int64]]]:
+        """The search's tables, by lane and stage; of the first `lanes` lanes only, if given.
 
         Stage s of a lane holds, for each of its channels, the 2**s thresholds that the search may
         look at then. Where steps + 1 is no power of two, the search tree is filled up at the
@@ -100,7 +136,7 @@ class Thresholding(DataflowNode):
         missing = (1 << self.stages) - 1 - int(self.attr("numSteps"))
         full = np.pad(self.thresholds(), ((0, 0), (missing, 0)), constant_values=always)
         tables = []
-        for lane in range(folding.PE):
+        for lane in range(folding.PE if lanes is None else lanes):
             mine = full if self.shared else full[lane :: folding.PE]
             stages = []
             for stage in range(self.stages):
@@ -138,14 +174,15 @@ class Thresholding(DataflowNode):
         bits, _ = self.compare_type
         out_bits = self.out_type.bitwidth()
         lane, blocks = 0.0, 0
+        # lanes differ in contents but hardly in cost: the first stands for all
+        tables = self.stage_tables(folding, lanes=1)[0]
         for stage in range(self.stages):
             depth = self.folds(folding) << stage
             lane += cost.comparator(bits) if depth > 1 else bits / 4
             if self.in_block(folding, stage):
                 blocks += cost.block_rom(bits, depth)
             else:
-                # lanes differ in contents but hardly in cost: the first stands for all
-                lane += cost.logic_rom(self.stage_tables(folding)[0][stage], bits)
+                lane += cost.logic_rom(tables[stage], bits)
         values = self.values()
         if values is not None:
             lane += cost.logic_rom(values[:: folding.PE].reshape(-1), out_bits)

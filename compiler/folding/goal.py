@@ -12,8 +12,10 @@ from qnnc.compiler.dataflow.stream_graph import StreamGraph
 from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Choice, Link, solve
+from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
+MAX_ORIGINS = 3
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
 
 
@@ -107,7 +109,7 @@ def _too_slow(node: DataflowNode, goal: Goal, max_cycles: int) -> str:
     best = min(o.cycles for o in options_of(node))
     return (
         f"{goal.fps:,.0f} frames/s leave {max_cycles} cycles a frame at {goal.clock_mhz:g} MHz, "
-        f"but node {quote(node.name)} ({node.op_type}) takes at least {best}; at most "
+        f"but node {_shown(node)} takes at least {best}; at most "
         f"{goal.reached(best):,.0f} frames/s can be reached"
     )
 
@@ -150,7 +152,7 @@ def _over_budget(
     over = sparest or dict.fromkeys(cheapest.resources.exceeding(goal.budget), cheapest)
     parts = [
         f"{name} ({getattr(choice.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
-        f"most of them in node {quote(_largest(graph, choice, name))})"
+        f"most of them in node {_shown(_largest(graph, choice, name))})"
         for name, choice in over.items()
     ]
     what = f"{goal.fps:,.0f} frames/s" if goal.fps else "the smallest folding"
@@ -163,8 +165,16 @@ def _only(name: str, prices: Resources) -> Resources:
     return Resources(**{**few, name: getattr(prices, name)})
 
 
-def _largest(graph: StreamGraph, choice: Choice, name: str) -> str:
+def _largest(graph: StreamGraph, choice: Choice, name: str) -> DataflowNode:
     index = max(
         range(len(choice.options)), key=lambda i: getattr(choice.options[i].resources, name)
     )
-    return graph.nodes[index].name
+    return graph.nodes[index]
+
+
+def _shown(node: DataflowNode) -> str:
+    """Its name, with the nodes of the user's model that it comes from."""
+    origins = sources(node.node)
+    more = " …" if len(origins) > MAX_ORIGINS else ""
+    of = ", ".join(quote(origin) for origin in origins[:MAX_ORIGINS])
+    return quote(node.name) + (f" ({node.op_type} of {of}{more})" if of else f" ({node.op_type})")

@@ -4,6 +4,9 @@
 One binary variable an option; for each stream, one variable a pair of widths at its ends, which
 carries the cost of the width converter between them. A pair's variables sum to the options that
 have these widths, so that they come out whole by themselves.
+
+The linear relaxation is solved first. In a chain it is a shortest path, whole by itself unless
+the budget binds, and takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import coo_array
 
 from qnnc.compiler.dataflow.streaming_data_width_converter import (
@@ -164,21 +168,31 @@ def _run(program: _Program, budget: Resources, weights: Resources) -> NDArray[np
         (program.entries, (program.rows, program.columns)),
         shape=(len(program.targets), count),
     ).tocsr()
-    integrality = np.zeros(count, dtype=np.int64)
-    integrality[: program.integers] = 1
-    result = milp(
+    solver = partial(
+        milp,
         usage @ prices,
-        integrality=integrality,
         bounds=Bounds(0, 1),
         constraints=[
             LinearConstraint(equalities, program.targets, program.targets),
             LinearConstraint(usage.T, -np.inf, limits),
         ],
-        options={"mip_rel_gap": 1e-4},
     )
+    relaxed = _answer(solver(options={"presolve": False}))
+    if relaxed is None or _whole(relaxed[: program.integers]):
+        return relaxed
+    integrality = np.zeros(count, dtype=np.int64)
+    integrality[: program.integers] = 1
+    return _answer(solver(integrality=integrality, options={"mip_rel_gap": 1e-4}))
+
+
+def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:
     if result.status == INFEASIBLE:
         return None
     if result.x is None:
         raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")
     solution: NDArray[np.float64] = result.x
     return solution
+
+
+def _whole(x: NDArray[np.float64]) -> bool:
+    return bool(np.all(np.abs(x - np.rint(x)) < 1e-6))

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.ir.edit import constant
-from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, integer, is_derived
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,13 @@ def own_form(value: ir.Value) -> Form | None:
     if integer(value) is None:
         return None
     return Form(value, np.ones(()), np.zeros(()))
+
+
+def named_result(node: ir.Node, fact: Integer) -> Integer:
+    """The fact of an operator's integers, which stand for its output in the golden graph if that
+    has such a tensor."""
+    output = node.outputs[0]
+    return fact.with_(golden=None if is_derived(output) else output.name)
 
 
 class Unsupported(Exception):

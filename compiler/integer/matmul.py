@@ -3,22 +3,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
-from qnnc.compiler.integer.form import Form, Unsupported
+from qnnc.compiler.integer import bipolar
+from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.ranges import sum_range
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
-from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, is_derived, set_integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
 
-def apply(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
-    """Insert the integer product of [..., K] and constant [K, M]; returns the output's form.
+def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
+    """Insert the integer product of [..., K] and constant [K, M].
 
     Raises:
         Unsupported: the operands are not such that the sum stays integer.
     """
+    x, w = forms[0], forms[1]
+    if x is None or w is None:
+        raise Unsupported("its weights or its input have no quantizer")
+    return [_product(editor, node, x, w)]
+
+
+def _product(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
     weights, w_scale = _weights(w)
     x_scale = _common(x.scale, "the input")
     offset = np.zeros(())
@@ -27,7 +38,7 @@ def apply(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
         per_input = np.broadcast_to(_last_axis(x.offset), (k,))
         offset = (per_input @ weights) * w_scale
     scale = x_scale * w_scale
-    if _is_bipolar(x) and type_of_values(weights) == BIPOLAR:
+    if bipolar.is_bipolar(x) and type_of_values(weights) == BIPOLAR:
         return _xnor(editor, node, x, weights, x_scale, w_scale)
     low, high = _range(x.fact, weights)
     y = _insert(editor, node, x.base, weights, "MatMul", "", low, high, scale, offset)
@@ -43,7 +54,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
         raise Unsupported(f"weights with {codes.ndim} dimensions")
     scale = w.scale
     if np.any(w.offset):
-        if not _is_bipolar(w):
+        if not bipolar.is_bipolar(w):
             raise Unsupported("weights with a zero point that is no integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.ndim == 2 and scale.shape[0] != 1:
@@ -55,16 +66,6 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     if divisor > 1:
         codes, per_output = codes // divisor, per_output * divisor
     return codes, per_output if per_output.size > 1 else per_output.reshape(())
-
-
-def _is_bipolar(form: Form) -> bool:
-    """Codes 0 and 1 that stand for two opposite values."""
-    fact = form.fact
-    return (
-        int(fact.low.min()) >= 0
-        and int(fact.high.max()) <= 1
-        and bool(np.all(form.offset == -form.scale / 2))
-    )
 
 
 def _common(scale: FloatArray, what: str) -> FloatArray:
@@ -89,16 +90,6 @@ def _range(fact: Integer, weights: IntArray) -> tuple[IntArray, IntArray]:
     low = np.broadcast_to(_flat_range(fact.low, np.min), (k,))
     high = np.broadcast_to(_flat_range(fact.high, np.max), (k,))
     return sum_range(low, high, weights)
-
-
-def sum_range(low: IntArray, high: IntArray, weights: IntArray) -> tuple[IntArray, IntArray]:
-    """Exact range of each of the M sums over all inputs between low [K] and high [K].
-
-    Args:
-        weights: [K, M].
-    """
-    positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
-    return low @ positive + high @ negative, high @ positive + low @ negative
 
 
 def _flat_range(bound: IntArray, reduce: object) -> IntArray:
@@ -181,6 +172,5 @@ def _insert(
         dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
         origins=(node,),
     )
-    golden = None if is_derived(output) else output.name
-    set_integer(y, Integer.of(low, high, scale, offset, golden=golden))
+    set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
     return y

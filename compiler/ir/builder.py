@@ -59,7 +59,7 @@ class PlainBuilder:
         return results
 
     def constant(self, array: ArrayLike, dtype: Any = np.float32) -> ir.Value:
-        return self.tensor(ir.tensor(np.asarray(array, dtype=dtype)))
+        return self.tensor(ir.Tensor(np.asarray(array, dtype=dtype)))
 
     def tensor(self, tensor: ir.TensorProtocol, name: str | None = None) -> ir.Value:
         """A constant from a tensor that exists already, not copied."""

@@ -50,6 +50,13 @@ class Editor:
         self.graph = graph
         self._taken = {v.name for v in graph.inputs} | set(graph.initializers)
         self._taken |= {v.name for node in graph for v in node.outputs}
+        self._positions: dict[ir.Node, int] | None = None
+
+    def position(self, node: ir.Node) -> int:
+        """Where a node stood when this was first asked, counted from the front."""
+        if self._positions is None:
+            self._positions = {n: i for i, n in enumerate(self.graph)}
+        return self._positions.get(node, -1)
 
     def fresh(self, base: str) -> str:
         """A value name that the graph does not have yet."""
@@ -64,7 +71,7 @@ class Editor:
         """A constant of the graph, of the array's own type."""
         array = np.asarray(data)
         name = self.fresh(name)
-        tensor = ir.tensor(np.ascontiguousarray(array), name=name)
+        tensor = ir.Tensor(np.ascontiguousarray(array), name=name)
         value = ir.Value(
             name=name,
             shape=ir.Shape(array.shape),

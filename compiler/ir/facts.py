@@ -56,6 +56,8 @@ class Integer:
         datatype: how the values are coded in hardware.
         quantized: the value comes from a quantizer, so that the golden tensor lies on its grid
             but for float32 rounding; otherwise it is a sum whose golden value may be rounded.
+        order: index into the golden tensor's elements, for each element of this tensor (one
+            frame each, both flat); None where both are in the same order.
     """
 
     low: IntArray
@@ -65,6 +67,7 @@ class Integer:
     golden: str | None = None
     datatype: BaseDataType | None = None
     quantized: bool = False
+    order: IntArray | None = None
 
     @classmethod
     def of(
@@ -95,6 +98,20 @@ class Integer:
         if self.datatype is not None:
             return self.datatype
         return smallest_type(int(self.low.min()), int(self.high.max()))
+
+    def arranged(self, golden: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Frames of the golden tensor in the order and shape of this one."""
+        if self.order is None:
+            return golden.reshape(shape)
+        return golden.reshape(len(golden), -1)[:, self.order].reshape(shape)
+
+    def restored(self, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Frames of this tensor in the order and shape of the golden one."""
+        if self.order is None:
+            return values.reshape(shape)
+        result = np.empty_like(values.reshape(len(values), -1))
+        result[:, self.order] = values.reshape(len(values), -1)
+        return result.reshape(shape)
 
     def with_(self, **changes: object) -> Integer:
         """A copy with some attributes changed."""

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.integer import layout
-from qnnc.compiler.ir.edit import QONNX
+from qnnc.compiler.ir.edit import QNNC, QONNX
 from qnnc.compiler.ir.facts import (
     ACCELERATOR,
     HOST_POST,
@@ -25,18 +25,35 @@ from qnnc.compiler.passes.base import Pass
 
 CORE = frozenset(
     {
-        ("", "MatMul"),
+        (QNNC, "IntegerConv"),
+        (QNNC, "SumPool"),
+        (QNNC, "InsertZeros"),
         (QONNX, "XnorPopcountMatMul"),
         (QONNX, "MultiThreshold"),
-        ("", "Add"),
-        ("", "Mul"),
-        ("", "TopK"),
-        ("", "ArgMax"),
+        *(
+            ("", name)
+            for name in (
+                "MatMul",
+                "Add",
+                "Mul",
+                "MaxPool",
+                "Concat",
+                "Split",
+                "Slice",
+                "Pad",
+                "Resize",
+                "Upsample",
+                "TopK",
+                "ArgMax",
+            )
+        ),
     }
 )
 """Operators that are worth an accelerator when their input is integer."""
 
 
+MOVES = layout.OPERATORS | {"DepthToSpace", "SpaceToDepth"}
+"""Operators that only move elements: they go where their neighbours go."""
 LAYERS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 """Operators that people expect in the accelerator."""
 
@@ -108,7 +125,7 @@ def _check_order(node: ir.Node) -> None:
         producer = value.producer() if value is not None else None
         if producer is None or part(producer) != ACCELERATOR:
             continue
-        if node.op_type in layout.OPERATORS or node.op_type == "Cast":
+        if node.op_type in MOVES or node.op_type == "Cast":
             set_part(node, ACCELERATOR)
             return
         culprit = _explained(node) or node

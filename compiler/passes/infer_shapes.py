@@ -33,10 +33,13 @@ class InferShapes(Pass):
         for value in model.graph.outputs:
             if value.producer() is not None:
                 value.shape = None  # exporters leave symbols here that contradict the input
+        quantized = {node: q.input for node in model.graph if (q := quantizer(node))}
         plain = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(
-            expand(model)
+            expand(model, skip=quantized)
         ).model
         known = {v.name: v for node in plain.graph for v in node.outputs}
+        # a quantizer's output is as its input, which may be an input of the graph or a constant
+        known |= {node.outputs[0].name: source for node, source in quantized.items()}
         changed = False
         for node in model.graph:
             for value in node.outputs:

@@ -3,17 +3,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.integer import affine, layout, matmul
+from qnnc.compiler.integer import affine, conv, join, layout, matmul, move, pool
 from qnnc.compiler.integer.form import Form, Unsupported, own_form
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
 from qnnc.compiler.ir.facts import is_derived, set_integer
 from qnnc.compiler.ir.operators import dequantize
 from qnnc.compiler.passes.base import Pass
+
+Linear = Callable[[Editor, ir.Node, Sequence[Form | None]], list[Form]]
+
+LAYERS = frozenset({"MatMul", "Conv", "ConvTranspose"})
+LINEAR: dict[str, Linear] = {
+    "MatMul": matmul.apply,
+    "Conv": conv.apply,
+    "ConvTranspose": conv.apply_transposed,
+    "MaxPool": pool.apply_max,
+    "GlobalMaxPool": pool.apply_max,
+    **dict.fromkeys(
+        ("AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"), pool.apply_average
+    ),
+    "Add": join.add,
+    "Sub": join.add,
+    "Mul": join.multiply,
+    "Concat": join.concat,
+    **dict.fromkeys(
+        ("Split", "Slice", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Pad"), move.apply
+    ),
+}
+"""What computes an operator on integers, by its name."""
 
 
 @dataclass
@@ -21,7 +44,7 @@ class ScaledInteger(Pass):
     """Compute linear operators on integers, scale and offset carried alongside.
 
     One walk in topological order keeps, for every tensor that is integer * scale + offset, that
-    form. A MatMul of two such tensors becomes a product of integers followed by Dequantize.
+    form. A linear operator on such tensors becomes one on integers followed by Dequantize.
     """
 
     name = "scaled-integer"
@@ -41,38 +64,44 @@ class ScaledInteger(Pass):
         return changed
 
     def _visit(self, editor: Editor, node: ir.Node, forms: dict[ir.Value, Form]) -> bool:
-        known = [(i, forms[v]) for i, v in enumerate(node.inputs) if v is not None and v in forms]
-        if not known:
-            if node.op_type == "MatMul":
+        given = [None if v is None else forms.get(v) for v in node.inputs]
+        if all(form is None for form in given):
+            if node.op_type in LAYERS:
                 self.leave(node, _missing_quantizer(node, forms))
             return False
         try:
-            if node.op_type == "MatMul":
-                return self._matmul(editor, node, forms)
-            index, form = known[0]
+            index = next(i for i, form in enumerate(given) if form is not None)
             if node.op_type in affine.OPERATORS and _others_constant(node, index):
+                form = given[index]
+                assert form is not None
                 result = affine.apply(node, form, index)
                 forms[node.outputs[0]] = result
                 if _stands_for_golden(node, result):
                     return _name_golden(editor, node, result, forms)
             elif node.op_type in layout.OPERATORS and index == 0:
+                form = given[0]
+                assert form is not None
                 forms[node.outputs[0]] = layout.apply(editor, node, form)
+            elif node.op_type in LINEAR:
+                if node.op_type in LAYERS and None in given[:2]:
+                    raise Unsupported(_missing_quantizer(node, forms))
+                return _computed(editor, node, LINEAR[node.op_type](editor, node, given), forms)
         except Unsupported as reason:
             self.leave(node, f"{node.op_type} stays in floating point: {reason}")
         return False
 
-    def _matmul(self, editor: Editor, node: ir.Node, forms: dict[ir.Value, Form]) -> bool:
-        x, w = node.inputs[0], node.inputs[1]
-        if x is None or w is None or x not in forms or w not in forms:
-            raise Unsupported(_missing_quantizer(node, forms))
-        output = node.outputs[0]
-        form = matmul.apply(editor, node, forms[x], forms[w])
+
+def _computed(
+    editor: Editor, node: ir.Node, results: Sequence[Form], forms: dict[ir.Value, Form]
+) -> bool:
+    """Compute an operator's outputs from the integers that stand for them."""
+    for output, form in zip(list(node.outputs), results, strict=True):
         value = dequantize.insert(
             editor, node, form.base, form.scale, form.offset, shape_of(output), (node,)
         )
         replace_value(output, value)
         forms[value] = form
-        return True
+    return True
 
 
 def _learn(forms: dict[ir.Value, Form], value: ir.Value) -> None:

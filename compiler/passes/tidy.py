@@ -9,14 +9,21 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
-from qnnc.compiler.ir.edit import Editor, attribute, constant, remove_unused, replace_value
+from qnnc.compiler.ir.edit import (
+    Editor,
+    attribute,
+    constant,
+    remove_unused,
+    replace_value,
+    shape_of,
+)
 from qnnc.compiler.ir.facts import set_derived
 from qnnc.compiler.passes.base import Pass
 
 
 @dataclass
 class Tidy(Pass):
-    """Turn Constants into initializers, Gemm into MatMul and Add; drop Identity and Dropout."""
+    """Turn Constants into initializers, split biases off Gemm and Conv; drop Identity, Dropout."""
 
     name = "tidy"
 
@@ -34,6 +41,8 @@ class Tidy(Pass):
             elif node.op_type == "Gemm":
                 _split_gemm(editor, node)
                 changed = True
+            elif node.op_type in ("Conv", "ConvTranspose"):
+                changed |= _split_bias(editor, node)
         remove_unused(model)
         return changed or model.graph.num_nodes() != before
 
@@ -81,6 +90,35 @@ def _split_gemm(editor: Editor, node: ir.Node) -> None:
     y.shape = node.outputs[0].shape
     set_derived(y, False)
     replace_value(node.outputs[0], y)
+
+
+def _split_bias(editor: Editor, node: ir.Node) -> bool:
+    """Conv with a bias becomes Conv and Add."""
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    if bias is None:
+        return False
+    output, base = node.outputs[0], node.outputs[0].name or "conv"
+    origins = (node,)
+    spatial = attribute(node, "kernel_shape")
+    weights = node.inputs[1]
+    rank = len(spatial) if spatial is not None else len(shape_of(weights)) - 2 if weights else 2
+    axes = editor.initializer(f"{base}_axes", np.arange(1, rank + 1, dtype=np.int64))
+    spread = editor.insert(node, "Unsqueeze", [bias, axes], f"{base}_bias", origins=origins)
+    attributes = {name: a.value for name, a in node.attributes.items()}
+    y = editor.insert(
+        node,
+        node.op_type,
+        list(node.inputs[:2]),
+        f"{base}_product",
+        attributes=attributes,
+        origins=origins,
+    )
+    y.shape = output.shape
+    set_derived(y)
+    biased = editor.insert(node, "Add", [y, spread], f"{base}_biased", origins=origins)
+    biased.shape = output.shape
+    replace_value(output, biased)
+    return True
 
 
 def _scaled(editor: Editor, node: ir.Node, value: ir.Value, name: str) -> ir.Value:

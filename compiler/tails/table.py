@@ -81,15 +81,3 @@ def _merged(table: Table) -> Table:
         return table
     values = None if table.values is None else table.values[:1]
     return Table(table.thresholds[:1], table.base, values, table.axis)
-
-
-def table_codes(table: Table, x: IntArray) -> IntArray:
-    """What a table gives for integers x [rows, channels]."""
-    thresholds = np.broadcast_to(table.thresholds, (x.shape[1], table.thresholds.shape[1]))
-    counts = np.stack(
-        [np.searchsorted(thresholds[c], x[:, c], "right") for c in range(x.shape[1])], axis=1
-    )
-    if table.values is None:
-        return counts + table.base
-    values = np.broadcast_to(table.values, (x.shape[1], table.values.shape[1]))
-    return np.take_along_axis(values.T, counts, axis=0)

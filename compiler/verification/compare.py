@@ -12,7 +12,7 @@ what the golden operators make of its own sums. Near-ties are counted, never hid
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,20 @@ class Outcome:
         if self.diverged.size != self.samples:
             self.diverged = np.zeros(self.samples, dtype=bool)
 
+    def followed_by(self, other: Outcome) -> Outcome:
+        """The outcome of this portion of samples and the next."""
+        first = self.first
+        if first is None and other.first is not None:
+            first = replace(other.first, sample=other.first.sample + self.samples)
+        return Outcome(
+            self.samples + other.samples,
+            self.mismatches + other.mismatches,
+            self.near_ties + other.near_ties,
+            max(self.tensors, other.tensors),
+            first,
+            np.concatenate([self.diverged, other.diverged]),
+        )
+
     def record(
         self,
         bad: NDArray[np.bool_],
@@ -111,12 +125,13 @@ def compare_sums(
     """Compare sums: the golden value must be the exact one but for float32 rounding.
 
     Args:
-        bound: largest rounding error of the golden sum, [samples, elements].
+        bound: largest rounding error of the golden sum, broadcasts against a sample.
     """
     scale, offset = spread(fact.scale, found.shape), spread(fact.offset, found.shape)
     integers, values = flat(found), flat(golden)
     exact = integers * scale + offset
-    bad = np.abs(values - exact) > bound + FLOAT32_EPSILON * (np.abs(exact) + np.abs(offset))
+    limit = spread(bound, found.shape)
+    bad = np.abs(values - exact) > limit + FLOAT32_EPSILON * (np.abs(exact) + np.abs(offset))
     bad &= ~outcome.diverged[:, None]
     expected = np.rint((values - offset) / np.where(scale == 0, 1, scale))
     outcome.tensors += 1

@@ -14,7 +14,23 @@ from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.reference import BatchRunner, Session, Tensors, expand
 
-_LINEAR = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose", "Add", "TopK", "ArgMax"})
+_LINEAR = frozenset(
+    {
+        "MatMul",
+        "Gemm",
+        "Conv",
+        "ConvTranspose",
+        "Add",
+        "Sub",
+        "Mul",
+        "AveragePool",
+        "GlobalAveragePool",
+        "ReduceMean",
+        "ReduceSum",
+        "TopK",
+        "ArgMax",
+    }
+)
 
 
 class Golden:

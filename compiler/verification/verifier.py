@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import Integer, integer
 from qnnc.compiler.reference import BatchRunner, Tensors
 from qnnc.compiler.verification.compare import (
@@ -25,7 +25,11 @@ from qnnc.compiler.verification.compare import (
 from qnnc.compiler.verification.golden import Golden
 
 Inputs = Mapping[str, NDArray[np.float32]]
-PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU"})
+PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU", "IntegerConv", "VVAU"})
+OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
+"""Products whose weights have the outputs along the first axis, not the last."""
+PORTION = 1 << 25
+"""Elements of all tensors together that are compared at once."""
 
 
 class Verifier:
@@ -35,51 +39,98 @@ class Verifier:
         self.golden = golden
         self.inputs = inputs
         self.samples = next(iter(inputs.values())).shape[0]
-
-    @cached_property
-    def expected(self) -> Tensors:
-        """The golden tensors for the samples, computed once."""
-        return self.golden.run(self.inputs)
+        self._expected: dict[int, Tensors] = {}
 
     def check(self, model: ir.Model) -> Outcome:
         """Run a model of any stage and compare it."""
-        return self.compare(model, self.execute(model))
+        outcome, _ = self.check_and_keep(model, (), 0)
+        return outcome
 
-    def execute(self, model: ir.Model, also: Sequence[ir.Value] = ()) -> Tensors:
-        """Run a model of any stage; returns the tensors that are compared, and others wanted."""
+    def check_and_keep(
+        self, model: ir.Model, also: Sequence[ir.Value], keep: int
+    ) -> tuple[Outcome, Tensors]:
+        """Run a model of any stage, compare it, and keep some of its tensors.
+
+        Samples go through in portions, so that large tensors of many samples need not be in
+        memory at once.
+
+        Args:
+            also: tensors to keep besides those that are compared.
+            keep: samples whose tensors are kept.
+
+        Returns:
+            The outcome for all samples, and tensors by name for the first `keep`.
+        """
         values = watched(model, self.golden)
-        wanted = [*values, *_operands(values), *also, *model.graph.outputs]
+        wanted = [*values, *also, *model.graph.outputs]
         computed = [v for v in dict.fromkeys(wanted) if not v.is_graph_input()]
-        return {**BatchRunner(model, computed).run(self.inputs), **self.inputs}
+        runner = BatchRunner(model, computed)
+        size = self._portion(computed)
+        total, kept = Outcome(0), []
+        for start in range(0, self.samples, size):
+            inputs = {name: array[start : start + size] for name, array in self.inputs.items()}
+            found = {**runner.run(inputs), **inputs}
+            expected = self._golden(start, inputs)
+            total = total.followed_by(self._compare(model, values, found, expected))
+            if start < keep:
+                kept.append({name: array[: keep - start] for name, array in found.items()})
+        together = {n: np.concatenate([part[n] for part in kept]) for n in kept[0]} if kept else {}
+        return total, together
 
-    def compare(self, model: ir.Model, found: Mapping[str, NDArray[Any]]) -> Outcome:
+    def _portion(self, values: Sequence[ir.Value]) -> int:
+        """Samples to run at once."""
+        elements = sum(int(np.prod(shape_of(v))) for v in values if v.shape is not None)
+        return int(np.clip(PORTION // max(1, elements), 1, max(1, self.samples)))
+
+    def _golden(self, start: int, inputs: Inputs) -> Tensors:
+        """Golden tensors of a portion; those of the only portion are kept for the next check."""
+        count = next(iter(inputs.values())).shape[0]
+        if count < self.samples:
+            return self.golden.run(inputs)
+        if start not in self._expected:
+            self._expected[start] = self.golden.run(inputs)
+        return self._expected[start]
+
+    def _compare(
+        self,
+        model: ir.Model,
+        values: Sequence[ir.Value],
+        found: Mapping[str, NDArray[Any]],
+        expected: Tensors,
+    ) -> Outcome:
         """Compare tensors of the compiled graph, by name, in the graph's order."""
-        outcome = Outcome(self.samples)
+        outcome = Outcome(next(iter(found.values())).shape[0])
         exact: Tensors = {}  # golden sums as exact arithmetic gives them
-        for value in watched(model, self.golden):
+        for value in values:
             name, fact = str(value.name), integer(value)
             if name not in found or fact is None:
                 continue
             target = str(fact.golden)
-            golden = self.expected[target]
+            golden, mine = expected[target], found[name]
+            arranged = fact.arranged(golden, mine.shape)
             if fact.quantized:
-                replay = partial(self.golden.replay, dict(exact), target)
-                compare_codes(outcome, name, fact, found[name], golden, replay)
+                replay = partial(self._replayed, dict(exact), fact, mine.shape)
+                compare_codes(outcome, name, fact, mine, arranged, replay)
             else:
-                bound = rounding_bound(value, fact, found)
-                compare_sums(outcome, name, fact, found[name], golden, bound)
-                exact[target] = exact_values(found[name], fact).reshape(golden.shape)
+                compare_sums(outcome, name, fact, mine, arranged, rounding_bound(value, fact))
+                exact[target] = fact.restored(exact_values(mine, fact), golden.shape)
         for value, name in zip(model.graph.outputs, self.golden.outputs, strict=True):
-            mine = found.get(str(value.name))
-            if mine is None:
+            output = found.get(str(value.name))
+            if output is None:
                 continue
-            replay, golden = partial(self.golden.replay, exact, name), self.expected[name]
+            replayed, golden = partial(self.golden.replay, exact, name), expected[name]
             if is_label(value) and self.golden.scores:
                 scores = partial(self.golden.replay, exact, self.golden.scores[0])
-                compare_labels(outcome, name, mine, golden, replay, scores)
+                compare_labels(outcome, name, output, golden, replayed, scores)
             else:
-                compare_values(outcome, name, mine, golden, replay)
+                compare_values(outcome, name, output, golden, replayed)
         return outcome
+
+    def _replayed(
+        self, starts: Tensors, fact: Integer, shape: tuple[int, ...]
+    ) -> NDArray[Any] | None:
+        again = self.golden.replay(starts, str(fact.golden))
+        return None if again is None else fact.arranged(again, shape)
 
 
 def watched(model: ir.Model, golden: Golden) -> list[ir.Value]:
@@ -108,34 +159,50 @@ def exact_values(found: NDArray[Any], fact: Integer) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def _operands(values: list[ir.Value]) -> list[ir.Value]:
-    operands = []
-    for value in values:
-        node = value.producer()
-        if node is not None and node.op_type in PRODUCTS and node.inputs[0] is not None:
-            operands.append(node.inputs[0])
-    return operands
+def rounding_bound(value: ir.Value, fact: Integer) -> NDArray[np.float64]:
+    """Largest error of summing K terms in float32, in any order: (K + 2) u sum|x w|, with u half
+    of float32's epsilon; the offset of x and the rounding of scales are counted in.
+
+    Returns:
+        An array that broadcasts against the tensor.
+    """
+    terms, magnitude = _summed(value, fact)
+    if np.any(fact.offset):
+        magnitude = magnitude + terms  # codes that stand for values around zero
+    bound: NDArray[np.float64] = magnitude * np.abs(fact.scale) * (terms + 8) * FLOAT32_EPSILON
+    return bound
 
 
-def rounding_bound(
-    value: ir.Value, fact: Integer, found: Mapping[str, NDArray[Any]]
-) -> NDArray[np.float64]:
-    """Largest error of summing K products in float32, in any order: (K + 2) u sum|x w|, with u
-    half of float32's epsilon; the offset of x and the rounding of scales are counted in."""
+def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
+    """How many terms a sum has, and the sum of their largest magnitudes."""
     node = value.producer()
-    shape = found[str(value.name)].shape
-    if node is None or node.op_type not in PRODUCTS:
-        return np.zeros((shape[0], 1))
-    x, weights = node.inputs[0], constant(node.inputs[1])
-    assert x is not None and weights is not None
-    operand = found.get(str(x.name))
-    k = weights.shape[0]
-    if operand is None:
-        return np.zeros((shape[0], 1))
-    magnitude = np.abs(operand.reshape(-1, k).astype(np.float64)) @ np.abs(weights)
-    if fact.offset.size > 1 or np.any(fact.offset):
-        magnitude = magnitude + k  # codes that stand for values around zero
-    bound: NDArray[np.float64] = (
-        magnitude * np.abs(fact.scale).reshape(1, -1) * (k + 8) * FLOAT32_EPSILON
+    reach = np.maximum(np.abs(fact.low), np.abs(fact.high)) + (fact.high - fact.low)
+    if node is None:
+        return 1, reach.astype(np.float64)
+    x = node.inputs[0] if node.inputs else None
+    operand = integer(x) if x is not None else None
+    weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if node.op_type not in PRODUCTS or operand is None or weights is None:
+        return _terms(node), reach.astype(np.float64)
+    largest = max(abs(int(operand.low.min())), abs(int(operand.high.max())))
+    first = node.op_type in OUTPUTS_FIRST
+    per_output = (
+        np.abs(weights).reshape(len(weights), -1).sum(axis=1)
+        if first
+        else (np.abs(weights).sum(axis=0))
     )
-    return bound.reshape(shape[0], -1)
+    per_output = per_output.astype(np.float64) * largest
+    if node.op_type == "IntegerConv":
+        per_output = per_output.reshape(-1, *(1,) * (len(shape_of(value)) - 2))
+    return weights.size // (len(weights) if first else weights.shape[-1]), per_output
+
+
+def _terms(node: ir.Node) -> int:
+    """Terms of a sum without weights: the window of a pool, or the two of an addition."""
+    source = node.inputs[0]
+    if source is None or "Pool" not in node.op_type:
+        return 2
+    kernel = attribute(node, "kernel_shape", attribute(node, "KernelSize"))
+    if kernel is not None:
+        return int(np.prod(kernel))
+    return int(np.prod(shape_of(source)) // np.prod(shape_of(node.outputs[0])))

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train TFC, an MLP with 2-bit weights and activations, on MNIST and export it as QONNX.
 
-python examples/tfc/train.py --data mnist --out examples/tfc
+python examples/tfc/train.py --images t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
 
-The folder given with --data has the idx files of MNIST, gzipped or not. With the training and
-the test images there, it trains on the one and tests on the other. With only the test images
-there, it trains on 8,000 of them and tests on the other 2,000.
+The two files are idx files as MNIST has them, gzipped or not. Of their images, 2,000 are held
+out: they are tested on once, at the end, and never trained on.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,82 +23,29 @@ from brevitas.quant import Int8ActPerTensorFloatMinMaxInit, Int8WeightPerTensorF
 from torch import Tensor, nn
 from torch.nn import functional
 
-Bytes = npt.NDArray[np.uint8]
-
-SIDE = 28
-CLASSES = 10
+SIDE, CLASSES = 28, 10
 HIDDEN = (64, 64, 64)
 BITS = 2
-DROPOUT_IN, DROPOUT = 0.1, 0.05
+TEMPERATURE = 8.0  # the scores, integers of up to 64, are divided by it for the loss
 
-SPLIT_SEED = 20  # of what is held out: apart from --seed, so that every run has the same
-HELD_OUT = 2_000  # images, if they have to come from the same file as those trained on
+HELD_OUT = 2_000
 SAMPLES = 200  # held-out images written beside the network
+SPLIT_SEED = 20  # not --seed, so that every run holds out the same images
 
-BATCH = 100
-LEARNING_RATE = 0.01
+BATCH, LEARNING_RATE = 100, 0.01
 SHIFT, ROTATION = 2.0, 10.0  # augmentation: at most so many pixels and degrees
 
 
-@dataclass
-class Data:
-    """Images (n x 28 x 28) and labels to train on and to test with, and where they are from."""
-
-    source: str
-    train_images: Bytes
-    train_labels: Bytes
-    test_images: Bytes
-    test_labels: Bytes
-
-
-def read_idx(path: Path) -> Bytes:
+def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """Array of bytes in an idx file, gzipped or not."""
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        raw = gzip.decompress(raw)
     if raw[:3] != b"\0\0\x08":
         raise SystemExit(f"{path}: not an idx file of bytes")
-    body = 4 + 4 * raw[3]
-    shape = tuple(np.frombuffer(raw[4:body], dtype=">u4").tolist())
-    return np.frombuffer(raw, dtype=np.uint8, offset=body).reshape(shape)
-
-
-def read_pair(folder: Path, part: str) -> tuple[Bytes, Bytes] | None:
-    """Images and labels of one part of MNIST, "train" or "t10k"; None if a file is missing."""
-    arrays = []
-    for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
-        path = next((p for p in (folder / name, folder / f"{name}.gz") if p.exists()), None)
-        if path is None:
-            return None
-        arrays.append(read_idx(path))
-    return arrays[0], arrays[1]
-
-
-def load(folder: Path) -> Data:
-    """Data in the folder; what is tested with is never trained on."""
-    train, test = read_pair(folder, "train"), read_pair(folder, "t10k")
-    whole = train or test
-    if whole is None:
-        raise SystemExit(f"{folder}: no MNIST idx files, such as t10k-images-idx3-ubyte.gz")
-    rng = np.random.default_rng(SPLIT_SEED)
-    if train and test:
-        order = rng.permutation(len(test[0]))
-        return Data("train for training, t10k for testing", *train, test[0][order], test[1][order])
-    order = rng.permutation(len(whole[0]))
-    kept, held = order[:-HELD_OUT], order[-HELD_OUT:]
-    part = "train" if train else "t10k"
-    source = f"{part} alone, {len(kept)} images for training and {len(held)} for testing"
-    images, labels = whole
-    return Data(source, images[kept], labels[kept], images[held], labels[held])
-
-
-class Scale(nn.Module):
-    """Multiplies the scores with one learned number, for the sake of the loss."""
-
-    def __init__(self, start: float) -> None:
-        super().__init__()
-        self.factor = nn.Parameter(torch.tensor(start))
-
-    def forward(self, scores: Tensor) -> Tensor:
-        return scores * self.factor
+    start = 4 + 4 * raw[3]
+    shape = np.frombuffer(raw[4:start], dtype=">u4").tolist()
+    return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)
 
 
 def quantizer() -> nn.Module:
@@ -117,7 +62,7 @@ def quantizer() -> nn.Module:
 
 
 def linear(inputs: int, outputs: int) -> nn.Module:
-    """Linear layer without bias, of weights -1, 0 and 1 as `quantizer` has them."""
+    """Linear layer without bias, with weights -1, 0 and 1."""
     layer: nn.Module = QuantLinear(
         inputs,
         outputs,
@@ -133,36 +78,30 @@ def linear(inputs: int, outputs: int) -> nn.Module:
 
 
 class Tfc(nn.Module):
-    """784-64-64-64-10: linear, batch norm and quantizer, three times, then linear and a scale.
+    """784-64-64-64-10: linear, batch norm and quantizer, three times, then linear.
 
-    Its input is 1 x 28 x 28 pixels from 0 to 1.
+    Its input is n x 1 x 28 x 28 pixels from 0 to 1, its output the scores of the ten digits.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [quantizer(), nn.Dropout(DROPOUT_IN)]
+        layers = [quantizer()]
         width = SIDE * SIDE
         for outputs in HIDDEN:
-            layers += [linear(width, outputs), nn.BatchNorm1d(outputs)]
-            layers += [quantizer(), nn.Dropout(DROPOUT)]
+            layers += [linear(width, outputs), nn.BatchNorm1d(outputs), quantizer()]
             width = outputs
-        self.layers = nn.Sequential(*layers, linear(width, CLASSES), Scale(1 / 8))
+        self.layers = nn.Sequential(*layers, linear(width, CLASSES))
 
     def forward(self, pixels: Tensor) -> Tensor:
         scores: Tensor = self.layers(torch.flatten(pixels, 1) * 2.0 - 1.0)
         return scores
 
     def clip_weights(self) -> None:
-        """Bring the weights behind the quantizers back to -1..1, where they have a gradient."""
+        """Bring weights back to -1..1: quantizers pass no gradient to those beyond."""
         with torch.no_grad():
             for layer in self.layers:
                 if isinstance(layer, QuantLinear):
                     layer.weight.clamp_(-1.0, 1.0)
-
-
-def to_pixels(images: Bytes) -> Tensor:
-    """Network input of images: n x 1 x 28 x 28, from 0 to 1."""
-    return torch.from_numpy(images.astype(np.float32) / 255.0).unsqueeze(1)
 
 
 def augment(pixels: Tensor) -> Tensor:
@@ -176,35 +115,26 @@ def augment(pixels: Tensor) -> Tensor:
     return functional.grid_sample(pixels, grid, align_corners=False)
 
 
-def train(images: Bytes, labels: Bytes, epochs: int, seed: int) -> Tfc:
-    """The network after so many epochs: the last one, whatever it turned out to be."""
-    torch.manual_seed(seed)
-    model = Tfc()
-    pixels, targets = to_pixels(images), torch.from_numpy(labels.astype(np.int64))
+def train(model: Tfc, pixels: Tensor, targets: Tensor, epochs: int) -> None:
+    """Train for so many epochs; the weights of the last one are kept, whatever they are worth."""
+    model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    for epoch in range(epochs):
-        model.train()
+    for epoch in range(1, epochs + 1):
         total = 0.0
         batches = torch.split(torch.randperm(len(pixels)), BATCH)
         for batch in batches:
-            loss = functional.cross_entropy(model(augment(pixels[batch])), targets[batch])
+            scores = model(augment(pixels[batch]))
+            loss = functional.cross_entropy(scores / TEMPERATURE, targets[batch])
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
             model.clip_weights()
             total += loss.item()
         schedule.step()
-        if (epoch + 1) % 10 == 0 or epoch + 1 == epochs:
-            print(f"epoch {epoch + 1} of {epochs}: loss {total / len(batches):.4f}", flush=True)
-    return model.eval()
-
-
-def count_correct(model: Tfc, images: Bytes, labels: Bytes) -> int:
-    """How many images get the label they have."""
-    with torch.no_grad():
-        best = model(to_pixels(images)).argmax(1).numpy()
-    return int((best == labels).sum())
+        if epoch % 10 == 0 or epoch == epochs:
+            print(f"epoch {epoch} of {epochs}: loss {total / len(batches):.4f}", flush=True)
+    model.eval()
 
 
 def export(model: Tfc, path: Path) -> None:
@@ -216,7 +146,7 @@ def export(model: Tfc, path: Path) -> None:
         input_names=["pixels"],
         output_names=["scores"],
         opset_version=17,
-        dynamo=False,  # the other exporter writes the folders of this machine into the file
+        dynamo=False,  # the newer exporter writes paths of this machine into the file
         keep_initializers_as_inputs=False,
     )
 
@@ -224,8 +154,9 @@ def export(model: Tfc, path: Path) -> None:
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description="Train TFC W2A2 on MNIST, export it as QONNX.")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="idx files")
-    parser.add_argument("--epochs", type=int, default=500)
+    parser.add_argument("--images", type=Path, required=True, metavar="IDX")
+    parser.add_argument("--labels", type=Path, required=True, metavar="IDX")
+    parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1, help="of weights, order and augmentation")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, metavar="DIR")
     return parser.parse_args()
@@ -236,17 +167,24 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    data = load(options.data)
-    print(f"data: {data.source}")
-    model = train(data.train_images, data.train_labels, options.epochs, options.seed)
-    total = len(data.test_labels)
-    correct = count_correct(model, data.test_images, data.test_labels)
-    print(f"held-out images labelled correctly: {correct} of {total} ({correct / total:.2%})")
+    torch.manual_seed(options.seed)
+
+    images, labels = read_idx(options.images), read_idx(options.labels)
+    pixels = torch.from_numpy(images.astype(np.float32) / 255.0).unsqueeze(1)
+    targets = torch.from_numpy(labels.astype(np.int64))
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
+    kept, held = order[:-HELD_OUT], order[-HELD_OUT:]
+
+    model = Tfc()
+    train(model, pixels[kept], targets[kept], options.epochs)
+    with torch.no_grad():
+        correct = int((model(pixels[held]).argmax(1) == targets[held]).sum())
+    print(f"{correct} of {HELD_OUT} held-out images labelled correctly ({correct / HELD_OUT:.2%})")
+
     options.out.mkdir(parents=True, exist_ok=True)
     export(model, options.out / "tfc_w2a2.onnx")
-    np.save(options.out / "samples.npy", data.test_images[:SAMPLES])
-    np.save(options.out / "labels.npy", data.test_labels[:SAMPLES])
-    print(f"written to {options.out}: tfc_w2a2.onnx, samples.npy, labels.npy")
+    np.save(options.out / "samples.npy", images[held[:SAMPLES]])
+    np.save(options.out / "labels.npy", labels[held[:SAMPLES]])
 
 
 if __name__ == "__main__":

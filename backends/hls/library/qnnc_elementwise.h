@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sum or product of a stream and a constant, element by element.
+// Sum or product, element by element, of a stream and a constant or of two streams.
 #pragma once
 
 #include "qnnc_types.h"
@@ -41,6 +41,26 @@ struct elementwise_constant {
       }
       out.write(y);
       fold = fold + 1 == ROWS ? 0 : fold + 1;
+    }
+  }
+};
+
+// Element types X and Z (inputs), Y (outputs).
+template <class OPERATION, class X, class Z, class Y, int WORDS, int PE> struct elementwise {
+  static void run(stream<word_t<X, PE> > &in, stream<word_t<Z, PE> > &other,
+                  stream<word_t<Y, PE> > &out) {
+    for (int i = 0; i < WORDS; i++) {
+#pragma HLS PIPELINE II = 1
+      const word_t<X, PE> x = in.read();
+      const word_t<Z, PE> z = other.read();
+      word_t<Y, PE> y = blank<Y, PE>();
+      for (int pe = 0; pe < PE; pe++) {
+#pragma HLS UNROLL
+        word<Y, PE>::set(y, pe,
+                         OPERATION::template of<Y>(word<X, PE>::get(x, pe),
+                                                   word<Z, PE>::get(z, pe)));
+      }
+      out.write(y);
     }
   }
 };

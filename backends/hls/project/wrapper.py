@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qnnc.backends.design import NodeRtl
+from qnnc.backends.design.module import port_names
 from qnnc.backends.hls.emulator.source import templates
 from qnnc.backends.hls.project.node_files import NodeProject
 from qnnc.compiler.dataflow import Stream
@@ -25,16 +26,19 @@ def wrapper(project: NodeProject) -> NodeRtl:
             outputs=_streams(ports.outputs, "m_axis", "out"),
         )
     )
-    return NodeRtl(module, text, {}, ports.inputs[0].bits, ports.outputs[0].bits)
+    widths = [tuple(stream.bits for stream in side) for side in (ports.inputs, ports.outputs)]
+    return NodeRtl(module, text, {}, *widths)
 
 
 def _streams(streams: Sequence[Stream], base: str, port: str) -> list[dict[str, object]]:
     return [
         {
-            "name": base if len(streams) == 1 else f"{base}_{index}",
+            "name": name,
             "port": f"{port}{index}",
             "bits": stream.bits,
             "padded": 8 * -(-stream.bits // 8),
         }
-        for index, stream in enumerate(streams)
+        for index, (name, stream) in enumerate(
+            zip(port_names(base, len(streams)), streams, strict=True)
+        )
     ]

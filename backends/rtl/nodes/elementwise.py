@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SystemVerilog of ElementwiseAdd and ElementwiseMul with a constant."""
+"""SystemVerilog of ElementwiseAdd and ElementwiseMul."""
 
 from __future__ import annotations
 
@@ -8,22 +8,45 @@ from qnnc.backends.rtl.rtl_node import codes, finish, packed, render
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.compiler.dataflow.dot_product import is_bipolar
-from qnnc.compiler.dataflow.elementwise import ElementwiseConstant
+from qnnc.compiler.dataflow.elementwise import Elementwise
 from qnnc.compiler.errors import ModelError, quote
 
 
 def generate(node: DataflowNode) -> NodeRtl:
-    """One adder or multiplier a lane, constants from a table."""
-    assert isinstance(node, ElementwiseConstant)
-    if is_bipolar(node.x_type) or is_bipolar(node.constant_type):
+    """One adder or multiplier a lane."""
+    assert isinstance(node, Elementwise)
+    if is_bipolar(node.x_type) or is_bipolar(node.y_type):
         raise ModelError(f"node {quote(node.name)}: BIPOLAR operands are not supported")
+    return _with_constant(node) if node.is_constant else _of_two(node)
+
+
+def _of_two(node: Elementwise) -> NodeRtl:
+    x_bits, y_bits = node.x_type.bitwidth(), node.y_type.bitwidth()
+    out_bits = node.out_type.bitwidth()
+    text = render(
+        "elementwise_join.sv.j2",
+        op=node.op_type,
+        pe=node.folding().PE,
+        x_bits=x_bits,
+        x_signed=node.x_type.min() < 0,
+        y_bits=y_bits,
+        y_signed=node.y_type.min() < 0,
+        out_bits=out_bits,
+        work_bits=max(x_bits + y_bits + 2, out_bits),
+        operator="+" if node.onnx_op == "Add" else "*",
+    )
+    return finish(node, text)
+
+
+def _with_constant(node: Elementwise) -> NodeRtl:
+    """Constants come from a table."""
     folding = node.folding()
     folds = node.folds(folding)
     operand = node.operand()
     rows = operand.reshape(folds, -1)
     if rows.shape[1] != folding.PE:
         rows = rows.repeat(folding.PE, axis=1)
-    x_bits, constant_bits = node.x_type.bitwidth(), node.constant_type.bitwidth()
+    x_bits, constant_bits = node.x_type.bitwidth(), node.y_type.bitwidth()
     out_bits = node.out_type.bitwidth()
     text = render(
         "elementwise.sv.j2",
@@ -35,7 +58,7 @@ def generate(node: DataflowNode) -> NodeRtl:
         x_bits=x_bits,
         x_signed=node.x_type.min() < 0,
         constant_bits=constant_bits,
-        constant_signed=node.constant_type.min() < 0,
+        constant_signed=node.y_type.min() < 0,
         out_bits=out_bits,
         work_bits=max(x_bits + constant_bits + 2, out_bits),
         operator="+" if node.onnx_op == "Add" else "*",

@@ -9,7 +9,14 @@ import onnx_ir as ir
 
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import QNNC, QONNX
-from qnnc.compiler.ir.operators import dequantize, multi_threshold, xnor_popcount
+from qnnc.compiler.ir.operators import (
+    dequantize,
+    insert_zeros,
+    integer_conv,
+    multi_threshold,
+    sum_pool,
+    xnor_popcount,
+)
 
 _REFERENCES: dict[
     tuple[str, str], Callable[[ir.Node, Builder, Sequence[ir.Value]], list[ir.Value]]
@@ -17,6 +24,9 @@ _REFERENCES: dict[
     (QONNX, "MultiThreshold"): multi_threshold.reference,
     (QONNX, "XnorPopcountMatMul"): xnor_popcount.reference,
     (QNNC, "Dequantize"): dequantize.reference,
+    (QNNC, "InsertZeros"): insert_zeros.reference,
+    (QNNC, "IntegerConv"): integer_conv.reference,
+    (QNNC, "SumPool"): sum_pool.reference,
 }
 
 

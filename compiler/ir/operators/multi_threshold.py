@@ -89,6 +89,18 @@ def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.
     ]
 
 
+def table_codes(table: Table, x: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a table gives for integers x [rows, channels]."""
+    thresholds = np.broadcast_to(table.thresholds, (x.shape[1], table.thresholds.shape[1]))
+    counts = np.stack(
+        [np.searchsorted(thresholds[c], x[:, c], "right") for c in range(x.shape[1])], axis=1
+    )
+    if table.values is None:
+        return counts + table.base
+    values = np.broadcast_to(table.values, (x.shape[1], table.values.shape[1]))
+    return np.take_along_axis(values.T, counts, axis=0)
+
+
 def _carried(array: NDArray[np.int64]) -> NDArray[np.floating]:
     kind = smallest_type(int(array.min()), int(array.max()))
     return array.astype(carrier(kind))

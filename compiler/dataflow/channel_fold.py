@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Pool, GlobalAccPool and VVAU share: vectors of all channels, folded channel by channel."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.schedule import Intake, Schedule
+from qnnc.compiler.resources import Resources
+
+
+class ChannelFold(DataflowNode):
+    """Takes `window` vectors of `channels` elements for each result of `channels` elements.
+
+    A result of each channel is kept in a small memory while the vectors pass (`qnnc_ring`), PE
+    channels at a time.
+    """
+
+    folding_attributes: ClassVar[tuple[str, ...]] = ("PE",)
+    channels: int
+    window: int
+    x_type: BaseDataType
+    out_type: BaseDataType
+
+    @property
+    @abstractmethod
+    def x_shape(self) -> tuple[int, ...]:
+        """Shape of the input."""
+
+    @property
+    @abstractmethod
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of the output."""
+
+    def foldings(self) -> Iterable[Folding]:
+        return (Folding(PE=pe) for pe in divisors(self.channels))
+
+    def groups(self, folding: Folding) -> int:
+        """Words of a vector."""
+        return self.channels // folding.PE
+
+    def ports(self, folding: Folding) -> Ports:
+        return Ports(
+            (Stream(self.x_shape, self.x_type, folding.PE),),
+            (Stream(self.out_shape, self.out_type, folding.PE),),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return self.ports(folding).inputs[0].words
+
+    def latency(self, folding: Folding) -> int:
+        return (self.window - 1) * self.groups(folding) + self.pipeline + 4
+
+    pipeline = 1
+    """Cycles from an element to its place in the ring."""
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A vector of all channels at a time; results come with the last of a window."""
+        results = math.prod(self.out_shape) // self.channels
+        vectors = results * self.window
+        taken = np.arange(1, vectors + 1) * self.channels
+        given = np.arange(1, vectors + 1) // self.window * self.channels
+        return Schedule(
+            np.full(vectors, self.groups(folding), dtype=np.int64),
+            self.pipeline + 3,
+            (Intake(taken, taken),),
+            (given,),
+        )
+
+    @abstractmethod
+    def lane_resources(self, folding: Folding) -> Resources:
+        """Cost of the arithmetic of one lane, ring not included."""
+
+    def resources(self, folding: Folding) -> Resources:
+        out_bits, groups = self.out_type.bitwidth(), self.groups(folding)
+        control = cost.counter(self.window) + cost.counter(groups) + 22
+        ring = cost.lut_ram(out_bits * folding.PE, groups) if groups > 1 else 0
+        shared = Resources(
+            LUT=control + ring + folding.PE * out_bits, FF=2 * folding.PE * out_bits + 24
+        )
+        return shared + self.lane_resources(folding).scaled(folding.PE)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ConvolutionInputGenerator: the windows of an image as vectors (im2col, as a stream)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.pixels import gather_pixels
+from qnnc.compiler.dataflow.schedule import Intake, Schedule
+from qnnc.compiler.integer.window import Window
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+
+BLOCK_BITS = 2048
+"""Line buffers smaller than this are not worth a block RAM."""
+
+
+class ConvolutionInputGenerator(DataflowNode):
+    """Input x [1, H, W, C], padded already; output [1, OH, OW, KH * KW * C], for each window its
+    pixels row by row, all channels of a pixel together.
+
+    A ring of `capacity` pixels holds what windows still need. Pixels are written as they come;
+    a window is read when its last pixel is there, and frees the pixels that the next one does
+    not need.
+    """
+
+    op_type = "ConvolutionInputGenerator"
+    folding_attributes = ("SIMD", "ram_style", "prefetch")
+    keeps_coding = True
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = int(self.attr("IFMChannels"))
+        self.datatype = self.type_attr("inputDataType")
+        names = ("IFMDim", "ConvKernelDim", "Stride", "Dilation")
+        image, kernel, stride, dilation = (self.pair(name) for name in names)
+        self.window = Window(image, kernel, stride, dilation, (0, 0), (0, 0))
+
+    # --- folding ----------------------------------------------------------------------------
+
+    def foldings(self) -> Iterable[Folding]:
+        for simd in divisors(self.channels):
+            for prefetch in (0, 1):
+                folding = Folding(SIMD=simd, prefetch=prefetch)
+                yield folding
+                pixel = self.channels * self.datatype.bitwidth()
+                if self.capacity(folding) * pixel >= BLOCK_BITS:
+                    yield replace(folding, ram_style="block")
+
+    @property
+    def span(self) -> int:
+        """Pixels from the first to the last of a window, in the order in which they come."""
+        (rows, columns), width = self.window.reach, self.window.image[1]
+        return (rows - 1) * width + columns
+
+    def capacity(self, folding: Folding) -> int:
+        """Pixels in the ring: the fewest with which reading is hardly held up; with prefetch,
+        the first window of the next frame finds room beside the last one of this frame."""
+        if folding.prefetch:
+            return 2 * self.span + self.window.stride[1]
+        return ring_pixels(self.window)
+
+    def make_room(self) -> bool:
+        folding = self.folding()
+        if folding.prefetch:
+            return False
+        self.apply(replace(folding, prefetch=1))
+        return True
+
+    def depth(self, folding: Folding) -> int:
+        """Words in the ring."""
+        return self.capacity(folding) * (self.channels // folding.SIMD)
+
+    # --- meaning ----------------------------------------------------------------------------
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        x, count = inputs[0].along(self.channels), self.window.elements
+        return [Range.of(np.tile(x.low, count), np.tile(x.high, count))]
+
+    def ports(self, folding: Folding) -> Ports:
+        shape = (1, *self.window.image, self.channels)
+        out = (1, *self.window.out, self.window.elements * self.channels)
+        return Ports(
+            (Stream(shape, self.datatype, folding.SIMD),),
+            (Stream(out, self.datatype, folding.SIMD),),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return ring_cycles(self.window, self.capacity(folding)) * (self.channels // folding.SIMD)
+
+    def latency(self, folding: Folding) -> int:
+        return self.span * (self.channels // folding.SIMD) + 3
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A window at a time, from the ring."""
+        window, channels = self.window, self.channels
+        height, width = window.image
+        rows = np.arange(window.out[0])[:, None] * window.stride[0] * width
+        corners = (rows + np.arange(window.out[1]) * window.stride[1]).reshape(-1)
+        freed = np.append(corners[1:], height * width)
+        count = window.elements * channels
+        return Schedule(
+            np.full(corners.size, count // folding.SIMD, dtype=np.int64),
+            3,
+            (
+                Intake(
+                    (corners + self.span) * channels,
+                    freed * channels,
+                    self.capacity(folding) * channels,
+                ),
+            ),
+            (np.arange(1, corners.size + 1) * count,),
+        )
+
+    def resources(self, folding: Folding) -> Resources:
+        width = folding.SIMD * self.datatype.bitwidth()
+        depth = self.depth(folding)
+        (kh, kw), (oh, ow) = self.window.kernel, self.window.out
+        address = cost.bits_for(depth)
+        luts = sum(cost.counter(n) for n in (kh, kw, oh, ow, self.channels // folding.SIMD))
+        luts += cost.counter(depth) + cost.counter(self.channels // folding.SIMD)
+        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 16
+        ffs = width + 3 * address + 40
+        if folding.ram_style == "block":
+            return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(width, depth))
+        return Resources(LUT=luts + cost.lut_ram(width, depth), FF=ffs)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        shape = (1, *self.window.out, self.window.elements * self.channels)
+        return [gather_pixels(b, inputs[0], self.window.indices(), shape, self.channels)]
+
+
+@lru_cache(maxsize=1024)
+def ring_pixels(window: Window) -> int:
+    """The smallest of some sizes with which a frame takes at most 2 % longer than it must."""
+    (rows, columns), (height, width) = window.reach, window.image
+    span = (rows - 1) * width + columns
+    sizes = [span + window.stride[1], span + columns, span + window.stride[0] * width + columns]
+    sizes += [span + (window.stride[0] * width + span) // 2, 2 * span + width, 3 * span]
+    sizes = sorted({max(s, span + 1) for s in sizes})
+    floor = max(height * width, window.out[0] * window.out[1] * window.elements)
+    for size in sizes:
+        if ring_cycles(window, size) <= 1.02 * floor:
+            return size
+    best = min(ring_cycles(window, size) for size in sizes)
+    return next(size for size in sizes if ring_cycles(window, size) <= 1.02 * best)
+
+
+@lru_cache(maxsize=4096)
+def ring_cycles(window: Window, capacity: int) -> int:
+    """Steady cycles between frames for one word a pixel, found by following three frames.
+
+    A pixel takes a cycle to write, once there is room; a window takes a cycle for each of its
+    elements, once its last pixel is there.
+    """
+    (height, width), (oh, ow) = window.image, window.out
+    pixels, count = height * width, window.elements
+    span = (window.reach[0] - 1) * width + window.reach[1]
+    corners = (
+        (np.arange(oh) * window.stride[0])[:, None] * width + np.arange(ow) * window.stride[1]
+    ).reshape(-1)
+    frames = 3
+    starts = np.concatenate([corners + f * pixels for f in range(frames)]).tolist()
+    starts.append(frames * pixels)
+    written: list[int] = []  # when each pixel was complete
+    freed, now, before = 0, 0, 0
+    for window_start, next_start in pairwise(starts):
+        needed = window_start + span
+        _write(written, min(needed, freed + capacity), 0)
+        now = max(now, written[needed - 1]) + count
+        # while the window was read, pixels came in as long as there was room
+        _write_until(written, freed + capacity, now)
+        freed = next_start
+        _write(written, min(len(written) + 1, freed + capacity), now)
+        if next_start == (frames - 1) * pixels:
+            before = now
+    return now - before
+
+
+def _write(written: list[int], until: int, not_before: int) -> None:
+    last = written[-1] if written else 0
+    while len(written) < until:
+        last = max(last, not_before) + 1
+        written.append(last)
+
+
+def _write_until(written: list[int], limit: int, time: int) -> None:
+    last = written[-1] if written else 0
+    while len(written) < limit and last < time:
+        last += 1
+        written.append(last)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What UpsampleNearestNeighbour and Shuffle share: blocks written in order and read in another.
+
+A block is written into one half of a memory while the block before is read from the other half
+by nested counting loops, innermost first.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding
+from qnnc.compiler.dataflow.schedule import Intake, Schedule
+from qnnc.compiler.ir.facts import IntArray
+from qnnc.compiler.resources import Resources
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of `count` steps, each moving the address by `stride` words."""
+
+    count: int
+    stride: int
+
+
+def loops_of(order: IntArray) -> tuple[Loop, ...] | None:
+    """Nested loops, innermost first, that count through `order`, or None if none do."""
+    rest, loops = np.asarray(order), []
+    while rest.size > 1:
+        step = int(rest[1] - rest[0])
+        jumps = np.flatnonzero(np.diff(rest) != step)
+        count = int(jumps[0]) + 1 if jumps.size else rest.size
+        while count > 1 and (rest.size % count or not _repeats(rest, count, step)):
+            count -= 1
+        if count == 1:
+            return None
+        loops.append(Loop(count, step))
+        rest = rest[::count]
+    return tuple(loops) or (Loop(1, 0),)
+
+
+def _repeats(rest: IntArray, count: int, step: int) -> bool:
+    return bool(np.all(rest.reshape(-1, count) == rest[::count, None] + np.arange(count) * step))
+
+
+def block_of(order: IntArray) -> int:
+    """Elements of the smallest block that is only reordered within itself, over and over."""
+    reach = np.maximum.accumulate(order)
+    for size in (np.flatnonzero(reach == np.arange(order.size)) + 1).tolist():
+        if order.size % size == 0:
+            first = order[:size]
+            starts = np.arange(0, order.size, size)[:, None]
+            if np.array_equal(order.reshape(-1, size), first + starts):
+                return int(size)
+    return int(order.size)
+
+
+class Reordering(DataflowNode):
+    """Base of nodes that are such a memory."""
+
+    folding_attributes = ("SIMD", "ram_style")
+    keeps_coding = True
+    output_types = ()
+
+    @abstractmethod
+    def block_words(self, folding: Folding) -> int:
+        """Words of a block as it comes."""
+
+    @abstractmethod
+    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+        """Loops in words that read a block, innermost first."""
+
+    def read_words(self, folding: Folding) -> int:
+        """Words that are read from a block."""
+        return math.prod(loop.count for loop in self.loops(folding))
+
+    def depth(self, folding: Folding) -> int:
+        """Words of both halves."""
+        return 2 << cost.bits_for(self.block_words(folding))
+
+    def cycles(self, folding: Folding) -> int:
+        ports = self.ports(folding)
+        return max(ports.inputs[0].words, ports.outputs[0].words)
+
+    def latency(self, folding: Folding) -> int:
+        return self.block_words(folding) + 3
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A block at a time, read in pieces of about a hundredth of a frame."""
+        block = self.block_words(folding) * folding.SIMD
+        read = self.read_words(folding) * folding.SIMD
+        blocks = self.ports(folding).inputs[0].elements // block
+        pieces = math.gcd(self.read_words(folding), max(1, 128 // blocks))
+        firings = np.arange(1, blocks * pieces + 1)
+        needed = -(-firings // pieces) * block
+        return Schedule(
+            np.full(firings.size, read // folding.SIMD // pieces, dtype=np.int64),
+            3,
+            (Intake(needed, firings // pieces * block, 2 * block),),
+            (firings * (read // pieces),),
+        )
+
+    def resources(self, folding: Folding) -> Resources:
+        stream = self.ports(folding).inputs[0]
+        depth, loops = self.depth(folding), self.loops(folding)
+        address = cost.bits_for(depth)
+        luts = sum(cost.counter(loop.count) for loop in loops) + 2.2 * address + 14
+        ffs = stream.bits + 2 * address + sum(cost.bits_for(loop.count) for loop in loops) + 8
+        if folding.ram_style == "block":
+            return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(stream.bits, depth))
+        return Resources(LUT=luts + cost.lut_ram(stream.bits, depth), FF=ffs)

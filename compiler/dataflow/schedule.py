@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a node takes and gives elements: a cyclo-static schedule, one period a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from qnnc.compiler.ir.facts import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """What a node takes from an input stream.
+
+    Attributes:
+        needed: elements of the frame that must have come, for each firing to start.
+        freed: elements of the frame that the node no longer keeps, behind each firing.
+        room: elements that the node itself can hold, taken in before a firing needs them.
+    """
+
+    needed: IntArray
+    freed: IntArray
+    room: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """A node as a sequence of firings, the same for every frame.
+
+    Attributes:
+        cycles: of each firing, during which no other starts.
+        latency: cycles from the end of a firing until its results are out.
+        intakes: one for each input stream.
+        given: for each output stream, elements of the frame that are out behind each firing.
+    """
+
+    cycles: IntArray
+    latency: int
+    intakes: tuple[Intake, ...]
+    given: tuple[IntArray, ...]
+
+    @property
+    def firings(self) -> int:
+        """Firings a frame."""
+        return int(self.cycles.size)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Builds schedules of nodes that work through a frame in equal steps."""
+
+    firings: int
+    cycles: int
+    latency: int
+    inputs: Sequence[int]
+    outputs: Sequence[int]
+    room: Sequence[int] = field(default_factory=tuple)
+
+    def schedule(self) -> Schedule:
+        """Every firing takes its share of each input and gives its share of each output."""
+        each = np.full(self.firings, math.ceil(self.cycles / self.firings), dtype=np.int64)
+        room = [*self.room, *[0] * len(self.inputs)]
+        taken = [_shares(total, self.firings) for total in self.inputs]
+        return Schedule(
+            each,
+            self.latency,
+            tuple(Intake(t, t, r) for t, r in zip(taken, room, strict=False)),
+            tuple(_shares(total, self.firings) for total in self.outputs),
+        )
+
+
+def _shares(total: int, firings: int) -> IntArray:
+    """Elements behind each firing if they are spread evenly."""
+    numbers = np.arange(1, firings + 1, dtype=np.int64)
+    return -(-total * numbers // firings)
+
+
+def cumulative(counts: ArrayLike) -> IntArray:
+    """Running totals."""
+    totals: IntArray = np.cumsum(np.asarray(counts, dtype=np.int64))
+    return totals

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""StreamingConcat: channels of several streams side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.datatypes import datatype
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+
+
+class StreamingConcat(DataflowNode):
+    """Inputs [..., C1], [..., C2], …; output [..., C1 + C2 + …]. SIMD divides every Ci."""
+
+    op_type = "StreamingConcat"
+    folding_attributes = ("SIMD",)
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = [int(n) for n in self.attr("ChannelsPerStream")]
+        self.types = [datatype(str(name)) for name in self.attr("inputDataTypes")]
+        self.out_type = self.type_attr("outputDataType")
+        self.vectors_shape = tuple(int(n) for n in self.attr("numInputVectors", [1]))
+
+    def foldings(self) -> Iterable[Folding]:
+        return (Folding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        parts = [r.along(c) for r, c in zip(inputs, self.channels, strict=True)]
+        return [
+            Range.of(
+                np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts])
+            )
+        ]
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        self.node.attributes["inputDataTypes"] = ir.AttrStrings(
+            "inputDataTypes", [t.name for t in inputs]
+        )
+        self.set_attrs(outputDataType=outputs[0].name)
+
+    def ports(self, folding: Folding) -> Ports:
+        return Ports(
+            tuple(
+                Stream((*self.vectors_shape, c), kind, folding.SIMD)
+                for c, kind in zip(self.channels, self.types, strict=True)
+            ),
+            (Stream((*self.vectors_shape, sum(self.channels)), self.out_type, folding.SIMD),),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return self.ports(folding).outputs[0].words
+
+    def latency(self, folding: Folding) -> int:
+        return 1
+
+    def resources(self, folding: Folding) -> Resources:
+        width, count = folding.SIMD * self.out_type.bitwidth(), len(self.channels)
+        longest = max(self.channels) // folding.SIMD
+        luts = cost.counter(longest) + cost.counter(count) + 2 * count + 4
+        luts += width * (1 + math.ceil((count - 1) / 3))
+        return Resources(LUT=luts, FF=2 * width + cost.bits_for(longest) + count + 2)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        return [b.op("Concat", *inputs, axis=-1)]

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""StreamingSplit: groups of channels as streams of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+
+
+class StreamingSplit(DataflowNode):
+    """Input [..., C1 + C2 + …]; outputs [..., C1], [..., C2], …. SIMD divides every Ci. What an
+    output that nothing uses would carry is dropped."""
+
+    op_type = "StreamingSplit"
+    folding_attributes = ("SIMD",)
+    output_types = ()
+    keeps_coding = True
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = [int(n) for n in self.attr("ChannelsPerStream")]
+        self.datatype = self.type_attr("inputDataType")
+        self.vectors_shape = tuple(int(n) for n in self.attr("numInputVectors", [1]))
+
+    def foldings(self) -> Iterable[Folding]:
+        return (Folding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        x = inputs[0].along(sum(self.channels))
+        ends = np.cumsum(self.channels)[:-1]
+        lows, highs = np.split(x.low, ends), np.split(x.high, ends)
+        return [Range.of(low, high) for low, high in zip(lows, highs, strict=True)]
+
+    def ports(self, folding: Folding) -> Ports:
+        whole = Stream((*self.vectors_shape, sum(self.channels)), self.datatype, folding.SIMD)
+        return Ports(
+            (whole,),
+            tuple(
+                Stream((*self.vectors_shape, c), self.datatype, folding.SIMD) for c in self.channels
+            ),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return self.ports(folding).inputs[0].words
+
+    def latency(self, folding: Folding) -> int:
+        return 1
+
+    def resources(self, folding: Folding) -> Resources:
+        width, count = folding.SIMD * self.datatype.bitwidth(), len(self.channels)
+        longest = max(self.channels) // folding.SIMD
+        luts = cost.counter(longest) + cost.counter(count) + 2 * count + 4 + count * (width + 3)
+        return Resources(LUT=luts, FF=count * (2 * width + 2) + cost.bits_for(longest) + count)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        sizes = b.constant(self.channels, np.int64)
+        return b.ops("Split", len(self.channels), inputs[0], sizes, axis=-1)

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conv and ConvTranspose with constant weights, on integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
+from qnnc.compiler.integer import bipolar
+from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.window import Window, window_of
+from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+
+
+def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
+    """Insert the integer convolution of x [N, C, H, W] (or [N, C, L]).
+
+    Raises:
+        Unsupported: the operands are not such that the sum stays integer.
+    """
+    x, w = forms[0], forms[1]
+    if x is None or w is None:
+        raise Unsupported("its weights or its input have no quantizer")
+    codes, w_scale = _weights(w)
+    window = window_of(node, codes.shape[2:])
+    group = int(attribute(node, "group", 1))
+    return [_convolve(editor, node, x, codes, w_scale, window, group)]
+
+
+def apply_transposed(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
+    """A transposed convolution: zeros between the pixels, then a convolution with the kernel
+    turned round.
+
+    Raises:
+        Unsupported: as for a convolution; dilation; a group count other than 1.
+    """
+    x, w = forms[0], forms[1]
+    if x is None or w is None:
+        raise Unsupported("its weights or its input have no quantizer")
+    if any(d != 1 for d in attribute(node, "dilations", [1])) or attribute(node, "group", 1) != 1:
+        raise Unsupported("a dilated or grouped ConvTranspose")
+    codes, w_scale = _weights(_swapped(editor, w))
+    turned = codes[:, :, ::-1, ::-1] if codes.ndim == 4 else codes[:, :, ::-1]
+    kernel = codes.shape[2:]
+    strides = list(attribute(node, "strides", [1] * len(kernel)))
+    source = node.inputs[0]
+    assert source is not None
+    if np.any(x.offset):
+        raise Unsupported("an input that does not represent zero exactly")
+    if max(strides) > 1:
+        x = _spaced(editor, node, x, strides)
+    image = shape_of(x.base)[2:]
+    out = shape_of(node.outputs[0])[2:]
+    begin = _transposed_pads(node, kernel)
+    before = [k - 1 - p for k, p in zip(kernel, begin, strict=True)]
+    after = [o + k - 1 - i - b for o, k, i, b in zip(out, kernel, image, before, strict=True)]
+    if min(*before, *after) < 0:
+        raise Unsupported("a ConvTranspose whose pads are larger than its kernel")
+    one = (1,) * len(kernel)
+    window = Window(
+        *(
+            (filler, v[0]) if len(v) == 1 else (v[0], v[1])
+            for v, filler in zip(
+                (image, kernel, one, one, before, after), (1, 1, 1, 1, 0, 0), strict=True
+            )
+        )
+    )
+    return [_convolve(editor, node, x, turned, w_scale, window, 1)]
+
+
+def _transposed_pads(node: ir.Node, kernel: Sequence[int]) -> list[int]:
+    if attribute(node, "auto_pad", "NOTSET") != "NOTSET":
+        raise Unsupported("a ConvTranspose with auto_pad; export explicit pads")
+    return list(attribute(node, "pads", [0] * 2 * len(kernel)))[: len(kernel)]
+
+
+def _swapped(editor: Editor, w: Form) -> Form:
+    """ConvTranspose keeps weights as [C, M, …]; a convolution wants [M, C, …]."""
+    codes = w.constant
+    if codes is None:
+        raise Unsupported("weights that are computed")
+    scale, offset = (
+        np.swapaxes(_full(a, codes.ndim), 0, 1) if a.size > 1 else a for a in (w.scale, w.offset)
+    )
+    base = editor.initializer(f"{w.base.name}_swapped", np.swapaxes(codes, 0, 1).astype(np.float32))
+    set_integer(base, w.fact.with_(scale=scale, offset=offset))
+    return Form(base, scale, offset)
+
+
+def _full(array: FloatArray, rank: int) -> FloatArray:
+    return array.reshape((1,) * (rank - array.ndim) + array.shape)
+
+
+def _spaced(editor: Editor, node: ir.Node, x: Form, strides: list[int]) -> Form:
+    source = shape_of(x.base)
+    shape = [*source[:2], *((d - 1) * s + 1 for d, s in zip(source[2:], strides, strict=True))]
+    y = editor.insert(
+        node,
+        "InsertZeros",
+        [x.base],
+        f"{x.base.name}_spaced",
+        domain=QNNC,
+        shape=shape,
+        dtype=x.base.dtype or ir.DataType.FLOAT,
+        origins=(node,),
+        attributes={"strides": strides},
+    )
+    fact = x.fact
+    set_integer(
+        y,
+        Integer.of(min(0, int(fact.low.min())), max(0, int(fact.high.max())), x.scale, x.offset),
+    )
+    return Form(y, x.scale, x.offset)
+
+
+def _weights(w: Form) -> tuple[IntArray, FloatArray]:
+    """Integers [M, C / groups, …] and a scale for each output (or one for all)."""
+    codes = w.constant
+    if codes is None:
+        raise Unsupported("a convolution with computed weights")
+    scale = w.scale
+    if np.any(w.offset):
+        if not bipolar.is_bipolar(w):
+            raise Unsupported("weights with a zero point that is no integer")
+        codes, scale = 2 * codes - 1, scale / 2
+    if scale.size > 1 and scale.size != _full(scale, codes.ndim).shape[0]:
+        raise Unsupported("weights with scales that differ along other axes than the outputs")
+    per_output = scale.reshape(-1)
+    divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
+    if divisor > 1:
+        codes, per_output = codes // divisor, per_output * divisor
+    return codes, per_output if per_output.size > 1 else per_output.reshape(())
+
+
+def _convolve(
+    editor: Editor,
+    node: ir.Node,
+    x: Form,
+    codes: IntArray,
+    w_scale: FloatArray,
+    window: Window,
+    group: int,
+) -> Form:
+    rank = codes.ndim - 2
+    spread = (-1, *(1,) * rank)
+    x_scale = _common(x.scale)
+    scale = x_scale * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
+    xnor = bipolar.is_bipolar(x) and bool(type_of_values(codes) == BIPOLAR)
+    if xnor and not window.is_padded:
+        unequal = codes.shape[1] * window.elements
+        weights, low = (codes + 1) // 2, np.zeros((len(codes), *(1,) * rank), dtype=np.int64)
+        fact = Integer.of(low, low + unequal, scale, -scale * unequal / 2)
+        return _insert(editor, node, x.base, weights, window, group, fact, xnor=True)
+    if window.is_padded and np.any(x.offset):
+        x = bipolar.centred(editor, node, x)
+        scale = x.scale * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
+    low, high = _range(x.fact, codes, group, window.is_padded)
+    offset = np.zeros(())
+    if np.any(x.offset):
+        if x.offset.size > 1:
+            raise Unsupported("an offset that differs along the summed axis")
+        sums = codes.reshape(len(codes), -1).sum(axis=1).reshape(spread)
+        offset = (
+            x.offset.reshape(()) * sums * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
+        )
+    fact = Integer.of(low.reshape(spread), high.reshape(spread), scale, offset)
+    return _insert(editor, node, x.base, codes, window, group, fact)
+
+
+def _common(scale: FloatArray) -> FloatArray:
+    if np.all(scale == scale.flat[0]):
+        return np.asarray(scale.flat[0])
+    raise Unsupported("the input has scales that differ among channels; quantize it per tensor")
+
+
+def _range(fact: Integer, codes: IntArray, group: int, padded: bool) -> tuple[IntArray, IntArray]:
+    """Exact range of each output's sum over all inputs in their ranges."""
+    outputs, per_group = codes.shape[:2]
+    channels = per_group * group
+    low, high = (_per_channel(a, channels) for a in (fact.low, fact.high))
+    if padded:
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    # the inputs that each output sees
+    first = np.arange(outputs) // (outputs // group) * per_group
+    seen = first[:, None] + np.arange(per_group)
+    positive = np.maximum(codes, 0).reshape(outputs, per_group, -1).sum(axis=2)
+    negative = np.minimum(codes, 0).reshape(outputs, per_group, -1).sum(axis=2)
+    lows = (low[seen] * positive + high[seen] * negative).sum(axis=1)
+    highs = (high[seen] * positive + low[seen] * negative).sum(axis=1)
+    return lows, highs
+
+
+def _per_channel(bound: IntArray, channels: int) -> IntArray:
+    """A bound for each channel of a [N, C, …] tensor."""
+    if bound.size == 1:
+        return np.full(channels, int(bound.reshape(())))
+    if bound.size == channels and bound.shape[-1] == 1:
+        return bound.reshape(-1)
+    return np.full(channels, int(bound.min() if bound.min() < 0 else bound.max()))
+
+
+def _insert(
+    editor: Editor,
+    node: ir.Node,
+    x: ir.Value,
+    codes: IntArray,
+    window: Window,
+    group: int,
+    fact: Integer,
+    xnor: bool = False,
+) -> Form:
+    if max(abs(int(fact.low.min())), abs(int(fact.high.max()))) >= 1 << 52:
+        raise Unsupported("sums beyond 52 bits")
+    wide = carrier(smallest_type(int(fact.low.min()), int(fact.high.max()))) == np.float64
+    base = node.outputs[0].name or "conv"
+    weights = editor.initializer(f"{base}_weights", codes.astype(np.float32))
+    kind = BINARY if xnor else type_of_values(codes)
+    set_integer(weights, Integer.of(codes.min(), codes.max(), datatype=kind))
+    start = 2 - (codes.ndim - 2)
+    y = editor.insert(
+        node,
+        "IntegerConv",
+        [x, weights],
+        f"{base}_sum",
+        domain=QNNC,
+        shape=shape_of(node.outputs[0]),
+        dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
+        origins=(node,),
+        attributes={
+            "strides": list(window.stride[start:]),
+            "dilations": list(window.dilation[start:]),
+            "pads": [*window.before[start:], *window.after[start:]],
+            "group": group,
+            "xnor": int(xnor),
+        },
+    )
+    set_integer(y, named_result(node, fact))
+    return Form(y, fact.scale, fact.offset)

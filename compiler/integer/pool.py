@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools on integers: the maximum stays a maximum, an average becomes a sum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.window import Window, window_of
+from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+
+Numbers = TypeVar("Numbers", FloatArray, IntArray)
+
+
+def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
+    """MaxPool and GlobalMaxPool. Channels whose scale is negative are negated before.
+
+    Raises:
+        Unsupported: the indices are wanted; more than two spatial dimensions.
+    """
+    x = forms[0]
+    assert x is not None
+    if len(node.outputs) > 1 and node.outputs[1].uses():
+        raise Unsupported("the indices of a MaxPool are used")
+    window = _whole(node) if node.op_type == "GlobalMaxPool" else window_of(node)
+    base, fact, scale = _upright(editor, node, x)
+    y = _insert(editor, node, base, "MaxPool", "", window)
+    quantized = x.fact.quantized and base is x.base
+    result = Integer.of(fact.low, fact.high, scale, x.offset, quantized=quantized)
+    set_integer(y, named_result(node, result.with_(datatype=fact.datatype)))
+    return [Form(y, scale, x.offset)]
+
+
+def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
+    """AveragePool, GlobalAveragePool, ReduceMean and ReduceSum over the image.
+
+    Raises:
+        Unsupported: windows of different sizes; a reduction over other axes.
+    """
+    x = forms[0]
+    assert x is not None
+    squeezed: tuple[int, ...] = ()
+    if node.op_type in ("ReduceMean", "ReduceSum"):
+        squeezed = _reduced(node)
+        window = _whole(node)
+    elif node.op_type == "GlobalAveragePool":
+        window = _whole(node)
+    else:
+        window = window_of(node)
+        if window.is_padded and not attribute(node, "count_include_pad", 0):
+            raise Unsupported(
+                "an AveragePool that leaves its padding out of the count; use padding of its own "
+                "or count_include_pad=1"
+            )
+    if window.is_padded and np.any(x.offset):
+        raise Unsupported("padding of an input that does not represent zero exactly")
+    fact, count = x.fact, window.elements
+    low, high = fact.low * count, fact.high * count
+    if window.is_padded:
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    if max(abs(int(low.min())), abs(int(high.max()))) >= 1 << 24:
+        raise Unsupported("sums beyond 24 bits")
+    y = _insert(editor, node, x.base, "SumPool", QNNC, window)
+    divisor = 1 if node.op_type == "ReduceSum" else count
+    scale, offset = x.scale / divisor, x.offset * count / divisor
+    if squeezed:
+        set_integer(y, Integer.of(low, high, scale, offset))
+        y = _squeeze(editor, node, y, squeezed)
+        low, high = _drop(low, squeezed), _drop(high, squeezed)
+        scale, offset = _drop(scale, squeezed), _drop(offset, squeezed)
+    set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
+    return [Form(y, scale, offset)]
+
+
+def _drop(array: Numbers, axes: tuple[int, ...]) -> Numbers:
+    """A per-channel array behind the removal of the axes that a reduction leaves at size one."""
+    return array if array.ndim == 0 else array.reshape(*array.shape[: -len(axes)])
+
+
+def _reduced(node: ir.Node) -> tuple[int, ...]:
+    """The spatial axes, if they go away; they must be what is reduced."""
+    source = node.inputs[0]
+    assert source is not None
+    rank = len(shape_of(source))
+    given = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
+    axes = (
+        tuple(sorted(int(a) % rank for a in np.asarray(given).reshape(-1)))
+        if (given is not None)
+        else tuple(range(rank))
+    )
+    if rank not in (3, 4) or axes != tuple(range(2, rank)):
+        raise Unsupported(f"{node.op_type} over axes {list(axes)}; the image's axes are supported")
+    return () if attribute(node, "keepdims", 1) else axes
+
+
+def _whole(node: ir.Node) -> Window:
+    """The window that is the whole image."""
+    source = node.inputs[0]
+    assert source is not None
+    image = shape_of(source)[2:]
+    if len(image) not in (1, 2):
+        raise Unsupported(f"{len(image)} spatial dimensions; 1 or 2 are supported")
+    size = (1, image[0]) if len(image) == 1 else (image[0], image[1])
+    return Window(size, size, (1, 1), (1, 1), (0, 0), (0, 0))
+
+
+def _upright(editor: Editor, node: ir.Node, x: Form) -> tuple[ir.Value, Integer, FloatArray]:
+    """Integers whose order is that of the values."""
+    if np.any(x.scale == 0):
+        raise Unsupported("a scale of zero")
+    if np.all(x.scale > 0):
+        return x.base, x.fact, x.scale
+    sign = np.sign(x.scale).astype(np.int64)
+    operand = editor.initializer(f"{x.base.name}_sign", sign.astype(np.float32))
+    set_integer(operand, Integer.of(sign.min(), sign.max()))
+    y = editor.insert(
+        node,
+        "Mul",
+        [x.base, operand],
+        f"{x.base.name}_upright",
+        shape=shape_of(x.base),
+        dtype=x.base.dtype or ir.DataType.FLOAT,
+        origins=(node,),
+    )
+    ends = x.fact.low * sign, x.fact.high * sign
+    fact = Integer.of(np.minimum(*ends), np.maximum(*ends), np.abs(x.scale), x.offset)
+    set_integer(y, fact)
+    return y, fact, np.abs(x.scale)
+
+
+def _insert(
+    editor: Editor, node: ir.Node, x: ir.Value, op: str, domain: str, window: Window
+) -> ir.Value:
+    source = shape_of(x)
+    start = 4 - len(source)
+    attributes = {
+        "kernel_shape": list(window.kernel[start:]),
+        "strides": list(window.stride[start:]),
+        "dilations": list(window.dilation[start:]),
+        "pads": [*window.before[start:], *window.after[start:]],
+    }
+    return editor.insert(
+        node,
+        op,
+        [x],
+        f"{node.outputs[0].name}_integers",
+        domain=domain,
+        shape=[*source[:2], *window.out[start:]],
+        dtype=x.dtype or ir.DataType.FLOAT,
+        origins=(node,),
+        attributes=attributes,
+    )
+
+
+def _squeeze(editor: Editor, node: ir.Node, y: ir.Value, axes: tuple[int, ...]) -> ir.Value:
+    operand = editor.initializer(f"{y.name}_axes", np.asarray(axes, dtype=np.int64))
+    return editor.insert(
+        node,
+        "Squeeze",
+        [y, operand],
+        f"{y.name}_squeezed",
+        shape=shape_of(y)[:2],
+        dtype=y.dtype or ir.DataType.FLOAT,
+        origins=(node,),
+    )

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every check of the project, one after the other: lint, format, types, tests.
+
+python tests/check.py [STEP ...]
+
+Runs all steps, or those that are named, to the end, whatever fails on the way. Needs nothing but
+Python and the packages of the `dev` extra; exit code 1 if a step failed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("compiler", "frontends", "backends", "explore", "cli")
+"""Packages of `qnnc`, as in setup.py."""
+TYPES = ROOT / "build" / "mypy"
+
+
+def run(*command: str, folder: Path = ROOT) -> bool:
+    """Run a module of this Python; whether it ended with 0."""
+    print("$", "python -m", *command, flush=True)
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, check=False)
+    return done.returncode == 0
+
+
+def lint() -> bool:
+    """Ruff's rules."""
+    return run("ruff", "check", ".")
+
+
+def formatting() -> bool:
+    """Ruff's formatting."""
+    return run("ruff", "format", "--check", ".")
+
+
+def types() -> bool:
+    """Mypy, strict. It does not follow an editable install of a namespace package whose parts
+    are folders at the root, so it is shown a tree of links that looks like an installed one."""
+    package = TYPES / "qnnc"
+    package.mkdir(parents=True, exist_ok=True)
+    for folder in FOLDERS:
+        link = package / folder
+        if not link.is_symlink():
+            link.symlink_to(os.path.relpath(ROOT / folder, package))
+    parts = [argument for folder in FOLDERS for argument in ("-p", f"qnnc.{folder}")]
+    return run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *parts, folder=TYPES)
+
+
+def tests() -> bool:
+    """All tests, on as many processes as there are cores."""
+    return run("pytest", "-q", "-n", "auto", "--dist", "worksteal", "--durations", "10")
+
+
+STEPS: dict[str, Callable[[], bool]] = {
+    "lint": lint,
+    "format": formatting,
+    "types": types,
+    "tests": tests,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run steps by name, all of them by default; returns the exit code."""
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        print(f"unknown step {unknown[0]!r} (known: {', '.join(STEPS)})", file=sys.stderr)
+        return 2
+    results: dict[str, tuple[bool, float]] = {}
+    for name in names or STEPS:
+        print(f"\n== {name}", flush=True)
+        start = time.monotonic()
+        passed = STEPS[name]()
+        results[name] = passed, time.monotonic() - start
+    print()
+    for name, (passed, seconds) in results.items():
+        print(f"{'passed' if passed else 'FAILED':8} {name:8} {seconds:7.1f} s")
+    failed = [name for name, (passed, _) in results.items() if not passed]
+    print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
