@@ -15,6 +15,7 @@ from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.emulate import emulate
 from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
+from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.verify import verify
@@ -51,6 +52,7 @@ def options(
 
 for command in (build, verify, emulate, simulate, export, boards, doctor, schema, fasm2bit):
     app.command()(command)
+app.command(name="import-finn")(import_finn)
 
 
 def main() -> None:

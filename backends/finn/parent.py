@@ -15,6 +15,9 @@ from qnnc.compiler.ir.edit import FINN
 if TYPE_CHECKING:
     from qnnc.backends.finn.export import Tensor
 
+_MOVING = frozenset({"Identity", "Reshape", "Cast", "Transpose"})
+"""Operators behind which an input is still the integer that it was."""
+
 
 def parent_model(
     pre: onnx.ModelProto,
@@ -73,6 +76,9 @@ def parent_model(
     graph.quantization_annotation.extend(
         annotation(t.name, t.stream.datatype, len(t.stream.shape)) for t in (*into, *out)
     )
+    if len(inputs) == 1 and all(node.op_type in _MOVING for node in before.graph.node):
+        kind = inputs[0].stream.datatype
+        graph.quantization_annotation.append(annotation(graph.input[0].name, kind))
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
