@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from qonnx.core.datatype import BaseDataType
 
@@ -74,7 +76,7 @@ def finn_node(
     return FinnNode(proto, tensors, annotations, chosen)
 
 
-def _constant_type(node: DataflowNode, array: np.ndarray) -> BaseDataType:  # type: ignore[type-arg]
+def _constant_type(node: DataflowNode, array: NDArray[Any]) -> BaseDataType:
     """The type that the node's attribute gives its constant; both must agree in FINN."""
     for name in _CONSTANT_TYPES:
         if name in node.node.attributes:

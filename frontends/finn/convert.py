@@ -7,9 +7,12 @@ Folding, memories, FIFOs and width converters are left behind: qnnc chooses its 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, smallest_type
 from qnnc.compiler.errors import ModelError, quote
@@ -61,8 +64,8 @@ def _product(
     writer: Writer,
     node: Node,
     windows: dict[str, Window],
-    matrix: np.ndarray,  # type: ignore[type-arg]
-    kind: object,
+    matrix: NDArray[Any],
+    kind: BaseDataType,
     xnor: bool,
     output: str,
 ) -> str:
@@ -73,9 +76,9 @@ def _product(
     last = result if not xnor else None
     window = windows.get(node.inputs[0])
     if window is not None:
-        total = images.convolution(writer, node, window, weights, chosen, last)  # type: ignore[arg-type]
+        total = images.convolution(writer, node, window, weights, chosen, last)
     else:
-        quantized = writer.weights(weights, chosen)  # type: ignore[arg-type]
+        quantized = writer.weights(weights, chosen)
         total = writer.op("MatMul", writer.value(node.inputs[0]), quantized, output=last)
     if xnor:
         missing = (1 - matrix).sum(axis=0)

@@ -67,7 +67,7 @@ def _last(writer: Writer, x: str, output: str | None) -> str:
     return writer.op("Transpose", x, output=output, perm=[0, 2, 3, 1])
 
 
-def _geometry(window: Window) -> dict[str, list[int]]:
+def _geometry(window: Window) -> dict[str, Any]:
     return {
         "kernel_shape": list(window.kernel),
         "strides": list(window.stride),

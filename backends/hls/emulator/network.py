@@ -103,8 +103,8 @@ def network_of(model: ir.Model) -> Network:
     for index, node in enumerate(graph.nodes):
         ports = node.ports(node.folding())
         arriving = []
-        for port in range(len(ports.inputs)):
-            source = producers[End(index, port)]
+        for number in range(len(ports.inputs)):
+            source = producers[End(index, number)]
             arriving.append(ready[source] if isinstance(source, End) else external[source])
         emulated = hls_node(node)
         if emulated.transparent:
@@ -116,8 +116,8 @@ def network_of(model: ir.Model) -> Network:
             for channel, port in zip(arriving, kernel.ports.inputs, strict=True)
         ]
         tensors = [str(value.name) for value in node.node.outputs]
-        for port, channel in enumerate(network.step(node.name, kernel, inputs, tensors)):
-            ready[End(index, port)] = channel
+        for number, channel in enumerate(network.step(node.name, kernel, inputs, tensors)):
+            ready[End(index, number)] = channel
     for edge in graph.outputs:
         assert edge.source is not None
         network.outputs.append(ready[edge.source])
