@@ -37,7 +37,7 @@ class CpuClock(Silent):
         self.seconds: dict[str, float] = defaultdict(float)
         self._step, self._since = OVERHEAD, time.process_time()
 
-    def detail(self, text: str) -> None:
+    def detail(self, text: str, done: float | None = None) -> None:
         now = time.process_time()
         self.seconds[self._step] += now - self._since
         self._step, self._since = text, now
