@@ -89,7 +89,7 @@ def test_largest_sizes(cache: Path) -> None:
         nodes.mvau(rng, mw=256, mh=4, x="INT16", w="INT8", pe=1, simd=1),
         nodes.thresholding(rng, channels=1024, steps=3, x="INT14", pe=1),
         nodes.thresholding(rng, channels=32, steps=255, x="INT24", pe=1),
-        nodes.label_select(labels=1000, k=5, kind="INT20"),
+        nodes.label_select(labels=256, k=5, kind="INT20"),
     ]
     model = nodes.model_of(specs)
     tensors = reference(model, nodes.random_inputs(rng, specs, 8))
