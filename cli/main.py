@@ -18,6 +18,7 @@ from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
+from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
 
 app = typer.Typer(
@@ -50,7 +51,19 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, emulate, simulate, export, boards, doctor, schema, fasm2bit):
+COMMANDS = (
+    build,
+    verify,
+    emulate,
+    simulate,
+    export,
+    boards,
+    doctor,
+    schema,
+    fasm2bit,
+    update,
+)
+for command in COMMANDS:
     app.command()(command)
 app.command(name="import-finn")(import_finn)
 

@@ -286,7 +286,7 @@ def test_choice_of_backend() -> None:
     def styles(choice: str) -> list[str]:
         model = nodes.model_of(specs)
         ChooseBackend(choice)(model)
-        return [node.implementation for node in stream_graph(model).nodes]
+        return [node.made_by for node in stream_graph(model).nodes]
 
     assert styles("rtl") == styles("auto") == ["rtl", "rtl"]
     assert styles("hls") == ["hls", "hls"]

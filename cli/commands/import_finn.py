@@ -25,7 +25,7 @@ def import_finn(
     backend: Annotated[
         str, typer.Option(help="What makes the nodes: rtl, hls or auto, with exceptions.")
     ] = "rtl",
-    until: Annotated[str, typer.Option(help="Last stage, as for qnnc build.")] = "ip",
+    until: Annotated[str, typer.Option(help="Last stage, as for qnnc build.")] = "",
     samples: Annotated[Path | None, typer.Option(help="Inputs to verify with.")] = None,
     cache_dir: Annotated[
         Path | None, typer.Option(envvar="QNNC_CACHE", help="Where parts are kept.")

@@ -27,7 +27,7 @@ class HlsStage(Stage):
 
     def run(self, build: Build) -> StageOutcome:
         graph = stream_graph(build.ready_model())
-        chosen = [i for i, node in enumerate(graph.nodes) if node.implementation == "hls"]
+        chosen = [i for i, node in enumerate(graph.nodes) if node.made_by == "hls"]
         if not chosen:
             return StageOutcome("skipped", "no node is HLS")
         design = build.shared.get(DESIGN)

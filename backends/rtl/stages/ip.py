@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from qnnc.backends.rtl.ip.package import write_ip
-from qnnc.backends.rtl.stages.rtl import NO_DESIGN, design_of, has_design, hls_nodes
+from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 
@@ -18,10 +18,9 @@ class IpStage(Stage):
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
-        if not has_design(build):
-            return NO_DESIGN
-        if hls_nodes(build):
-            return StageOutcome("skipped", "hls/stitch.tcl packages it with the HLS nodes")
+        missing = not_in_rtl(build)
+        if missing:
+            return StageOutcome("skipped", missing)
         frames = {name: array[:2] for name, array in build.tensors.items()}
         write_ip(design_of(build), build.folder / FOLDER, build.board.part, frames)
         build.artifacts.stitched_ip = FOLDER

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from qnnc.backends.design import Design
+from qnnc.backends.design import Design, updatable
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.compiler import plugins
 from qnnc.compiler.backend import Stage, StageOutcome
@@ -28,6 +28,8 @@ class RtlStage(Stage):
         if missing:
             return StageOutcome("skipped", f"node {quote(missing.name)} is HLS only")
         design = stitch(build.ready_model())
+        if build.options.updatable:
+            design = updatable(design)
         design.write(build.folder / FOLDER)
         build.shared[DESIGN] = design
         build.artifacts.rtl = FOLDER
@@ -52,7 +54,7 @@ def _without_rtl(build: Build) -> DataflowNode | None:
     """A node that is to be HLS and has no twin in SystemVerilog."""
     known = plugins.names("qnnc.rtl")
     for node in stream_graph(build.ready_model()).nodes:
-        if node.implementation == "hls" and node.op_type not in known:
+        if node.made_by == "hls" and node.op_type not in known:
             return node
     return None
 
@@ -65,7 +67,14 @@ def has_design(build: Build) -> bool:
 def hls_nodes(build: Build) -> int:
     """How many nodes Vitis HLS is to make; in simulation and synthesis their twins in
     SystemVerilog stand for them."""
-    return sum(instance.node.implementation == "hls" for instance in design_of(build).instances)
+    return sum(instance.node.made_by == "hls" for instance in design_of(build).instances)
+
+
+def not_in_rtl(build: Build) -> str:
+    """Why the accelerator cannot be packaged from its RTL alone; empty if it can."""
+    if not has_design(build):
+        return NO_DESIGN.reason
+    return "hls/stitch.tcl packages it with the HLS nodes" if hls_nodes(build) else ""
 
 
 NO_DESIGN = StageOutcome("skipped", "there is no RTL of the whole accelerator")
