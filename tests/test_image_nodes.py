@@ -102,9 +102,7 @@ def window_cases() -> list[NodeSpec]:
 def make_ahead(spec: NodeSpec) -> NodeSpec:
     """The same with room for the next frame."""
     attributes = {**spec.attributes, "prefetch": 1}
-    return NodeSpec(
-        spec.op, attributes, spec.x_type, spec.x_shape, spec.out_type, spec.out_shape
-    )
+    return NodeSpec(spec.op, attributes, spec.x_type, spec.x_shape, spec.out_type, spec.out_shape)
 
 
 def border_cases() -> list[NodeSpec]:

@@ -143,7 +143,9 @@ def simulate(
                 found = _read(folder / f"{kind}_{index}.bin", end)
                 streams.append(_compare(end, found, tensors, frames))
                 if kind == "out":
-                    outputs[str(end.value.name)] = found.reshape(frames, -1)
+                    # a border may have begun on the next frame, which needs no input yet
+                    whole = found[: frames * end.stream.elements]
+                    outputs[str(end.value.name)] = whole.reshape(frames, -1)
         ends = _frame_cycles(folder / "frames.txt", frames)
     done = np.max(np.stack(ends), axis=0)
     interval = (done[-1] - done[0]) / (frames - 1) if frames > 1 else None

@@ -51,9 +51,7 @@ def windows(
         "depthwise": 0,
     }
     shapes = (1, *image, channels), (1, *out, math.prod(kernel) * channels)
-    return NodeSpec(
-        "ConvolutionInputGenerator", attributes, x_type, shapes[0], x_type, shapes[1]
-    )
+    return NodeSpec("ConvolutionInputGenerator", attributes, x_type, shapes[0], x_type, shapes[1])
 
 
 def padding(
@@ -190,9 +188,7 @@ def duplicate(
         "numInputVectors": list(vectors),
     }
     more = [(x_type, shape)] * (copies - 1)
-    return NodeSpec(
-        "DuplicateStreams", attributes, x_type, shape, x_type, shape, more_outputs=more
-    )
+    return NodeSpec("DuplicateStreams", attributes, x_type, shape, x_type, shape, more_outputs=more)
 
 
 def concat(
