@@ -137,6 +137,21 @@ class StreamPort(_Part):
     words_per_frame: int
 
 
+class Implementation(_Part):
+    """The design placed and routed, shell included."""
+
+    flow: Literal["nextpnr", "vivado"]
+    tool: str = Field(description="the tool's name and version")
+    fmax_mhz: float = Field(description="highest clock by the tool's timing model")
+    seconds: float = Field(description="wall time of the tool")
+    memory_mb: float | None = Field(None, description="the tool's peak memory")
+    utilisation: dict[str, list[int]] = Field(
+        default_factory=dict, description="used and available, by the tool's kinds of cells"
+    )
+    features: int | None = Field(None, description="FASM features, all resolved")
+    payload_sha256: str = Field("", description="of the configuration payload of the .bit file")
+
+
 class Artifacts(_Part):
     """Paths relative to the build folder; null where a stage has not run."""
 
@@ -171,6 +186,7 @@ class Report(_Part):
     verification: Verification
     layers: list[Layer] = []
     host: HostSide | None = None
+    implementation: Implementation | None = None
     streams: list[StreamPort] = []
     artifacts: Artifacts
 
