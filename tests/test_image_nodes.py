@@ -6,19 +6,20 @@ Cases of one kind stand side by side in one model, so that a simulator is built 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from qnnc.backends.simulation.simulate import Pressure
 from qnnc.compiler.dataflow import declaration
-from qnnc.compiler.dataflow.base import divisors
 from tests.support import image_nodes as images
+from tests.support import image_strategies as strategies
 from tests.support import nodes
 from tests.support.nodes import NodeSpec
 from tests.support.rtl import reference, run_rtl
@@ -27,13 +28,13 @@ FRAMES = 6
 PRESSURES = (Pressure(source=60, sink=40, seed=3), Pressure(30, 100, 5), Pressure(100, 25, 9))
 
 
-def agree(specs: list[NodeSpec], seed: int, frames: int) -> dict[str, np.ndarray]:
+def agree(specs: list[NodeSpec], seed: int, frames: int) -> dict[str, NDArray[Any]]:
     """The reference expansion gives what numpy does, for random inputs; all tensors."""
     inputs = nodes.random_inputs(np.random.default_rng(seed), specs, frames)
     tensors = reference(nodes.model_of(specs), inputs)
     for i, spec in enumerate(specs):
-        given = [inputs[name].astype(np.int64) for name in spec.inputs(i)]
-        found = images.DEFINITIONS[spec.op](spec, *given)
+        streams = [inputs[name].astype(np.int64) for name in spec.inputs(i)]
+        found = images.DEFINITIONS[spec.op](spec, *streams)
         for j, ((name, (kind, shape)), expected) in enumerate(
             zip(spec.outputs(i).items(), found, strict=True)
         ):
@@ -251,3 +252,28 @@ GROUPS: dict[str, Callable[[], list[NodeSpec]]] = {
 @pytest.mark.parametrize("group", GROUPS)
 def test_definition_reference_rtl_and_cycles_agree(group: str, cache: Path) -> None:
     check(GROUPS[group](), cache)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(spec=strategies.ANY, seed=st.integers(0, 2**16))
+def test_reference_equals_definition(spec: NodeSpec, seed: int) -> None:
+    agree([spec], seed, 2)
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    specs=st.tuples(
+        *(
+            st.lists(kind(), min_size=count, max_size=count)
+            for kind, count in (
+                (strategies.windows, 8),
+                (strategies.borders, 3),
+                (strategies.folds, 4),
+                (strategies.joins, 4),
+                (strategies.orders, 4),
+            )
+        )
+    )
+)
+def test_random_nodes_in_rtl(specs: tuple[list[NodeSpec], ...], cache: Path) -> None:
+    check([spec for group in specs for spec in group], cache)
