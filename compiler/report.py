@@ -116,6 +116,9 @@ class Layer(_Part):
     cycles: int
     resources: ResourceCount
     synthesis: ResourceCount | None = None
+    notes: list[str] = Field(
+        default_factory=list, description="what else was decided, such as a FIFO's depth, and why"
+    )
 
 
 class HostSide(_Part):

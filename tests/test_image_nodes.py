@@ -257,7 +257,7 @@ def test_definition_reference_rtl_and_cycles_agree(group: str, cache: Path) -> N
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spec=strategies.ANY, seed=st.integers(0, 2**16))
 def test_reference_equals_definition(spec: NodeSpec, seed: int) -> None:
-    agree([spec], seed, 2)
+    agree([spec], seed, 4)
 
 
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))

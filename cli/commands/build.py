@@ -13,7 +13,13 @@ _BOARD = "Bitstream"
 
 
 def build(
-    model: Annotated[str, typer.Argument(help="A quantized network, usually a QONNX file.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A quantized network: an ONNX file (QONNX, QDQ, QOperator) or, for Brevitas, "
+            "package.module:factory."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the build.")] = Path("build"),
     board: Annotated[
         str, typer.Option(help="Board to build for (see qnnc boards).", rich_help_panel=_GOAL)
@@ -76,7 +82,25 @@ def build(
     ] = False,
     frontend: Annotated[
         str | None,
-        typer.Option(help="How to read the model; by default by its kind.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="How to read the model: qonnx, qdq or brevitas; by default by what it holds.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    input_shape: Annotated[
+        str,
+        typer.Option(
+            help="Shape of the input, batch of 1 included, such as 1,1,28,28, where the model "
+            "does not say it.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "",
+    frontend_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name=value for the frontend, such as export=qcdq; may be repeated.",
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     samples: Annotated[
         Path | None,
@@ -185,6 +209,8 @@ def build(
         "top_k": top_k,
         "host_layers": host_layers,
         "frontend": frontend,
+        "input_shape": input_shape,
+        "frontend_options": tuple(frontend_option or ()),
         "samples": samples,
         "labels": labels,
         "verify": verify,

@@ -154,11 +154,19 @@ class _Model:
         return found
 
     def waiting(self, channel: int, execution: Execution) -> int:
-        """Elements that a FIFO must hold; a vector that is just passing needs none."""
+        """Elements that a FIFO must hold; a vector that is just passing needs none, but in front
+        of a join."""
         stream = self.streams[channel]
         most = self.prepared.occupancy(channel, execution)
         passing = stream.shape[-1]
-        return most + passing if most > passing else 0
+        if most == 0 or (most <= passing and not self._joins(channel)):
+            return 0
+        return most + passing
+
+    def _joins(self, channel: int) -> bool:
+        """The consumer has other inputs: what passes may have to wait for them, as a fork gives
+        a word to all branches at once, and a branch may take a whole vector before it gives."""
+        return len(self.schedules[self.channels[channel].target[0]].intakes) > 1
 
     def keeps_pace(self, chosen: dict[int, int]) -> bool:
         """The nodes at the end keep the pace with these FIFOs."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from qnnc.compiler.errors import OptionError
+from qnnc.compiler.frontend import LoadSettings
 
 STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip", "driver", "bitstream")
 """Where a build can stop, in order."""
@@ -34,6 +35,8 @@ class BuildOptions:
         out: folder of the build.
         board: name of the board.
         frontend: name of the frontend, or None to choose by the model.
+        input_shape: of the model's input, such as "1,1,28,28", where the model does not say it.
+        frontend_options: of the frontend, each "name=value".
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used.
@@ -63,6 +66,8 @@ class BuildOptions:
     out: Path
     board: str = "Pynq-Z1"
     frontend: str | None = None
+    input_shape: str = ""
+    frontend_options: tuple[str, ...] = ()
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
@@ -93,9 +98,30 @@ class BuildOptions:
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, path.absolute())
+        # a list where options are read back from JSON
+        object.__setattr__(self, "frontend_options", tuple(self.frontend_options))
+
+    def load_settings(self) -> LoadSettings:
+        """What the frontend is told; raises OptionError for text that is not of the form."""
+        shape = None
+        if self.input_shape:
+            try:
+                shape = tuple(int(size) for size in self.input_shape.replace("x", ",").split(","))
+            except ValueError:
+                shape = ()
+            if not shape or min(shape) < 1:
+                raise OptionError(
+                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape!r}"
+                )
+        pairs = [text.partition("=") for text in self.frontend_options]
+        for name, equals, value in pairs:
+            if not (name and equals and value):
+                raise OptionError(f"--frontend-option is name=value, not {name + equals + value!r}")
+        return LoadSettings(shape, {name: value for name, _, value in pairs})
 
     def check(self) -> None:
         """Raise OptionError for values that make no sense."""
+        self.load_settings()
         if self.flow not in FLOWS:
             raise OptionError(f"--flow is one of {', '.join(FLOWS)}, not {self.flow!r}")
         if self.until and self.until not in STAGES:

@@ -75,6 +75,10 @@ class ConvolutionInputGenerator(DataflowNode):
         self.apply(replace(folding, prefetch=1))
         return True
 
+    def notes(self, folding: Folding) -> list[str]:
+        text = f"a ring of {self.capacity(folding)} pixels"
+        return [text + ", the next frame's first window among them" if folding.prefetch else text]
+
     def depth(self, folding: Folding) -> int:
         """Words in the ring."""
         return self.capacity(folding) * (self.channels // folding.SIMD)
