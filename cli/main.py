@@ -12,7 +12,10 @@ import typer
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
+from qnnc.cli.commands.emulate import emulate
+from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
+from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.schema import schema
@@ -50,19 +53,23 @@ def options(
     """Options before the command."""
 
 
-for command in (
+COMMANDS = (
     build,
     verify,
+    emulate,
     simulate,
     opt,
     passes,
+    export,
     boards,
     doctor,
     schema,
     fasm2bit,
     update,
-):
+)
+for command in COMMANDS:
     app.command()(command)
+app.command(name="import-finn")(import_finn)
 
 
 def main() -> None:
