@@ -210,7 +210,7 @@ def _common(stairs: Staircase, bounds: Bounds) -> tuple[Fixed, int]:
     """
     found = common_thresholds(stairs, bounds, ROUNDS)
     if found is None:
-        raise Unfactorable("too few of its channels have several steps")
+        raise Unfactorable("its channels have no function in common")
     targets, ignored = found
     lines = best_lines(Problem(bounds.without(ignored), targets), steepest_slope(targets))
     choices: list[tuple[Fixed, int]] = []
@@ -229,7 +229,7 @@ def _common(stairs: Staircase, bounds: Bounds) -> tuple[Fixed, int]:
             fixed = _near_grid(bounds, targets, ignored, grid, fraction)
             choices += [(fixed, grid)] if fixed is not None else []
     if not choices:
-        raise Unfactorable("its sums are too wide for a multiplier")
+        raise Unfactorable("its sums take too wide a multiplier")
     fixed, grid = min(choices, key=lambda choice: _burden(stairs, *choice))
     return meet_more(bounds, fixed), grid
 
