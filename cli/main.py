@@ -15,6 +15,7 @@ from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
+from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, simulate, boards, doctor, schema, fasm2bit):
+for command in (build, verify, simulate, boards, doctor, schema, fasm2bit, update):
     app.command()(command)
 
 

@@ -40,7 +40,7 @@ def build(
     Raises:
         QnncError: something the user can put right; its text is one line.
     """
-    for name in ("samples", "labels", "cache"):
+    for name in ("samples", "labels", "cache", "chipdb", "prjxray_db"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))

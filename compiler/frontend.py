@@ -2,13 +2,16 @@
 """Frontends: what turns a user's model into the canonical IR.
 
 The canonical IR is an onnx_ir model at opset 21 whose quantizers are QONNX's (`Quant`,
-`BipolarQuant`, `Trunc` in the domain `qonnx.custom_op.general`), with static shapes, constants
-as initializers that are not graph inputs, and every node named.
+`BipolarQuant`, `Trunc` in the domain `qonnx.custom_op.general`) or our own `LinearQuant` (domain
+`qnnc`), all tensors float, with static shapes, constants as initializers that are not graph
+inputs, and every node named. An input of integers is float too, with a fact that says their range.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import onnx_ir as ir
@@ -19,10 +22,30 @@ from qnnc.compiler.errors import OptionError, PluginError
 GROUP = "qnnc.frontends"
 
 
+@dataclass(frozen=True)
+class LoadSettings:
+    """What a user says about a model besides where it is.
+
+    Attributes:
+        input_shape: of its input, batch included, for models that do not say it themselves.
+        options: of the frontend, by name.
+    """
+
+    input_shape: tuple[int, ...] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
 class Frontend(ABC):
-    """Found through the entry-point group `qnnc.frontends`."""
+    """Found through the entry-point group `qnnc.frontends`.
+
+    Attributes:
+        OPTIONS: what `--frontend-option` may set, with one line of help each.
+        settings: set before `load` is called.
+    """
 
     name: ClassVar[str]
+    OPTIONS: ClassVar[Mapping[str, str]] = {}
+    settings: LoadSettings = LoadSettings()
 
     @abstractmethod
     def accepts(self, source: str) -> bool:
@@ -35,6 +58,30 @@ class Frontend(ABC):
         Raises:
             ModelError: it cannot be read or cannot be brought to canonical form.
         """
+
+
+def load_model(
+    source: str, name: str | None = None, settings: LoadSettings | None = None
+) -> ir.Model:
+    """Read a model with the frontend called `name`, or else with the first that accepts it.
+
+    Raises:
+        OptionError: there is none, or it has no such option.
+        PluginError: see `find_frontend`.
+        ModelError: see `Frontend.load`.
+    """
+    frontend = find_frontend(source, name)
+    if settings is not None:
+        known = list(frontend.OPTIONS)
+        for option in settings.options:
+            if option not in known:
+                raise OptionError(
+                    f"frontend {frontend.name} has no option {option!r}"
+                    f"{plugins.close_matches(option, known)} "
+                    f"(it has {', '.join(known) if known else 'none'})"
+                )
+        frontend.settings = settings
+    return frontend.load(source)
 
 
 def find_frontend(source: str, name: str | None = None) -> Frontend:

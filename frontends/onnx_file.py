@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import onnx
@@ -15,7 +18,21 @@ from onnx_ir.passes.common import LiftConstantsToInitializersPass
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
 
 OPSET = 21
+OLDER_OPSET = 18
 MIN_OPSET = 7
+MICROSOFT = "com.microsoft"
+INTEGER_OPERATORS = frozenset(
+    {
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "QLinearMatMul",
+        "QLinearConv",
+        "MatMulInteger",
+        "ConvInteger",
+    }
+)
+"""Quantized operators of ONNX's own domain."""
 
 
 def read_proto(source: str) -> onnx.ModelProto:
@@ -39,6 +56,65 @@ def read_proto(source: str) -> onnx.ModelProto:
         raise ModelError(f"{source!r} is not an ONNX model, or is cut off: it has no graph")
     _load_external_data(proto, path.parent)
     return proto
+
+
+def set_input_shape(proto: onnx.ModelProto, shape: Sequence[int] | None) -> onnx.ModelProto:
+    """Give the model's only input a shape, if one is asked for; returns the model.
+
+    Raises:
+        ModelError: it has several inputs, or one of another rank or of other fixed sizes.
+    """
+    if shape is None:
+        return proto
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise ModelError(f"an input shape is for models with one input; this has {len(inputs)}")
+    found = inputs[0].type.tensor_type.shape
+    fits = not inputs[0].type.tensor_type.HasField("shape") or (
+        len(found.dim) == len(shape)
+        and all(
+            not d.HasField("dim_value") or d.dim_value in (size, 0, -1)
+            for d, size in list(zip(found.dim, shape, strict=True))[1:]
+        )
+    )
+    if not fits:
+        dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in found.dim]
+        raise ModelError(
+            f"input {quote(inputs[0].name)} has shape {dims}, which {list(shape)} does not fit"
+        )
+    del found.dim[:]
+    for size in shape:
+        found.dim.add().dim_value = size
+    return proto
+
+
+def operators_in(source: str) -> frozenset[tuple[str, str]]:
+    """Domain and name of every operator that a file uses, or nothing if it is no ONNX model;
+    never raises."""
+    try:
+        stat = os.stat(source)
+    except (OSError, ValueError):
+        return frozenset()
+    return _operators_in(source, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _operators_in(source: str, changed: int, size: int) -> frozenset[tuple[str, str]]:
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(Path(source).read_bytes())
+    except (OSError, DecodeError, RuntimeError):
+        return frozenset()
+    nodes = [*proto.graph.node, *(node for f in proto.functions for node in f.node)]
+    return frozenset(
+        ("" if node.domain == "ai.onnx" else node.domain, node.op_type) for node in nodes
+    )
+
+
+def uses_integers(domain: str, name: str) -> bool:
+    """The operator belongs to ONNX's own quantized formats, QDQ and QOperator."""
+    return domain == MICROSOFT or (domain == "" and name in INTEGER_OPERATORS)
 
 
 def _load_external_data(proto: onnx.ModelProto, folder: Path) -> None:
@@ -81,12 +157,21 @@ def _tensors(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
     return found
 
 
-def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -> ir.Model:
+def to_canonical_opset(
+    proto: onnx.ModelProto,
+    custom_domains: dict[str, str],
+    input_types: Collection[int] = (onnx.TensorProto.FLOAT,),
+) -> ir.Model:
     """Inline functions, bring standard operators to opset 21, turn Constant nodes into
     initializers, drop initializers from the inputs.
 
+    Models of opset 18 and before that have an AveragePool go to opset 18 instead: from 19 on ONNX
+    Runtime sums a window in another order, so that a mean that lies between two integers may be
+    rounded the other way.
+
     Args:
         custom_domains: domains that the frontend knows -> the canonical name of each.
+        input_types: element types that the frontend can read from an input.
 
     Raises:
         ModelError: an operator of another domain, no known opset, or a broken graph.
@@ -108,10 +193,10 @@ def to_canonical_opset(proto: onnx.ModelProto, custom_domains: dict[str, str]) -
             )
     _set_opsets(proto, set(custom_domains.values()))
     _drop_initializers_from_inputs(proto)
-    _check_ends(proto.graph)
+    _check_ends(proto.graph, input_types)
     try:
         onnx.checker.check_model(proto)
-        proto = version_converter.convert_version(proto, OPSET)
+        proto = version_converter.convert_version(proto, _target(proto))
     except Exception as error:
         raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
     _drop_initializers_from_inputs(proto)
@@ -138,6 +223,12 @@ def _set_opsets(proto: onnx.ModelProto, custom: set[str]) -> None:
     proto.ir_version = max(proto.ir_version, 4)  # from 4 on, initializers need not be inputs
 
 
+def _target(proto: onnx.ModelProto) -> int:
+    version = next(o.version for o in proto.opset_import if o.domain == "")
+    pools = any(node.op_type == "AveragePool" for node in proto.graph.node)
+    return OLDER_OPSET if pools and version <= OLDER_OPSET else OPSET
+
+
 def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:
     constants = {tensor.name for tensor in proto.graph.initializer}
     inputs = [value for value in proto.graph.input if value.name not in constants]
@@ -145,7 +236,7 @@ def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:
     proto.graph.input.extend(inputs)
 
 
-def _check_ends(graph: onnx.GraphProto) -> None:
+def _check_ends(graph: onnx.GraphProto, input_types: Collection[int]) -> None:
     """What the checker says less clearly of inputs and outputs."""
     if not graph.output:
         raise ModelError("the model has no output")
@@ -155,7 +246,7 @@ def _check_ends(graph: onnx.GraphProto) -> None:
             raise ModelError(
                 f"input {quote(value.name)} has no shape; export the model with an example input"
             )
-        if kind.elem_type != onnx.TensorProto.FLOAT:
+        if kind.elem_type not in input_types:
             name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
             raise ModelError(
                 f"input {quote(value.name)} is of type {name}; export the model with a float "

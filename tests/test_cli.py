@@ -101,7 +101,7 @@ def test_the_report_says_everything(small_build: SmallBuild) -> None:
     report = json.loads((small_build.out / "report.json").read_text())
     assert report["status"] == "ok" and report["board"] == "Pynq-Z1"
     assert report["part"] == "xc7z020clg400-1" and report["clock_mhz"] == 100
-    stages = ["passes", "estimate", "rtl", "simulate", "synthesize", "ip"]
+    stages = ["passes", "estimate", "rtl", "simulate", "synthesize", "ip", "driver"]
     assert [stage["name"] for stage in report["stages"]] == stages
     for stage in report["stages"]:
         assert stage["seconds"] >= 0 and stage["status"] in ("done", "cached")
@@ -181,7 +181,7 @@ def test_a_second_build_synthesises_nothing(small_build: SmallBuild, tmp_path: P
         [
             *("build", small_build.model, "--out", tmp_path / "o", "--fps", "1000000"),
             *("--top-k", "1", "--samples", small_build.samples, "--engine", "cxxrtl"),
-            *("--frames", "16", "--cache-dir", small_build.cache, "--json"),
+            *("--frames", "16", "--cache-dir", small_build.cache, "--until", "driver", "--json"),
         ]
     )
     report = json.loads(done.stdout)

@@ -9,10 +9,17 @@ from typing import Annotated
 import typer
 
 _MODEL, _GOAL, _CHECK, _RUN = "Model", "Goal", "Verification", "Running"
+_BOARD = "Bitstream"
 
 
 def build(
-    model: Annotated[str, typer.Argument(help="A quantized network, usually a QONNX file.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A quantized network: an ONNX file (QONNX, QDQ, QOperator) or, for Brevitas, "
+            "package.module:factory."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the build.")] = Path("build"),
     board: Annotated[
         str, typer.Option(help="Board to build for (see qnnc boards).", rich_help_panel=_GOAL)
@@ -40,10 +47,11 @@ def build(
     until: Annotated[
         str,
         typer.Option(
-            help="Last stage: passes, estimate, rtl, simulate, synthesize or ip.",
+            help="Last stage: passes, estimate, rtl, simulate, synthesize, ip, driver or "
+            "bitstream; by default as far as the tools found allow.",
             rich_help_panel=_RUN,
         ),
-    ] = "ip",
+    ] = "",
     input_type: Annotated[
         str,
         typer.Option(
@@ -74,7 +82,25 @@ def build(
     ] = False,
     frontend: Annotated[
         str | None,
-        typer.Option(help="How to read the model; by default by its kind.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="How to read the model: qonnx, qdq or brevitas; by default by what it holds.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    input_shape: Annotated[
+        str,
+        typer.Option(
+            help="Shape of the input, batch of 1 included, such as 1,1,28,28, where the model "
+            "does not say it.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "",
+    frontend_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name=value for the frontend, such as export=qcdq; may be repeated.",
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     samples: Annotated[
         Path | None,
@@ -109,6 +135,36 @@ def build(
             rich_help_panel=_CHECK,
         ),
     ] = None,
+    flow: Annotated[
+        str, typer.Option(help="Place and route: auto, nextpnr or vivado.", rich_help_panel=_BOARD)
+    ] = "auto",
+    nextpnr: Annotated[
+        str,
+        typer.Option(
+            help="nextpnr-himbaechel or nextpnr-xilinx to use; by default one on PATH.",
+            rich_help_panel=_BOARD,
+        ),
+    ] = "",
+    chipdb: Annotated[
+        Path | None,
+        typer.Option(help="nextpnr's chip database for the part.", rich_help_panel=_BOARD),
+    ] = None,
+    prjxray_db: Annotated[
+        Path | None,
+        typer.Option(
+            help="Family folder of a prjxray database, such as prjxray-db/zynq7.",
+            envvar="QNNC_PRJXRAY_DB",
+            rich_help_panel=_BOARD,
+        ),
+    ] = None,
+    updatable: Annotated[
+        bool,
+        typer.Option(
+            "--updatable",
+            help="Keep thresholds in memories, for qnnc update; takes more LUTs.",
+            rich_help_panel=_BOARD,
+        ),
+    ] = False,
     cache_dir: Annotated[
         Path | None,
         typer.Option(
@@ -153,11 +209,18 @@ def build(
         "top_k": top_k,
         "host_layers": host_layers,
         "frontend": frontend,
+        "input_shape": input_shape,
+        "frontend_options": tuple(frontend_option or ()),
         "samples": samples,
         "labels": labels,
         "verify": verify,
         "engine": engine,
         "frames": frames,
+        "flow": flow,
+        "nextpnr": nextpnr,
+        "chipdb": chipdb,
+        "prjxray_db": prjxray_db,
+        "updatable": updatable,
     }
     if cache_dir is not None:
         options["cache"] = cache_dir

@@ -16,7 +16,7 @@ from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import VerificationError
 from qnnc.compiler.files import new_folder
-from qnnc.compiler.frontend import find_frontend
+from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
 from qnnc.compiler.passes.manager import PassManager, describe
 from qnnc.compiler.reference import expand
@@ -54,7 +54,7 @@ class PassesStage(Stage):
     def run(self, build: Build) -> StageOutcome:
         options = build.options
         build.progress.detail("reading the model")
-        model = find_frontend(options.model, options.frontend).load(options.model)
+        model = load_model(options.model, options.frontend, options.load_settings())
         name_sources(model)
         manager = PassManager(listener=build.progress.detail)
         build.passes += manager.run(model, declaring_passes(options))
@@ -192,4 +192,5 @@ def _layer(node: DataflowNode) -> Layer:
         shape=list(ports.outputs[0].shape),
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
+        notes=node.notes(folding),
     )

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from qnnc.compiler.errors import OptionError
+from qnnc.compiler.frontend import LoadSettings
 
-STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip")
+STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip", "driver", "bitstream")
 """Where a build can stop, in order."""
 ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
+FLOWS = ("auto", "nextpnr", "vivado")
+"""What places and routes; "auto" is nextpnr where it is found, else Vivado."""
 VERIFY = ("each", "ends", "none")
 
 
@@ -32,10 +35,12 @@ class BuildOptions:
         out: folder of the build.
         board: name of the board.
         frontend: name of the frontend, or None to choose by the model.
+        input_shape: of the model's input, such as "1,1,28,28", where the model does not say it.
+        frontend_options: of the frontend, each "name=value".
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used.
-        until: last stage.
+        until: last stage; empty for as far as the tools at hand allow.
         input_type: integer type of the real input, such as "uint8"; empty for none.
         input_scale: what the network wants is integer * this.
         input_name: which input that is about, if there are several.
@@ -48,6 +53,11 @@ class BuildOptions:
         frames: frames to simulate, or None for as many as are quick.
         source: percent of cycles in which the testbench offers a word.
         sink: percent of cycles in which it takes one.
+        flow: what places and routes: "auto", "nextpnr" or "vivado".
+        nextpnr: program to use, instead of one on PATH.
+        chipdb: nextpnr's chip database for the board's part.
+        prjxray_db: family folder of a prjxray database.
+        updatable: keep thresholds in memories, so that other weights need no place and route.
         cache: where compiled and synthesised parts are kept.
         jobs: processes to run at once.
     """
@@ -56,10 +66,12 @@ class BuildOptions:
     out: Path
     board: str = "Pynq-Z1"
     frontend: str | None = None
+    input_shape: str = ""
+    frontend_options: tuple[str, ...] = ()
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
-    until: str = STAGES[-1]
+    until: str = ""
     input_type: str = ""
     input_scale: str = "1"
     input_name: str = ""
@@ -72,19 +84,47 @@ class BuildOptions:
     frames: int | None = None
     source: int = 100
     sink: int = 100
+    flow: Literal["auto", "nextpnr", "vivado"] = "auto"
+    nextpnr: str = ""
+    chipdb: Path | None = None
+    prjxray_db: Path | None = None
+    updatable: bool = False
     cache: Path = field(default_factory=default_cache)
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     def __post_init__(self) -> None:
         # child processes run in folders of their own
-        for name in ("out", "cache", "samples", "labels"):
+        for name in ("out", "cache", "samples", "labels", "chipdb", "prjxray_db"):
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, path.absolute())
+        # a list where options are read back from JSON
+        object.__setattr__(self, "frontend_options", tuple(self.frontend_options))
+
+    def load_settings(self) -> LoadSettings:
+        """What the frontend is told; raises OptionError for text that is not of the form."""
+        shape = None
+        if self.input_shape:
+            try:
+                shape = tuple(int(size) for size in self.input_shape.replace("x", ",").split(","))
+            except ValueError:
+                shape = ()
+            if not shape or min(shape) < 1:
+                raise OptionError(
+                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape!r}"
+                )
+        pairs = [text.partition("=") for text in self.frontend_options]
+        for name, equals, value in pairs:
+            if not (name and equals and value):
+                raise OptionError(f"--frontend-option is name=value, not {name + equals + value!r}")
+        return LoadSettings(shape, {name: value for name, _, value in pairs})
 
     def check(self) -> None:
         """Raise OptionError for values that make no sense."""
-        if self.until not in STAGES:
+        self.load_settings()
+        if self.flow not in FLOWS:
+            raise OptionError(f"--flow is one of {', '.join(FLOWS)}, not {self.flow!r}")
+        if self.until and self.until not in STAGES:
             raise OptionError(f"--until is one of {', '.join(STAGES)}, not {self.until!r}")
         if self.engine not in ENGINES:
             raise OptionError(f"--engine is one of {', '.join(ENGINES)}, not {self.engine!r}")

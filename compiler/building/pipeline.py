@@ -18,6 +18,7 @@ from qnnc.compiler.passes.infer_shapes import InferShapes
 from qnnc.compiler.passes.insert_duplicates import InsertDuplicates
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
+from qnnc.compiler.passes.merge_thresholds import MergeThresholds
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.passes.set_folding import SetFolding
@@ -46,6 +47,7 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
         FoldConstants(),
         ScaledInteger(),
         AbsorbTails(),
+        MergeThresholds(),
         AbsorbTopK(),
         HostBoundary(options.host_layers),
         ToDataflow(),

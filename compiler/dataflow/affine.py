@@ -167,7 +167,7 @@ class Affine:
         """The compressor tree of a lane whose a and b come from a memory."""
         pairs, _ = _products(*self._operands)
         bits = Counter(range(self.tree_zeros, self.sum_bits))
-        return make_plan(_below(pairs, self.sum_bits), bits, self.sum_bits)
+        return make_plan(_below(pairs, self.sum_bits), bits, width=self.sum_bits)
 
     def trees(self, lanes: int) -> list[Plan]:
         """The compressor tree of each lane: its own where it has a single row, whose parameters
@@ -178,7 +178,7 @@ class Affine:
 
     def _constant_tree(self, row: int) -> Plan:
         if row not in self._constant_trees:
-            self._constant_trees[row] = make_plan({}, constant_heap(self, row), self.sum_bits)
+            self._constant_trees[row] = make_plan({}, constant_heap(self, row), width=self.sum_bits)
         return self._constant_trees[row]
 
     @cached_property

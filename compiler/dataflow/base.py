@@ -231,6 +231,10 @@ class DataflowNode(ABC):
         returns whether it can."""
         return False
 
+    def notes(self, folding: Folding) -> list[str]:
+        """What a reader of the report should know besides the folding, a sentence each."""
+        return []
+
     # --- meaning ----------------------------------------------------------------------------
 
     @abstractmethod

@@ -71,7 +71,8 @@ class Editor:
         """A constant of the graph, of the array's own type."""
         array = np.asarray(data)
         name = self.fresh(name)
-        tensor = ir.Tensor(np.ascontiguousarray(array), name=name)
+        contiguous = np.ascontiguousarray(array).reshape(array.shape)  # which makes scalars lists
+        tensor = ir.Tensor(contiguous, name=name)
         value = ir.Value(
             name=name,
             shape=ir.Shape(array.shape),

@@ -145,11 +145,12 @@ def add_sources(node: ir.Node, *origins: ir.Node) -> None:
 
 
 def name_sources(model: ir.Model) -> None:
-    """Make every node of an imported model its own source."""
+    """Make every node of an imported model its own source, unless a frontend has said whose
+    place it takes."""
     for index, node in enumerate(model.graph):
         if not node.name:
             node.name = f"{node.op_type}_{index}"
-        node.meta[_SOURCE] = (node.name,)
+        node.meta.setdefault(_SOURCE, (node.name,))
 
 
 HOST_PRE, ACCELERATOR, HOST_POST = "pre", "accelerator", "post"

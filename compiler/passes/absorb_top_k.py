@@ -9,10 +9,12 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.datatypes import carrier, smallest_type
+from qnnc.compiler.errors import quote
 from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, remove_unused, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.tails.collect import is_tail_end
 from qnnc.compiler.tails.order import OrderMap, order_map
 from qnnc.compiler.tails.scores import ScoreTail, collect_scores
 
@@ -56,6 +58,8 @@ class AbsorbTopK(Pass):
         if attribute(node, "largest", 1) != 1 or attribute(node, "select_last_index", 0) != 0:
             raise Unsupported("only the largest, lowest index first, can be selected")
         tail = collect_scores(scores)
+        if is_tail_end(tail.anchor):
+            raise Unsupported(f"the quantizer before it, {quote(tail.anchor.name)}, stays there")
         mapping = order_map(model, tail, self.max_elements, self.max_bits)
         node.replace_input_with(0, _apply(editor, node, tail, mapping))
         return True

@@ -9,17 +9,27 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.datatypes import smallest_type
 from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.integer import layout
 from qnnc.compiler.ir.builder import EditBuilder
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value
 from qnnc.compiler.ir.facts import Integer, set_integer
-from qnnc.compiler.ir.quantizers import quantizer
+from qnnc.compiler.ir.quantizers import Quantizer, quantizer
 from qnnc.compiler.passes.base import Pass
+
+WEIGHTED = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
+"""Operators with weights, their second input."""
 
 
 @dataclass
 class ExpandQuantizers(Pass):
-    """Write quantizers in standard operators and mark their integer codes."""
+    """Write quantizers in standard operators and mark their integer codes.
+
+    A quantized constant that is no layer's weights (a bias) becomes plain numbers. Codes whose
+    zero point lies off the middle of their type (-110..145, say) are kept as 0..255, which takes
+    a bit less, where only matrix products and the host see them.
+    """
 
     name = "expand-quantizers"
 
@@ -35,24 +45,75 @@ class ExpandQuantizers(Pass):
                 raise ModelError(
                     f"node {quote(node.name)}: its weights {quote(found.input.name)} are not finite"
                 )
-            output = node.outputs[0]
-            b = EditBuilder(editor, node, output.name or "quantized", (node,))
-            codes = found.codes(b, found.input)
-            codes.shape = output.shape
-            set_integer(
-                codes,
-                Integer.of(
-                    found.low,
-                    found.high,
-                    found.scale,
-                    found.offset,
-                    golden=output.name,
-                    quantized=True,
-                ),
-            )
-            values = found.values(b, codes)
-            values.shape = output.shape
-            replace_value(output, values)
+            b = EditBuilder(editor, node, node.outputs[0].name or "quantized", (node,))
+            if weights is not None and not _is_weights(node.outputs[0]):
+                values = found.reference(b, found.input)
+            else:
+                values = _with_codes(b, found, node.outputs[0], activation=weights is None)
+            values.shape = node.outputs[0].shape
+            replace_value(node.outputs[0], values)
             changed = True
         remove_unused(model)
         return changed
+
+
+def _with_codes(
+    b: EditBuilder, found: Quantizer, output: ir.Value, *, activation: bool
+) -> ir.Value:
+    codes = found.codes(b, found.input)
+    fact = Integer.of(
+        found.low, found.high, found.scale, found.offset, golden=output.name, quantized=True
+    )
+    low = found.low
+    shifted = activation and low < 0 and _takes_more_bits(found) and _only_products(output)
+    if shifted:
+        codes = b.op("Sub", codes, b.constant(low))
+        fact = Integer.of(
+            0,
+            found.high - low,
+            found.scale,
+            found.offset + low * found.scale,
+            golden=output.name,
+            quantized=True,
+        )
+    codes.shape = output.shape
+    set_integer(codes, fact)
+    if shifted:
+        codes = b.op("Add", codes, b.constant(low))
+        codes.shape = output.shape
+    return found.values(b, codes)
+
+
+def _takes_more_bits(found: Quantizer) -> bool:
+    """Signed codes are wider than the same ones counted from their least."""
+    signed: int = smallest_type(found.low, found.high).bitwidth()
+    unsigned: int = smallest_type(0, found.high - found.low).bitwidth()
+    return signed > unsigned
+
+
+def _is_weights(value: ir.Value) -> bool:
+    """A layer multiplies by the tensor, possibly reshaped."""
+    return any(
+        (index == 1 and user.op_type in WEIGHTED)
+        or (user.op_type == "MatMul" and index == 0)
+        or (user.op_type in layout.OPERATORS and _is_weights(user.outputs[0]))
+        for user, index in value.uses()
+    )
+
+
+def _only_products(value: ir.Value) -> bool:
+    """Nothing but matrix products and the host use the tensor, possibly scaled or reshaped."""
+    return all(
+        user.op_type == "MatMul"
+        or (
+            (user.op_type in layout.OPERATORS or _with_constant(user))
+            and _only_products(user.outputs[0])
+        )
+        for user, _ in value.uses()
+    )
+
+
+def _with_constant(node: ir.Node) -> bool:
+    return node.op_type in ("Add", "Sub", "Mul", "Div") and any(
+        constant(value) is not None for value in node.inputs
+    )

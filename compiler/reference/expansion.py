@@ -85,7 +85,7 @@ def expand(
         ends,
         nodes=writer.builder.nodes,
         initializers=writer.builder.initializers,
-        opset_imports={"": OPSET},
+        opset_imports={"": graph.opset_imports.get("", OPSET)},
         name="main",
     )
     return ir.Model(plain, ir_version=IR_VERSION)

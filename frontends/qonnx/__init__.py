@@ -8,7 +8,13 @@ import onnx_ir as ir
 
 from qnnc.compiler.frontend import Frontend
 from qnnc.compiler.ir.edit import QONNX
-from qnnc.frontends.onnx_file import read_proto, to_canonical_opset
+from qnnc.frontends.onnx_file import (
+    operators_in,
+    read_proto,
+    set_input_shape,
+    to_canonical_opset,
+    uses_integers,
+)
 
 DOMAINS = {
     "onnx.brevitas": QONNX,
@@ -29,15 +35,23 @@ class QonnxFrontend(Frontend):
     name = "qonnx"
 
     def accepts(self, source: str) -> bool:
-        return source.lower().endswith((".onnx", ".qonnx", ".pb"))
+        operators = operators_in(source)
+        if not operators:  # reading it will say what is wrong with it
+            return source.lower().endswith((".onnx", ".qonnx", ".pb"))
+        return not any(uses_integers(*operator) for operator in operators)
 
     def load(self, source: str) -> ir.Model:
-        return from_proto(read_proto(source))
+        return from_proto(set_input_shape(read_proto(source), self.settings.input_shape))
 
 
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """Canonical IR of a QONNX model in memory; raises ModelError as `Frontend.load` does."""
+    canonical_names(proto)
+    return to_canonical_opset(proto, DOMAINS)
+
+
+def canonical_names(proto: onnx.ModelProto) -> None:
+    """Call quantizers as the IR does."""
     for node in proto.graph.node:
         if node.domain in DOMAINS:
             node.op_type = QUANTIZERS.get(node.op_type, node.op_type)
-    return to_canonical_opset(proto, DOMAINS)

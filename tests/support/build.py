@@ -52,7 +52,7 @@ def qnnc(
     *,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-    timeout: float = 300,
+    timeout: float = 900,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(

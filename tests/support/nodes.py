@@ -49,6 +49,14 @@ def random_of(
     return rng.integers(int(kind.min()), int(kind.max()), size=shape, endpoint=True)
 
 
+def extreme_weights(kind: BaseDataType, shape: tuple[int, int], first: str) -> NDArray[np.int64]:
+    """All weights of an output at the type's end, outputs by turns at the low and the high one."""
+    ends = [int(kind.min()), int(kind.max())]
+    if first == "high":
+        ends.reverse()
+    return np.broadcast_to(np.resize(ends, shape[1]), shape).astype(np.int64)
+
+
 def mvau(
     rng: np.random.Generator,
     *,
@@ -61,10 +69,19 @@ def mvau(
     ram_style: str = "block",
     res: str = "lut",
     vectors: int = 1,
+    ends: str = "",
+    narrow: bool = False,
 ) -> NodeSpec:
-    """An MVAU with random weights; x BINARY and w BINARY is the XNOR form."""
+    """An MVAU with random weights; x BINARY and w BINARY is the XNOR form.
+
+    Args:
+        ends: "low" or "high" for weights at the ends of their type, starting with that.
+        narrow: no weight is as low as its type goes.
+    """
     x_type, w_type = DataType[x], DataType[w]
-    weights = random_of(rng, w_type, (mw, mh))
+    weights = extreme_weights(w_type, (mw, mh), ends) if ends else random_of(rng, w_type, (mw, mh))
+    if narrow:
+        weights = np.maximum(weights, int(w_type.min()) + 1)
     xnor = x == "BINARY" and w == "BINARY"
     if xnor:
         out_type = smallest_type(0, mw)
@@ -321,9 +338,10 @@ def _value(name: str, shape: tuple[int, ...], kind: BaseDataType) -> ir.Value:
 def random_inputs(
     rng: np.random.Generator, specs: Sequence[NodeSpec], frames: int
 ) -> dict[str, NDArray[Any]]:
-    """Random frames for every input of `model_of(specs)`; where there are thresholds, half of the
-    elements lie at one or just below."""
-    inputs = {}
+    """Frames for every input of `model_of(specs)`: one at the low end of the type, one at the high
+    end, the rest random; where there are thresholds, half of the elements lie at one or just
+    below."""
+    found = {}
     for i, spec in enumerate(specs):
         x = random_of(rng, spec.x_type, (frames, *spec.x_shape))
         if spec.op == "Thresholding":
@@ -332,5 +350,7 @@ def random_inputs(
             edges = table[np.arange(x.shape[-1]), step] - rng.integers(2, size=x.shape)
             edges = np.clip(edges, int(spec.x_type.min()), int(spec.x_type.max()))
             x = np.where(rng.random(x.shape) < 0.5, edges, x)
-        inputs[f"x{i}"] = x.astype(carrier(spec.x_type))
-    return inputs
+        for index, end in enumerate((spec.x_type.min(), spec.x_type.max())[:frames]):
+            x[index] = int(end)
+        found[f"x{i}"] = x.astype(carrier(spec.x_type))
+    return found

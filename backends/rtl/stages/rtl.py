@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from qnnc.backends.design import Design
+from qnnc.backends.design import Design, updatable
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
@@ -21,6 +21,8 @@ class RtlStage(Stage):
 
     def run(self, build: Build) -> StageOutcome:
         design = stitch(build.ready_model())
+        if build.options.updatable:
+            design = updatable(design)
         design.write(build.folder / FOLDER)
         build.shared[DESIGN] = design
         build.artifacts.rtl = FOLDER
