@@ -31,7 +31,7 @@ def least_squares(stairs: Staircase) -> Floats | None:
     """A first estimate of T [steps], in inputs of a typical row; None where too few rows have two
     steps to tell."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    places = stairs.steps - 0.5
+    places: Floats = np.asarray(stairs.steps - 0.5, dtype=np.float64)
     spread = np.where(inside, places, -np.inf).max(axis=1) - np.where(inside, places, np.inf).min(
         axis=1
     )
@@ -85,7 +85,9 @@ def _filled(targets: Floats, known: NDArray[np.bool_]) -> Floats:
 def spaced_otherwise(stairs: Staircase, targets: Floats) -> float:
     """Share of the steps that lie more than an input from where their row's line has them."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    slope, offset, _ = _fit_rows(stairs.steps - 0.5, inside.astype(float), targets)
+    slope, offset, _ = _fit_rows(
+        np.asarray(stairs.steps - 0.5, dtype=np.float64), inside.astype(float), targets
+    )
     residual = np.abs(stairs.steps - 0.5 - slope[:, None] * targets - offset[:, None])
     return float((inside & (residual > 1)).sum() / inside.sum())
 
@@ -94,7 +96,8 @@ def strange_steps(stairs: Staircase, targets: Floats) -> NDArray[np.bool_]:
     """Steps [rows, steps] that lie further from their row's line than the grid explains, in rows
     where most do not."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    places, weights = stairs.steps - 0.5, inside.astype(float)
+    places: Floats = np.asarray(stairs.steps - 0.5, dtype=np.float64)
+    weights = inside.astype(float)
     for _ in range(3):
         slope, offset, fitted = _fit_rows(places, weights, targets)
         residual = np.abs(places - slope[:, None] * targets - offset[:, None])
