@@ -144,6 +144,47 @@ def thresholding_cases() -> list[NodeSpec]:
     return cases
 
 
+def affine_cases() -> list[NodeSpec]:
+    """Thresholds factored: both styles and multipliers, one and two DSP blocks, exceptions,
+    constant and shared parameters, ties."""
+    rng = np.random.default_rng(8)
+    cases = []
+    for style, function in (("requant", "uniform"), ("factored", "tanh")):
+        for channels, steps, x, pe, res, more in (
+            (12, 15, "INT10", 3, "dsp", {"base": -8}),
+            (12, 30, "UINT9", 2, "lut", {"base": -20, "falling": True}),
+            (6, 30, "INT12", 6, "lut", {"base": 3}),
+            (6, 30, "INT12", 6, "dsp", {"falling": True}),
+            (160, 63, "INT18", 1, "dsp", {"strange": 60, "ram_style": "block", "vectors": 2}),
+            (32, 63, "INT14", 2, "dsp", {"strange": 30}),
+            (200, 100, "INT24", 1, "dsp", {"strange": 100, "ram_style": "block"}),
+        ):
+            cases.append(
+                nodes.tail(
+                    rng,
+                    channels=channels,
+                    steps=steps,
+                    x=x,
+                    pe=pe,
+                    style=style,
+                    res=res,
+                    function=function,
+                    **more,
+                )
+            )
+    for base, res in ((-7, "dsp"), (0, "lut")):
+        cases.append(
+            nodes.tail(
+                rng, channels=12, steps=15, x="INT10", style="requant", res=res, function="ties",
+                base=base, pe=3,
+            )
+        )  # fmt: skip
+    cases.append(
+        nodes.tail(rng, channels=6, steps=100, x="INT16", pe=2, style="requant", res="lut", rows=1)
+    )
+    return cases
+
+
 def stream_cases() -> list[NodeSpec]:
     rng = np.random.default_rng(3)
     cases = [
@@ -199,6 +240,7 @@ GROUPS = {
     "mvau": mvau_cases,
     "mvau-shapes": shape_cases,
     "thresholding": thresholding_cases,
+    "affine-thresholding": affine_cases,
     "streams": stream_cases,
 }
 

@@ -34,7 +34,7 @@ class Search:
 
     @property
     def stages(self) -> int:
-        return int(self.thresholds.shape[1]).bit_length()
+        return len(self.thresholds[0]).bit_length()
 
     @property
     def missing(self) -> int:
