@@ -5,6 +5,7 @@
 // simulator's part (`Dut`) gives the ports; this part feeds input files,
 // records outputs and taps, and applies random back-pressure.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,14 @@ struct Dut {
   virtual bool fired(unsigned tap) = 0;
   virtual void read_tap(unsigned tap, uint32_t *data) = 0;
 };
+
+// A word with the bits above `bits` cleared.
+template <unsigned bits> std::array<uint32_t, (bits + 31) / 32> within(const uint32_t *data) {
+  std::array<uint32_t, (bits + 31) / 32> word;
+  std::memcpy(word.data(), data, sizeof word);
+  if (bits % 32) word.back() &= (UINT32_C(1) << bits % 32) - 1;
+  return word;
+}
 
 // xorshift64*, seeded by the caller: the same on every machine.
 struct Random {
