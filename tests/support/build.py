@@ -29,8 +29,14 @@ def compile_proto(
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
     """Take a QONNX model through all graph passes, verified behind each; options as for
     `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    return compile_model(from_proto(proto), samples=samples, fold=fold, **options)
+
+
+def compile_model(
+    model: ir.Model, *, samples: int = 32, fold: bool = False, **options: object
+) -> tuple[ir.Model, Outcome, list[PassRun]]:
+    """The same for what a frontend gave."""
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
-    model = from_proto(proto)
     name_sources(model)
     PassManager().run(model, declaring_passes(chosen))
     golden = Golden(model)
