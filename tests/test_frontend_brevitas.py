@@ -143,20 +143,16 @@ def test_the_golden_graph_is_the_network(networks: dict[str, Any], name: str, ex
 
     net, generator = networks[name](), torch.Generator().manual_seed(2)
     x = torch.randn((40, *SHAPE[1:]), generator=generator)
-    session = Session(expand(load(net, x, export=export)))
+    model = load(net, x, export=export)
+    session, name_of_input = Session(expand(model)), str(model.graph.inputs[0].name)
     with torch.no_grad():
         wanted = net(x)
     wanted = getattr(wanted, "value", wanted).numpy()
     for i in range(len(x)):
-        (found,) = session.run({session_input(net): x[i : i + 1].numpy()}).values()
+        (found,) = session.run({name_of_input: x[i : i + 1].numpy()}).values()
         # float32 sums are in another order: an activation may fall on the other side of a step
         assert np.abs(found - wanted[i]).max() <= 0.05 * np.abs(wanted).max()
         assert np.median(np.abs(found - wanted[i])) <= 1e-5 * np.abs(wanted).max()
-
-
-def session_input(net: Any) -> str:
-    """The exporters' name of the first input."""
-    return str(load(net, SHAPE).graph.inputs[0].name)
 
 
 def test_training_mode_is_left_as_it_was(networks: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ class Tidy(Pass):
         for node in model.graph:
             if node.domain != "":
                 continue
-            if node.op_type in ("Identity", "Dropout"):
+            if node.op_type in ("Identity", "Dropout") or _keeps_shape(node):
                 changed |= _bypass(node)
             elif node.op_type == "Gemm":
                 _split_gemm(editor, node)
@@ -45,6 +45,16 @@ class Tidy(Pass):
                 changed |= _split_bias(editor, node)
         remove_unused(model)
         return changed or model.graph.num_nodes() != before
+
+
+def _keeps_shape(node: ir.Node) -> bool:
+    """A reshape to the shape that its input has, such as older opsets' Softmax is put between."""
+    if node.op_type not in ("Reshape", "Flatten") or node.inputs[0] is None:
+        return False
+    before, after = node.inputs[0].shape, node.outputs[0].shape
+    if before is None or after is None or not all(isinstance(d, int) for d in before):
+        return False
+    return list(before) == list(after)
 
 
 def _bypass(node: ir.Node) -> bool:
