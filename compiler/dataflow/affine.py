@@ -55,7 +55,7 @@ class Affine:
     @property
     def x_bits(self) -> int:
         """Bits of x as a signed number."""
-        return self.x_type.bitwidth() + (0 if self.x_type.min() < 0 else 1)
+        return int(self.x_type.bitwidth()) + (0 if self.x_type.min() < 0 else 1)
 
     @cached_property
     def slope_signed(self) -> bool:
@@ -230,7 +230,7 @@ class Affine:
     @property
     def key_bits(self) -> int:
         """Bits of x and of a row's number in its lane, at their most."""
-        return self.x_type.bitwidth() + bits_for(self.form.rows)
+        return int(self.x_type.bitwidth()) + bits_for(self.form.rows)
 
     def exception_words(self, lanes: int) -> int:
         """Words of either way of a lane's table of exceptions, 0 where there is none."""
@@ -344,9 +344,9 @@ def _tree_luts(plan: Plan) -> float:
     luts = plan.luts - sum(1 for pairs in plan.pairs if pairs % 3 == 1)
     for stage in plan.adder_stages:
         for addition in stage.additions:
-            left, right = stage.rows[addition.left].columns, stage.rows[addition.right].columns
+            rows = [stage.rows[i].columns for i in addition.rows]
             span = range(addition.low, addition.top + 1)
-            luts -= sum(1 for column in span if column not in left or column not in right)
+            luts -= sum(1 for column in span if sum(column in row for row in rows) < 2)
     return luts
 
 
