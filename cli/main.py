@@ -16,6 +16,8 @@ from qnnc.cli.commands.emulate import emulate
 from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
+from qnnc.cli.commands.opt import opt
+from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.update import update
@@ -56,6 +58,8 @@ COMMANDS = (
     verify,
     emulate,
     simulate,
+    opt,
+    passes,
     export,
     boards,
     doctor,
