@@ -203,6 +203,7 @@ def _layer(node: DataflowNode) -> Layer:
     folding = node.folding()
     ports = node.ports(folding)
     used = node.folding_attributes
+    style, reason = node.implementation(folding) or (None, "")
     return Layer(
         name=node.name,
         op=node.op_type,
@@ -211,7 +212,9 @@ def _layer(node: DataflowNode) -> Layer:
         PE=folding.PE if "PE" in used else None,
         SIMD=folding.SIMD if "SIMD" in used else None,
         ram_style=folding.ram_style if "ram_style" in used else None,
-        arithmetic=folding.resType if "resType" in used else None,
+        arithmetic=folding.resType if "resType" in used and style != "table" else None,
+        implementation=style,
+        implementation_reason=reason,
         input_type=ports.inputs[0].datatype.name,
         output_type=ports.outputs[0].datatype.name,
         shape=list(ports.outputs[0].shape),

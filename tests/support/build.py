@@ -34,7 +34,15 @@ def compile_proto(
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
     """Take a QONNX model through all graph passes, verified behind each (or only at the end);
     options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
-    model, verifier, runs = _compiled(proto, samples, fold, each, options)
+    model, verifier, runs = _compiled(from_proto(proto), samples, fold, each, options)
+    return model, verifier.check(model), runs
+
+
+def compile_model(
+    model: ir.Model, *, samples: int = 32, fold: bool = False, **options: object
+) -> tuple[ir.Model, Outcome, list[PassRun]]:
+    """The same for what a frontend gave."""
+    model, verifier, runs = _compiled(model, samples, fold, True, options)
     return model, verifier.check(model), runs
 
 
@@ -42,15 +50,14 @@ def compile_with_verifier(
     proto: onnx.ModelProto, *, samples: int, **options: object
 ) -> tuple[ir.Model, Verifier]:
     """A folded model, and what compares it and gives its tensors."""
-    model, verifier, _ = _compiled(proto, samples, True, False, options)
+    model, verifier, _ = _compiled(from_proto(proto), samples, True, False, options)
     return model, verifier
 
 
 def _compiled(
-    proto: onnx.ModelProto, samples: int, fold: bool, each: bool, options: dict[str, object]
+    model: ir.Model, samples: int, fold: bool, each: bool, options: dict[str, object]
 ) -> tuple[ir.Model, Verifier, list[PassRun]]:
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
-    model = from_proto(proto)
     name_sources(model)
     PassManager().run(model, declaring_passes(chosen))
     golden = Golden(model)
