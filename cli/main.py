@@ -23,6 +23,7 @@ from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
+from qnnc.cli.commands.why import why
 
 app = typer.Typer(
     name="qnnc",
@@ -62,6 +63,7 @@ COMMANDS = (
     opt,
     passes,
     bisect,
+    why,
     export,
     boards,
     doctor,

@@ -130,6 +130,20 @@ class HostSide(_Part):
     post_nodes: list[str] = Field(description="source nodes behind it")
 
 
+class NodeOrigin(_Part):
+    """Where a node of the user's model went."""
+
+    node: str
+    op: str
+    places: list[Literal["dataflow", "host-pre", "host-post", "folded", "open"]] = Field(
+        description="open: the passes ended before it was decided"
+    )
+    dataflow: list[str] = Field(description="dataflow nodes that do (part of) it")
+    folded_by: str = Field("", description="the pass that made it needless")
+    reason: str = Field("", description="why it is not (wholly) in hardware, from the pass")
+    remedy: str = Field("", description="what to write instead")
+
+
 class StreamPort(_Part):
     """An AXI-Stream of the stitched accelerator."""
 
@@ -195,6 +209,7 @@ class Report(_Part):
     host: HostSide | None = None
     implementation: Implementation | None = None
     streams: list[StreamPort] = []
+    provenance: list[NodeOrigin] = []
     artifacts: Artifacts
 
 

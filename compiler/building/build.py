@@ -20,6 +20,7 @@ from qnnc.compiler.backend import Backend, Stage
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
+from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import REPORT, Workspace
 from qnnc.compiler.errors import PluginError, QnncError
 from qnnc.compiler.files import write_text
@@ -31,6 +32,7 @@ from qnnc.compiler.report import (
     Implementation,
     Layer,
     LevelReport,
+    NodeOrigin,
     PassReason,
     PassReport,
     Performance,
@@ -61,6 +63,7 @@ class Build:
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         shared: what a backend hands from one of its stages to the next.
         watchers: look at the model behind every pass.
+        trail: knows where the nodes of the user's model went.
     """
 
     options: BuildOptions
@@ -74,6 +77,7 @@ class Build:
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
     watchers: Sequence[Watcher] = ()
+    trail: Trail = field(default_factory=Trail)
     stages: list[StageReport] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
     levels: list[LevelReport] = field(default_factory=list)
@@ -101,6 +105,12 @@ class Build:
             raise RuntimeError("the passes have not run")
         return self.model
 
+    def provenance(self) -> list[NodeOrigin]:
+        """Where every node of the user's model is, as far as the passes have come."""
+        if self.model is None:
+            return []
+        return origins(self.model, self.trail, self.passes)
+
     def report(self, error: QnncError | None = None) -> Report:
         """The report of what has been done so far."""
         return Report(
@@ -126,6 +136,7 @@ class Build:
             host=self.host,
             implementation=self.implementation,
             streams=self.streams,
+            provenance=self.provenance(),
             artifacts=self.artifacts,
         )
 

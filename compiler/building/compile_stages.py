@@ -86,7 +86,9 @@ class PassesStage(Stage):
 
     @staticmethod
     def _watchers(build: Build, model: ir.Model) -> list[Watcher]:
-        watchers = list(build.watchers)
+        build.trail.start(model)
+        build.model = model
+        watchers: list[Watcher] = [build.trail, *build.watchers]
         if build.options.save_ir is not None:
             saver = IrSaver(build.options.save_ir)
             saver.start(model)

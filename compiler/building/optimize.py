@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,18 @@ def standard_passes(options: BuildOptions) -> list[Pass]:
     return [*lowering_passes(options), *folding_passes(options, find_board(options.board))]
 
 
-def import_model(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Imported:
+def import_model(
+    options: BuildOptions,
+    watchers: Sequence[Watcher] = (),
+    *,
+    golden: bool = True,
+    start: Callable[[ir.Model], None] | None = None,
+) -> Imported:
     """Read a model through its frontend and declare its input, or read a saved IR.
+
+    Args:
+        golden: keep the golden graph.
+        start: sees the model before its first pass.
 
     Raises:
         QnncError: as the frontend and the declaring passes do.
@@ -55,11 +65,15 @@ def import_model(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Imp
     manager = PassManager(watchers=watchers)
     if _is_ir(options.model):
         model, manager.done = load_ir(Path(options.model))
+        if start is not None:
+            start(model)
         return Imported(model, None, manager)
     model = find_frontend(options.model, options.frontend).load(options.model)
     name_sources(model)
+    if start is not None:
+        start(model)
     manager.run(model, declaring_passes(options))
-    return Imported(model, Golden(model), manager)
+    return Imported(model, Golden(model) if golden else None, manager)
 
 
 def optimize(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Imported:

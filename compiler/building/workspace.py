@@ -13,6 +13,7 @@ from typing import Any
 
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.files import remove, remove_leftovers, write_text
+from qnnc.compiler.report import NodeOrigin, Report
 
 MARKER = "build.json"
 REPORT = "report.json"
@@ -78,6 +79,22 @@ class Workspace:
             yield
         finally:
             os.close(handle)
+
+    def provenance(self) -> tuple[list[NodeOrigin], str]:
+        """Where the nodes of the build's model went, and the error of a failed build.
+
+        Raises:
+            WorkspaceError: there is no build, or its report is damaged.
+        """
+        self.settings()
+        try:
+            text = self.path(REPORT).read_text(encoding="utf-8")
+            report = Report.model_validate_json(text)
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(
+                f"{self.path(REPORT)} is damaged or of another version; build again"
+            ) from error
+        return report.provenance, report.error
 
     def settings(self) -> dict[str, Any]:
         """What the build in this folder was made with.

@@ -58,6 +58,13 @@ LAYERS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 """Operators that people expect in the accelerator."""
 
 
+_ON_HOST = {
+    True: "it comes before the first integer tensor; say with --input-type what the real input is",
+    False: "no quantizer follows it; put one there, or take labels with --top-k",
+}
+"""Why a node runs on the host, by whether that is before the accelerator."""
+
+
 @dataclass
 class HostBoundary(Pass):
     """Split the graph into host preprocessing, accelerator and host postprocessing.
@@ -84,7 +91,14 @@ class HostBoundary(Pass):
             _check_order(node)
         if not self.host_layers:
             _check_layers(nodes)
+        self._explain(nodes)
         return True
+
+    def _explain(self, nodes: list[ir.Node]) -> None:
+        """Say why what runs on the host does."""
+        for node in nodes:
+            if part(node) != ACCELERATOR and not reason(node):
+                self.leave(node, _ON_HOST[part(node) == HOST_PRE])
 
 
 def _on_integers(node: ir.Node) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from qnnc.compiler.buffering.depths import fifo_depths
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.ir.edit import Editor
@@ -37,6 +36,8 @@ class InsertFifos(Pass):
     depth: int = 0
 
     def run(self, model: ir.Model) -> bool:
+        from qnnc.compiler.buffering.depths import fifo_depths  # brings networkx, slow to load
+
         if self.depth == 1 or self.depth < 0:
             raise OptionError("a FIFO holds at least 2 words")
         editor = Editor(model.graph)

@@ -9,7 +9,6 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError
-from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources
 
@@ -35,6 +34,8 @@ class SetFolding(Pass):
     DSP: float = 220
 
     def run(self, model: ir.Model) -> bool:
+        from qnnc.compiler.folding.goal import Goal, choose  # brings scipy, slow to load
+
         if not 0 < self.budget <= 1:
             raise OptionError(f"the budget is a share of the board from 0 to 1, not {self.budget}")
         device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)

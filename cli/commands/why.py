@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qnnc why: where every node of a model went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from qnnc.compiler.report import NodeOrigin
+
+
+def why(
+    model: Annotated[str, typer.Argument(help="A network, or the folder of a build.")],
+    input_type: Annotated[str, typer.Option(help="What the real input is.")] = "",
+    input_scale: Annotated[str, typer.Option(help="The network wants the input times this.")] = "1",
+    input_name: Annotated[str, typer.Option(help="Which input, if there are several.")] = "",
+    top_k: Annotated[int, typer.Option(min=0, help="Answer with this many labels.")] = 0,
+    host_layers: Annotated[
+        bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
+    ] = False,
+    frontend: Annotated[str | None, typer.Option(help="How to read the model.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Say of every node of a model which dataflow node does it, whether it was folded away, or
+    why it cannot go into hardware and what would help.
+
+    Exit code 1 if the model is refused.
+    """
+    from qnnc.compiler.errors import printable
+
+    if Path(model).is_dir():
+        from qnnc.compiler.building.workspace import Workspace
+
+        origins, error = Workspace(Path(model)).provenance()
+    else:
+        from qnnc.compiler.building.options import BuildOptions
+        from qnnc.compiler.building.provenance import why as ask
+
+        options = BuildOptions(
+            model=model,
+            out=Path("."),
+            frontend=frontend,
+            input_type=input_type,
+            input_scale=input_scale,
+            input_name=input_name,
+            top_k=top_k,
+            host_layers=host_layers,
+        )
+        answer = ask(options)
+        origins, error = answer.origins, answer.error
+    if json:
+        import json as library
+
+        plain = {"error": error, "nodes": [origin.model_dump() for origin in origins]}
+        typer.echo(library.dumps(plain, indent=2))
+    else:
+        for origin in origins:
+            typer.echo(printable(f"{origin.node} ({origin.op}): {_sentence(origin)}"))
+        if error:
+            typer.echo(printable(f"refused: {error}"))
+    if error:
+        raise typer.Exit(1)
+
+
+def _sentence(origin: NodeOrigin) -> str:
+    told = {
+        "dataflow": f"dataflow node {', '.join(origin.dataflow)}",
+        "host-pre": "host, before the accelerator",
+        "host-post": "host, behind the accelerator",
+        "folded": f"folded away by {origin.folded_by or 'the frontend'}",
+        "open": "not in hardware",
+    }
+    text = " and ".join(told[place] for place in origin.places)
+    if origin.reason:
+        text += f": {origin.reason}"
+    return f"{text}; {origin.remedy}" if origin.remedy else text
