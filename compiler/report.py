@@ -167,6 +167,8 @@ class Artifacts(_Part):
     host_pre: str | None = None
     host_post: str | None = None
     rtl: str | None = None
+    emulator: str | None = None
+    hls: str | None = None
     stitched_ip: str | None = None
     driver: str | None = None
     bitstream: str | None = None

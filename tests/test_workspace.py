@@ -65,7 +65,7 @@ def test_a_killed_build_is_not_taken_for_done(
         assert code == 2 and output == "" and errors.count("\n") == 1
     assert run_main(capfd, *arguments)[0] == 0
     left = {path.name for path in out.iterdir()}
-    assert left == {"build.json", "report.json", ".lock", "model", "rtl"}
+    assert left == {"build.json", "report.json", ".lock", "model", "emulator", "rtl"}
     assert status(out) == "ok"
     assert run_main(capfd, "verify", out, "--samples", samples)[0] == 0
 

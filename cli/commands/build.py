@@ -44,11 +44,19 @@ def build(
             rich_help_panel=_GOAL,
         ),
     ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="What makes the nodes: rtl, hls or auto, and exceptions by operator or node: "
+            "rtl,MVAU=hls.",
+            rich_help_panel=_GOAL,
+        ),
+    ] = "rtl",
     until: Annotated[
         str,
         typer.Option(
-            help="Last stage: passes, estimate, rtl, simulate, synthesize, ip, driver or "
-            "bitstream; by default as far as the tools found allow.",
+            help="Last stage: passes, estimate, emulate, rtl, simulate, synthesize, hls, ip, "
+            "driver or bitstream; by default as far as the tools found allow.",
             rich_help_panel=_RUN,
         ),
     ] = "",
@@ -202,6 +210,7 @@ def build(
         "clock_mhz": clock_mhz,
         "fps": fps,
         "budget": budget,
+        "backend": backend,
         "until": until,
         "input_type": input_type,
         "input_scale": input_scale,

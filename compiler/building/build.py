@@ -42,7 +42,7 @@ from qnnc.compiler.report import (
 )
 from qnnc.compiler.verification import Golden
 
-BACKENDS = ("rtl", "bitstream")
+BACKENDS = ("hls", "rtl", "bitstream")
 
 
 @dataclass
@@ -147,7 +147,7 @@ def all_stages() -> list[Stage]:
         if not isinstance(backend, Backend):
             raise PluginError(f"backend {name!r} is no qnnc.compiler.backend.Backend")
         stages += backend.stages()
-    return stages
+    return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
 def run_build(options: BuildOptions, progress: Progress | None = None) -> Report:

@@ -11,7 +11,18 @@ from typing import Literal
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import LoadSettings
 
-STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip", "driver", "bitstream")
+STAGES = (
+    "passes",
+    "estimate",
+    "emulate",
+    "rtl",
+    "simulate",
+    "synthesize",
+    "hls",
+    "ip",
+    "driver",
+    "bitstream",
+)
 """Where a build can stop, in order."""
 ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
@@ -40,6 +51,8 @@ class BuildOptions:
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used.
+        backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
+            (`ChooseBackend`).
         until: last stage; empty for as far as the tools at hand allow.
         input_type: integer type of the real input, such as "uint8"; empty for none.
         input_scale: what the network wants is integer * this.
@@ -71,6 +84,7 @@ class BuildOptions:
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
+    backend: str = "rtl"
     until: str = ""
     input_type: str = ""
     input_scale: str = "1"

@@ -178,6 +178,11 @@ class DataflowNode(ABC):
         return array
 
     @property
+    def made_by(self) -> str:
+        """Which backend makes the node: "rtl" or "hls" (FINN's preferred_impl_style)."""
+        return str(self.attr("preferred_impl_style", "rtl")) or "rtl"
+
+    @property
     def stream_inputs(self) -> list[int]:
         """Which of the node's inputs are streams: those that are no constants."""
         return [i for i, v in enumerate(self.node.inputs) if v is not None and not v.const_value]

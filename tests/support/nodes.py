@@ -29,6 +29,9 @@ class NodeSpec:
         out_type: of the output.
         out_shape: of the output.
         constants: further inputs.
+        more_inputs: (type, shape) of further streamed inputs.
+        more_outputs: (type, shape) of further outputs.
+        unused: numbers of outputs that nothing uses.
     """
 
     op: str
@@ -38,6 +41,19 @@ class NodeSpec:
     out_type: BaseDataType
     out_shape: tuple[int, ...]
     constants: list[NDArray[Any]] = field(default_factory=list)
+    more_inputs: list[tuple[BaseDataType, tuple[int, ...]]] = field(default_factory=list)
+    more_outputs: list[tuple[BaseDataType, tuple[int, ...]]] = field(default_factory=list)
+    unused: tuple[int, ...] = ()
+
+    def inputs(self, i: int) -> dict[str, tuple[BaseDataType, tuple[int, ...]]]:
+        """Types and shapes of the streamed inputs of node `i` of a model, by name."""
+        streams = [(self.x_type, self.x_shape), *self.more_inputs]
+        return {f"x{i}" + (f"_{j}" if j else ""): stream for j, stream in enumerate(streams)}
+
+    def outputs(self, i: int) -> dict[str, tuple[BaseDataType, tuple[int, ...]]]:
+        """Types and shapes of the outputs of node `i` of a model, by name."""
+        streams = [(self.out_type, self.out_shape), *self.more_outputs]
+        return {f"y{i}" + (f"_{j}" if j else ""): stream for j, stream in enumerate(streams)}
 
 
 def random_of(
@@ -291,8 +307,8 @@ def model_of(specs: Sequence[NodeSpec]) -> ir.Model:
     """A model with every node between an input and an output of its own."""
     inputs, outputs, nodes, constants = [], [], [], []
     for i, spec in enumerate(specs):
-        x = _value(f"x{i}", spec.x_shape, spec.x_type)
-        y = _value(f"y{i}", spec.out_shape, spec.out_type)
+        streams = [_value(name, shape, kind) for name, (kind, shape) in spec.inputs(i).items()]
+        results = [_value(name, shape, kind) for name, (kind, shape) in spec.outputs(i).items()]
         extra = []
         for j, array in enumerate(spec.constants):
             kind = smallest_type(int(array.min()), int(array.max()))
@@ -307,15 +323,15 @@ def model_of(specs: Sequence[NodeSpec]) -> ir.Model:
             )
         node = ir.node(
             spec.op,
-            [x, *extra],
+            [*streams, *extra],
             {"backend": "fpgadataflow", **spec.attributes},
             domain=FINN,
-            outputs=[y],
+            outputs=results,
             name=f"{spec.op}_{i}",
         )
         set_part(node, ACCELERATOR)
-        inputs.append(x)
-        outputs.append(y)
+        inputs += streams
+        outputs += [value for j, value in enumerate(results) if j not in spec.unused]
         nodes.append(node)
         constants += extra
     graph = ir.Graph(
@@ -343,14 +359,16 @@ def random_inputs(
     below."""
     found = {}
     for i, spec in enumerate(specs):
-        x = random_of(rng, spec.x_type, (frames, *spec.x_shape))
-        if spec.op == "Thresholding":
-            table = np.broadcast_to(spec.constants[0], (x.shape[-1], spec.constants[0].shape[1]))
-            step = rng.integers(table.shape[1], size=x.shape)
-            edges = table[np.arange(x.shape[-1]), step] - rng.integers(2, size=x.shape)
-            edges = np.clip(edges, int(spec.x_type.min()), int(spec.x_type.max()))
-            x = np.where(rng.random(x.shape) < 0.5, edges, x)
-        for index, end in enumerate((spec.x_type.min(), spec.x_type.max())[:frames]):
-            x[index] = int(end)
-        found[f"x{i}"] = x.astype(carrier(spec.x_type))
+        for name, (kind, shape) in spec.inputs(i).items():
+            x = random_of(rng, kind, (frames, *shape))
+            if spec.op == "Thresholding":
+                rows = (x.shape[-1], spec.constants[0].shape[1])
+                table = np.broadcast_to(spec.constants[0], rows)
+                step = rng.integers(table.shape[1], size=x.shape)
+                edges = table[np.arange(x.shape[-1]), step] - rng.integers(2, size=x.shape)
+                edges = np.clip(edges, int(kind.min()), int(kind.max()))
+                x = np.where(rng.random(x.shape) < 0.5, edges, x)
+            for index, end in enumerate((kind.min(), kind.max())[:frames]):
+                x[index] = int(end)
+            found[name] = x.astype(carrier(kind))
     return found

@@ -11,7 +11,7 @@ from qnnc.backends.bitstream.package.package import Source, write_package
 from qnnc.backends.bitstream.shell import Shell, make_shell
 from qnnc.backends.bitstream.shell.shell import build_id
 from qnnc.backends.bitstream.vivado.scripts import write_scripts
-from qnnc.backends.rtl.stages.rtl import design_of
+from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 
@@ -26,6 +26,9 @@ class DriverStage(Stage):
     products = (SHELL, VIVADO, PACKAGE, f"{PACKAGE}.zip")
 
     def run(self, build: Build) -> StageOutcome:
+        missing_rtl = not_in_rtl(build)
+        if missing_rtl:
+            return StageOutcome("skipped", missing_rtl)
         shell = make_build_shell(build)
         build.shared[KEY] = shell
         shell.write(build.folder / SHELL)
