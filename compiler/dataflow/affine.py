@@ -344,9 +344,10 @@ def _tree_luts(plan: Plan) -> float:
     luts = plan.luts - sum(1 for pairs in plan.pairs if pairs % 3 == 1)
     for stage in plan.adder_stages:
         for addition in stage.additions:
-            left, right = stage.rows[addition.left].columns, stage.rows[addition.right].columns
-            span = range(addition.low, addition.top + 1)
-            luts -= sum(1 for column in span if column not in left or column not in right)
+            rows = [stage.rows[i].columns for i in addition.rows]
+            last = max(stage.rows[i].high for i in addition.rows)
+            span = range(addition.low, last + 1)
+            luts -= sum(1 for column in span if sum(column in row for row in rows) < 2)
     return luts
 
 
