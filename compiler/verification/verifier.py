@@ -197,7 +197,10 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     if node.op_type not in PRODUCTS or operand is None or weights is None:
         return _terms(node), reach.astype(np.float64)
-    largest = max(abs(int(operand.low.min())), abs(int(operand.high.max())))
+    largest = float(max(abs(int(operand.low.min())), abs(int(operand.high.max()))))
+    # the golden graph sums values with their offset, even where the offsets cancel out
+    scale = np.where(operand.scale == 0, 1, operand.scale)
+    largest += float(np.abs(operand.offset / scale).max())
     first = node.op_type in OUTPUTS_FIRST
     per_output = (
         np.abs(weights).reshape(len(weights), -1).sum(axis=1)

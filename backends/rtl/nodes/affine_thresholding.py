@@ -227,6 +227,7 @@ def _row_product(affine: Affine, row: int) -> str:
 
 
 def _module(name: str, ports: list[str], tree: TreeText) -> str:
+    results = tree.results or ["0"]
     lines = [f"\nmodule {name} (", ",\n".join(f"    {port}" for port in ports), ");"]
     lines += [f"  {line}" for line in tree.declarations]
     lines.append("  always @(posedge aclk) begin")
