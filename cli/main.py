@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.commands.bisect import bisect
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
@@ -60,6 +61,7 @@ COMMANDS = (
     simulate,
     opt,
     passes,
+    bisect,
     export,
     boards,
     doctor,
