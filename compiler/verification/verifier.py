@@ -29,7 +29,8 @@ Inputs = Mapping[str, NDArray[np.float32]]
 PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU", "IntegerConv", "VVAU"})
 OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
 """Products whose weights have the outputs along the first axis, not the last."""
-SUMS = frozenset({"Add", "ElementwiseAdd"})
+SUMS = frozenset({"Add", "ElementwiseAdd", "StreamingConcat", "Reshape"})
+"""Operators whose results are made of sums: those of groups side by side among them."""
 PORTION = 1 << 25
 """Elements of all tensors together that are compared at once."""
 
@@ -217,7 +218,7 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
 
 
 def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
-    """Terms and magnitudes of a sum of sums, which may cancel each other out."""
+    """Terms and magnitudes of what is made of sums, which may cancel each other out."""
     terms, magnitude = 1, reach
     for value in node.inputs:
         fact = integer(value) if value is not None else None

@@ -232,5 +232,5 @@ def _module(name: str, ports: list[str], tree: TreeText) -> str:
     lines += [f"  {line}" for line in tree.declarations]
     lines.append("  always @(posedge aclk) begin")
     lines += [f"    {statement}" for statement in tree.statements]
-    lines += ["  end", f"  assign sum = {tree.results[0]};", "endmodule"]
+    lines += ["  end", f"  assign sum = {results[0]};", "endmodule"]
     return "\n".join(lines) + "\n"
