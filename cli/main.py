@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.commands.bisect import bisect
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
@@ -16,6 +17,8 @@ from qnnc.cli.commands.emulate import emulate
 from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
+from qnnc.cli.commands.opt import opt
+from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.update import update
@@ -56,6 +59,9 @@ COMMANDS = (
     verify,
     emulate,
     simulate,
+    opt,
+    passes,
+    bisect,
     export,
     boards,
     doctor,

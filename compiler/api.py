@@ -3,24 +3,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from qnnc.compiler import plugins
 from qnnc.compiler.answers import answers, load_model, load_samples
 from qnnc.compiler.building.build import run_build
-from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.options import PATHS, BuildOptions
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
+from qnnc.compiler.passes.manager import Watcher
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
 
 
 def build(
-    model: str | Path, *, out: str | Path, progress: Progress | None = None, **options: Any
+    model: str | Path,
+    *,
+    out: str | Path,
+    progress: Progress | None = None,
+    watchers: Sequence[Watcher] = (),
+    **options: Any,
 ) -> Report:
     """Build an accelerator, as `qnnc build` does.
 
@@ -28,6 +36,7 @@ def build(
         model: what the frontend reads, usually an ONNX file.
         out: folder of the build.
         progress: told what is going on.
+        watchers: look at the model behind every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 
     Returns:
@@ -36,13 +45,16 @@ def build(
     Raises:
         QnncError: something the user can put right; its text is one line.
     """
-    for name in ("samples", "labels", "cache", "chipdb", "prjxray_db"):
+    for name in PATHS:
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))
     if unknown:
-        raise OptionError(f"unknown build option {unknown[0]!r}")
-    return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress)
+        known = list(BuildOptions.__dataclass_fields__)
+        raise OptionError(
+            f"unknown build option {unknown[0]!r}{plugins.close_matches(unknown[0], known)}"
+        )
+    return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress, watchers)
 
 
 def compile(

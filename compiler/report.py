@@ -110,6 +110,8 @@ class Layer(_Part):
     SIMD: int | None
     ram_style: str | None
     arithmetic: str | None
+    implementation: str | None = Field(None, description="which of several a node has")
+    implementation_reason: str = Field("", description="what each of them takes, or why not")
     input_type: str
     output_type: str
     shape: list[int] = Field(description="of the output, batch of one")

@@ -50,7 +50,13 @@ def by_definition(spec: NodeSpec, x: NDArray[np.int64]) -> NDArray[np.int64]:
     return x
 
 
-def check(specs: list[NodeSpec], cache: Path, frames: int = 4, engine: str = "auto") -> None:
+def check(
+    specs: list[NodeSpec],
+    cache: Path,
+    frames: int = 5,
+    engine: str = "auto",
+    cells: bool = False,
+) -> None:
     """Definition equals reference equals emulator equals RTL, with and without back-pressure."""
     rng = np.random.default_rng(7)
     model = nodes.model_of(specs)
@@ -63,7 +69,7 @@ def check(specs: list[NodeSpec], cache: Path, frames: int = 4, engine: str = "au
     assert emulated.mismatches == 0, emulated.detail
     assert emulated.tensors == len(specs)
     for pressure in (Pressure(), Pressure(source=60, sink=40, seed=3), Pressure(30, 100, 5)):
-        result = run_rtl(model, tensors, cache, engine=engine, pressure=pressure)
+        result = run_rtl(model, tensors, cache, engine=engine, pressure=pressure, cells=cells)
         wrong = [(s.name, s.mismatches) for s in result.streams if s.mismatches]
         assert not wrong
         assert all(s.elements for s in result.streams)
@@ -78,9 +84,70 @@ def mvau_cases() -> list[NodeSpec]:
             pe, simd = int(rng.choice(divisors(mh))), int(rng.choice(divisors(mw)))
             style = str(rng.choice(["block", "distributed"]))
             cases.append(nodes.mvau(rng, mw=mw, mh=mh, x=x, w=w, pe=pe, simd=simd, ram_style=style))
-    for x, w in (("UINT8", "INT8"), ("INT8", "INT8"), ("UINT4", "INT6"), ("INT12", "INT3")):
-        cases.append(nodes.mvau(rng, mw=12, mh=6, x=x, w=w, pe=2, simd=4, res="dsp"))
     return cases
+
+
+def dsp_cases() -> list[NodeSpec]:
+    """One, two and three lanes to a DSP block, short and long chains, port widths at their
+    limits, digits that borrow (weights as low as their type goes) and digits that do not."""
+    rng = np.random.default_rng(4)
+    return [
+        nodes.mvau(
+            rng,
+            mw=mw,
+            mh=mh,
+            x=x,
+            w=w,
+            pe=pe,
+            simd=simd,
+            res="dsp",
+            ram_style=ram_style,
+            narrow=ram_style == "block",
+            vectors=2,
+        )
+        for x, w, mw, mh, pe, simd in (
+            ("UINT8", "INT8", 16, 8, 4, 4),
+            ("UINT8", "INT8", 32, 4, 4, 16),
+            ("INT8", "INT8", 28, 6, 3, 7),
+            ("UINT8", "UINT8", 12, 4, 2, 4),
+            ("UINT8", "INT8", 27, 4, 1, 27),
+            ("UINT8", "INT6", 24, 4, 2, 8),
+            ("UINT4", "INT4", 18, 6, 3, 9),
+            ("INT5", "INT5", 36, 7, 7, 36),
+            ("INT4", "UINT4", 12, 5, 5, 1),
+            ("UINT8", "INT4", 10, 4, 4, 1),
+            ("INT8", "INT8", 8, 2, 1, 1),
+            ("INT9", "INT8", 6, 4, 4, 6),
+            ("INT12", "INT3", 12, 6, 2, 4),
+            ("INT20", "INT8", 12, 4, 2, 3),
+            ("UINT7", "INT24", 4, 4, 4, 1),
+            ("INT25", "INT18", 6, 2, 2, 2),
+            ("UINT24", "UINT17", 6, 2, 2, 2),
+        )
+        for ram_style in ("distributed", "block")
+    ]
+
+
+def limit_cases() -> list[NodeSpec]:
+    """Sums at the ends of their ranges: every weight at an end of its type, by turns in lanes that
+    share a DSP block; passes just as long as a field of its accumulator allows, and longer."""
+    rng = np.random.default_rng(5)
+    return [
+        nodes.mvau(rng, mw=mw, mh=6, x=x, w=w, pe=6, simd=simd, res=res, ends=ends)
+        for x, w, mw, simd, res in (
+            ("UINT8", "INT8", 8, 4, "dsp"),
+            ("UINT8", "INT8", 16, 16, "dsp"),
+            ("INT8", "INT8", 15, 15, "dsp"),
+            ("UINT8", "UINT8", 8, 8, "dsp"),
+            ("UINT4", "INT4", 36, 18, "dsp"),
+            ("UINT8", "INT4", 257, 1, "dsp"),
+            ("UINT8", "INT4", 258, 1, "dsp"),
+            ("INT4", "UINT3", 3, 1, "dsp"),
+            ("UINT8", "INT8", 9, 9, "lut"),
+            ("INT3", "INT5", 31, 31, "lut"),
+        )
+        for ends in ("low", "high")
+    ]
 
 
 def shape_cases() -> list[NodeSpec]:
@@ -144,6 +211,47 @@ def thresholding_cases() -> list[NodeSpec]:
     return cases
 
 
+def affine_cases() -> list[NodeSpec]:
+    """Thresholds factored: both styles and multipliers, one and two DSP blocks, exceptions,
+    constant and shared parameters, ties."""
+    rng = np.random.default_rng(8)
+    cases = []
+    for style, function in (("requant", "uniform"), ("factored", "tanh")):
+        for channels, steps, x, pe, res, more in (
+            (12, 15, "INT10", 3, "dsp", {"base": -8}),
+            (12, 30, "UINT9", 2, "lut", {"base": -20, "falling": True}),
+            (6, 30, "INT12", 6, "lut", {"base": 3}),
+            (6, 30, "INT12", 6, "dsp", {"falling": True}),
+            (160, 63, "INT18", 1, "dsp", {"strange": 60, "ram_style": "block", "vectors": 2}),
+            (32, 63, "INT14", 2, "dsp", {"strange": 30}),
+            (200, 100, "INT24", 1, "dsp", {"strange": 100, "ram_style": "block"}),
+        ):
+            cases.append(
+                nodes.tail(
+                    rng,
+                    channels=channels,
+                    steps=steps,
+                    x=x,
+                    pe=pe,
+                    style=style,
+                    res=res,
+                    function=function,
+                    **more,
+                )
+            )
+    for base, res in ((-7, "dsp"), (0, "lut")):
+        cases.append(
+            nodes.tail(
+                rng, channels=12, steps=15, x="INT10", style="requant", res=res, function="ties",
+                base=base, pe=3,
+            )
+        )  # fmt: skip
+    cases.append(
+        nodes.tail(rng, channels=6, steps=100, x="INT16", pe=2, style="requant", res="lut", rows=1)
+    )
+    return cases
+
+
 def stream_cases() -> list[NodeSpec]:
     rng = np.random.default_rng(3)
     cases = [
@@ -198,7 +306,10 @@ def stream_cases() -> list[NodeSpec]:
 GROUPS = {
     "mvau": mvau_cases,
     "mvau-shapes": shape_cases,
+    "mvau-dsp": dsp_cases,
+    "mvau-limits": limit_cases,
     "thresholding": thresholding_cases,
+    "affine-thresholding": affine_cases,
     "streams": stream_cases,
 }
 
@@ -214,7 +325,8 @@ def test_both_engines_agree(cache: Path) -> None:
         case()
         for case in (
             lambda: mvau_cases()[12],
-            lambda: mvau_cases()[-1],
+            lambda: dsp_cases()[0],
+            lambda: dsp_cases()[18],
             lambda: shape_cases()[-2],
             lambda: thresholding_cases()[5],
             lambda: stream_cases()[5],
@@ -225,15 +337,38 @@ def test_both_engines_agree(cache: Path) -> None:
     check(specs, cache, engine="cxxrtl")
 
 
+def test_primitives_are_what_is_simulated(cache: Path) -> None:
+    """The cells that go into synthesis, in Yosys's own models, do what the library's behaviour
+    says: DSP blocks alone, chained, shared and accumulating; LUTs with their carry chains."""
+    rng = np.random.default_rng(6)
+    kinds = (
+        ("UINT8", "INT8", 10, 5, "dsp"),
+        ("UINT24", "UINT17", 2, 2, "dsp"),
+        ("UINT8", "INT4", 4, 1, "dsp"),
+        ("UINT3", "INT5", 13, 13, "lut"),
+        ("INT4", "BIPOLAR", 12, 12, "lut"),
+        ("TERNARY", "TERNARY", 16, 16, "lut"),
+        ("BINARY", "BINARY", 60, 30, "lut"),
+    )
+    specs = [
+        nodes.mvau(rng, mw=mw, mh=4, x=x, w=w, pe=2, simd=simd, res=res)
+        for x, w, mw, simd, res in kinds
+    ]
+    check(specs, cache, frames=8, cells=True)
+
+
 @st.composite
 def mvaus(draw: st.DrawFn) -> NodeSpec:
     mw, mh = draw(st.integers(1, 24)), draw(st.integers(1, 12))
+    x, w = draw(st.sampled_from(TYPES)), draw(st.sampled_from(WEIGHTS))
+    dsp = w != "BIPOLAR" and (x, w) != ("BINARY", "BINARY")
     return nodes.mvau(
         np.random.default_rng(draw(st.integers(0, 1000))),
         mw=mw,
         mh=mh,
-        x=draw(st.sampled_from(TYPES)),
-        w=draw(st.sampled_from(WEIGHTS)),
+        x=x,
+        w=w,
+        res=draw(st.sampled_from(["lut", "dsp"] if dsp else ["lut"])),
         pe=draw(st.sampled_from(divisors(mh))),
         simd=draw(st.sampled_from(divisors(mw))),
         ram_style=draw(st.sampled_from(["block", "distributed"])),

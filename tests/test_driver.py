@@ -19,7 +19,7 @@ from qonnx.core.datatype import DataType
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
-from qnnc.backends.bitstream.package.package import Source, write_package
+from qnnc.backends.bitstream.package.package import DRIVER_FILES, Source, write_package
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
 from qnnc.backends.bitstream.simulated.platform import (
@@ -91,7 +91,7 @@ def network(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Network:
     return Network(tmp_path_factory.mktemp("driver"), cache)
 
 
-@pytest.mark.parametrize("name", ["driver.py", "validate.py"])
+@pytest.mark.parametrize("name", DRIVER_FILES)
 def test_it_is_python_3_8(name: str) -> None:
     ast.parse((PACKAGE / name).read_text(), feature_version=(3, 8))
 
@@ -212,7 +212,8 @@ def test_validate_finds_a_wrong_answer(network: Network, monkeypatch: pytest.Mon
 
     monkeypatch.syspath_prepend(str(network.package))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    for name in ("driver", "validate"):
+    modules = [name.removesuffix(".py") for name in DRIVER_FILES]
+    for name in modules:
         monkeypatch.delitem(sys.modules, name, raising=False)
     driver, validate = importlib.import_module("driver"), importlib.import_module("validate")
     with SimulatedBoard(network.program, network.rtl, BUS) as board:
@@ -227,8 +228,45 @@ def test_validate_finds_a_wrong_answer(network: Network, monkeypatch: pytest.Mon
 
         accelerator.predict = wrong
         assert validate.validate(accelerator, str(network.package)) == (FRAMES, 1)
-    for name in ("driver", "validate"):
+    for name in modules:
         sys.modules.pop(name, None)
+
+
+def test_drivers_of_two_packages_keep_apart(network: Network, tmp_path: Path) -> None:
+    import shutil
+    import sys
+
+    other = tmp_path / "other"
+    shutil.copytree(network.package, other)
+    with (other / "qnnc_streams.py").open("a") as file:
+        file.write("\n\nLayout.pack = None\n")
+    path = list(sys.path)
+    first, second, third = map(load_driver, (network.package, other, network.package))
+    assert first.Layout.pack and third.Layout.pack and second.Layout.pack is None
+    assert sys.path == path
+    assert not [name for name in DRIVER_FILES if name.removesuffix(".py") in sys.modules]
+    assert {path.name for path in other.iterdir()} == {
+        path.name for path in network.package.iterdir()
+    }
+
+
+def test_the_folder_is_all_that_the_driver_needs(network: Network, tmp_path: Path) -> None:
+    """In the flat folder, by a Python that knows nothing of qnnc and does not find it."""
+    import subprocess
+    import sys
+
+    with zipfile.ZipFile(network.package.with_suffix(".zip")) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        "import sys; sys.modules['qnnc'] = None; import validate, driver; "
+        "print(driver.Accelerator.__module__, validate.AcceleratorError.__module__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=tmp_path / "accelerator", capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["driver", "qnnc_errors"]
 
 
 def test_errors_end_in_a_usable_accelerator(network: Network) -> None:
@@ -272,7 +310,8 @@ def test_the_package(network: Network) -> None:
     names = {path.name for path in network.package.iterdir()}
     assert names == {
         "README.md", "accelerator.bit", "accelerator.hwh", "accelerator.json", "driver.py",
-        "golden.npz", "post.npz", "post.onnx", "pre.npz", "pre.onnx", "validate.py",
+        "golden.npz", "post.npz", "post.onnx", "pre.npz", "pre.onnx", "qnnc_errors.py",
+        "qnnc_host.py", "qnnc_platforms.py", "qnnc_streams.py", "validate.py",
     }  # fmt: skip
     with zipfile.ZipFile(network.package.with_suffix(".zip")) as archive:
         assert {name.removeprefix("accelerator/") for name in archive.namelist()} == names

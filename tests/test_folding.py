@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,3 +166,23 @@ def test_foldings_are_legal() -> None:
             assert node.cycles(folding) >= max(s.words for s in ports.outputs)
             resources = node.resources(folding)
             assert all(math.isfinite(v) and v >= 0 for v in resources.as_dict().values())
+
+
+def test_factored_thresholds_are_chosen_where_they_are_cheaper() -> None:
+    rng = np.random.default_rng(0)
+    specs = [
+        nodes.tail(rng, channels=64, steps=255, x="INT12"),
+        nodes.tail(rng, channels=64, steps=255, x="INT14", function="tanh"),
+        nodes.tail(rng, channels=64, steps=3, x="INT12"),
+        nodes.thresholding(rng, channels=16, steps=31, x="INT12", pe=1),
+    ]
+    graph = stream_graph(nodes.model_of(specs))
+    chosen = choose(graph, goal(fps=1_000_000.0)).options
+    styles = [option.folding.impl_style for option in chosen]
+    assert styles == ["requant", "factored", "table", "table"]
+    tables = [replace(option.folding, impl_style="table") for option in chosen]
+    for node, option, table in zip(graph.nodes[:2], chosen, tables, strict=False):
+        assert price(node.resources(option.folding)) < price(node.resources(table)) / 2
+    reasons = [node.implementation(o.folding) for node, o in zip(graph.nodes, chosen, strict=True)]
+    assert [r[0] for r in reasons if r] == styles
+    assert "table takes" in reasons[0][1] and "in common" in reasons[3][1]  # type: ignore[index]

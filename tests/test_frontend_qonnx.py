@@ -242,3 +242,88 @@ def test_unknown_domain_names_the_node() -> None:
     proto = one_node("Quant", [1, 0, 4], [1, 4], domain="some.where")
     with pytest.raises(ModelError, match=r"'q'.*'some\.where'"):
         from_proto(proto)
+
+
+def qkeras(widths: list[int], seed: int) -> onnx.ModelProto:
+    """An MLP as QKeras' converter writes it: TensorFlow's names, a free batch, powers of two as
+    scales, quantized biases, a Softmax at the end."""
+    rng = np.random.default_rng(seed)
+    nodes: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = []
+
+    def constant(name: str, array: object) -> str:
+        constants.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
+        return name
+
+    def quantized(x: str, name: str, bits: int, whole: int, signed: int) -> str:
+        parameters = [
+            constant(f"{name}_scale:0", 2.0 ** (whole + signed - bits)),
+            constant(f"{name}_zero:0", 0),
+            constant(f"{name}_bits:0", bits),
+        ]
+        nodes.append(
+            helper.make_node(
+                "Quant",
+                [x, *parameters],
+                [f"{name}:0"],
+                name=name,
+                domain="finn.custom_op.general",
+                signed=signed,
+                narrow=0,
+                rounding_mode="ROUND",
+            )
+        )
+        return f"{name}:0"
+
+    x = quantized("input_1:0", "model/input/Quant", 8, 1, 1)
+    layers = len(widths) - 1
+    for i, (k, m) in enumerate(itertools.pairwise(widths)):
+        scope = f"model/q_dense_{i}"
+        kernel = constant(f"{scope}/kernel:0", rng.normal(size=(k, m)) * 0.4)
+        bias = constant(f"{scope}/bias:0", rng.normal(size=m) * 0.3)
+        nodes.append(
+            helper.make_node(
+                "MatMul",
+                [x, quantized(kernel, f"{scope}/kernel/Quant", 6, 0, 1)],
+                [f"{scope}/MatMul:0"],
+                name=f"{scope}/MatMul",
+            )
+        )
+        nodes.append(
+            helper.make_node(
+                "Add",
+                [f"{scope}/MatMul:0", quantized(bias, f"{scope}/bias/Quant", 6, 0, 1)],
+                [f"{scope}/BiasAdd:0"],
+                name=f"{scope}/BiasAdd",
+            )
+        )
+        x = f"{scope}/BiasAdd:0"
+        if i < layers - 1:
+            nodes.append(helper.make_node("Relu", [x], [f"{scope}/Relu:0"], name=f"{scope}/Relu"))
+            x = quantized(f"{scope}/Relu:0", f"{scope}/Relu/Quant", 6, 1, 0)
+    nodes.append(helper.make_node("Softmax", [x], ["softmax"], name="model/softmax/Softmax"))
+    graph = helper.make_graph(
+        nodes,
+        "tf2onnx",
+        [
+            helper.make_tensor_value_info("input_1:0", TensorProto.FLOAT, ["unk__1", widths[0]]),
+            *(helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in constants),
+        ],
+        [helper.make_tensor_value_info("softmax", TensorProto.FLOAT, ["unk__2", widths[-1]])],
+        constants,
+    )
+    opsets = [helper.make_opsetid("", 11), helper.make_opsetid("finn.custom_op.general", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=6, producer_name="tf2onnx")
+
+
+@pytest.mark.parametrize("top_k", [0, 1])
+def test_qkeras(top_k: int) -> None:
+    model, outcome, runs = compile_proto(qkeras([16, 24, 12, 5], 0), top_k=top_k)
+    assert outcome.mismatches == 0 and outcome.tensors >= 6
+    assert operators(model).count("MVAU") == 3
+    assert ("Softmax" in operators(model)) == (top_k == 0)  # the order of classes needs none
+    assert ("LabelSelect" in operators(model)) == (top_k == 1)
+    constants = {str(v.name) for v in model.graph.initializers.values()}
+    biases = {name for name in constants if "bias" in name.lower()}
+    assert not [name for name in biases if "q_dense_2" not in name]  # in the thresholds now
+    assert not [reason for run in runs for reason in run.reasons if "bias" in reason.text]

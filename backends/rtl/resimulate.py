@@ -37,7 +37,7 @@ def remake(folder: Path, scratch: Path, **changes: Any) -> Build:
     folder = folder.absolute()
     options = options_from(Workspace(folder).settings(), scratch)
     given = {name: value for name, value in changes.items() if value is not None}
-    options = replace(options, verify="none", **given)
+    options = replace(options, verify="none", save_ir=None, **given)
     build = Build(options, find_board(options.board), Workspace(scratch), Silent())
     for stage in (PassesStage(), EstimateStage(), RtlStage()):
         stage.run(build)

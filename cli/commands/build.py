@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 _MODEL, _GOAL, _CHECK, _RUN = "Model", "Goal", "Verification", "Running"
+_DEBUG = "Passes"
 _BOARD = "Bitstream"
 
 
@@ -128,6 +129,40 @@ def build(
             rich_help_panel=_CHECK,
         ),
     ] = "each",
+    passes: Annotated[
+        str,
+        typer.Option(
+            "--passes",
+            "-p",
+            help="Passes to run, such as 'tidy,...,absorb-tails{max-elements=1024},...'; "
+            "'...' stands for the standard ones (see qnnc passes).",
+            rich_help_panel=_DEBUG,
+        ),
+    ] = "",
+    save_ir: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the IR behind every pass.", rich_help_panel=_DEBUG),
+    ] = None,
+    print_after: Annotated[
+        str,
+        typer.Option(
+            help="Print the IR behind a pass, behind 'all', or behind those that 'changed' it.",
+            rich_help_panel=_DEBUG,
+        ),
+    ] = "",
+    time_passes: Annotated[
+        bool,
+        typer.Option(
+            "--time-passes", help="Print how long each pass took.", rich_help_panel=_DEBUG
+        ),
+    ] = False,
+    stop_after: Annotated[
+        str, typer.Option(help="End the build behind this pass.", rich_help_panel=_DEBUG)
+    ] = "",
+    start_from: Annotated[
+        Path | None,
+        typer.Option(help="Go on from an IR that --save-ir has written.", rich_help_panel=_DEBUG),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -202,6 +237,7 @@ def build(
     """
     from typing import Any
 
+    from qnnc.cli.debugging import printers, show_pass_times
     from qnnc.cli.show import ConsoleProgress, show_labels, show_report
     from qnnc.compiler.api import build as run
 
@@ -225,6 +261,10 @@ def build(
         "verify": verify,
         "engine": engine,
         "frames": frames,
+        "passes": passes,
+        "save_ir": save_ir,
+        "stop_after": stop_after,
+        "start_from": start_from,
         "flow": flow,
         "nextpnr": nextpnr,
         "chipdb": chipdb,
@@ -235,8 +275,13 @@ def build(
         options["cache"] = cache_dir
     if jobs is not None:
         options["jobs"] = jobs
-    with ConsoleProgress(lines=not json) as progress:
-        report = run(model, out=out, progress=progress, **options)
+    watchers = printers(print_after, err=json)
+    try:
+        with ConsoleProgress(lines=not json) as progress:
+            report = run(model, out=out, progress=progress, watchers=watchers, **options)
+    finally:
+        if time_passes:
+            show_pass_times(out)
     if json:
         typer.echo(report.model_dump_json(indent=2))
         return

@@ -19,11 +19,11 @@ from qnnc.compiler import plugins
 from qnnc.compiler.backend import Backend, Stage
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
-from qnnc.compiler.building.options import STAGES, BuildOptions
+from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
 from qnnc.compiler.building.workspace import REPORT, Workspace
 from qnnc.compiler.errors import PluginError, QnncError
 from qnnc.compiler.files import write_text
-from qnnc.compiler.passes.manager import PassRun
+from qnnc.compiler.passes.manager import PassRun, Watcher
 from qnnc.compiler.progress import Progress, Silent
 from qnnc.compiler.report import (
     Artifacts,
@@ -60,6 +60,7 @@ class Build:
         random: the samples are random.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         shared: what a backend hands from one of its stages to the next.
+        watchers: look at the model behind every pass.
     """
 
     options: BuildOptions
@@ -72,6 +73,7 @@ class Build:
     random: bool = True
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
+    watchers: Sequence[Watcher] = ()
     stages: list[StageReport] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
     levels: list[LevelReport] = field(default_factory=list)
@@ -150,8 +152,13 @@ def all_stages() -> list[Stage]:
     return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
-def run_build(options: BuildOptions, progress: Progress | None = None) -> Report:
+def run_build(
+    options: BuildOptions, progress: Progress | None = None, watchers: Sequence[Watcher] = ()
+) -> Report:
     """Build a model; the report is also written to the build's folder, a failed one too.
+
+    Args:
+        watchers: look at the model behind every pass.
 
     Raises:
         QnncError: something the user can put right.
@@ -159,11 +166,13 @@ def run_build(options: BuildOptions, progress: Progress | None = None) -> Report
     options.check()
     board = find_board(options.board)
     workspace = Workspace(options.out)
-    build = Build(options, board, workspace, progress or Silent())
+    build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
     stages = all_stages()
     products = [name for stage in stages for name in stage.products]
     with workspace.claimed(settings_of(options), products):
         wanted = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
+        if options.stop_after:
+            wanted = STAGES[:1]
         try:
             _run_stages(build, [stage for stage in stages if stage.name in wanted])
         except QnncError as error:
@@ -218,7 +227,7 @@ def settings_of(options: BuildOptions) -> dict[str, Any]:
 def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:
     """Options of an earlier build, read back; the folder may have moved."""
     plain = dict(settings["options"])
-    for name in ("samples", "labels", "cache", "chipdb", "prjxray_db"):
+    for name in PATHS:
         if plain.get(name) is not None:
             plain[name] = Path(plain[name])
     plain["out"] = folder

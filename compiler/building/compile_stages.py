@@ -10,15 +10,17 @@ import onnx_ir as ir
 
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.host import host_graphs
-from qnnc.compiler.building.pipeline import declaring_passes, folding_passes, lowering_passes
+from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.samples import load_inputs, random_inputs
+from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import VerificationError
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
-from qnnc.compiler.passes.manager import PassManager, describe
+from qnnc.compiler.ir.saved import save_ir
+from qnnc.compiler.passes.manager import PassManager, Watcher, describe
 from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
     HostSide,
@@ -53,11 +55,13 @@ class PassesStage(Stage):
 
     def run(self, build: Build) -> StageOutcome:
         options = build.options
+        passes = compiling_passes(options, build.board)  # refuse a wrong pipeline at once
         build.progress.detail("reading the model")
         model = load_model(options.model, options.frontend, options.load_settings())
         name_sources(model)
-        manager = PassManager(listener=build.progress.detail)
-        build.passes += manager.run(model, declaring_passes(options))
+        manager = PassManager(listener=build.progress.detail, runs=build.passes)
+        manager.watchers = self._watchers(build, model)
+        manager.run(model, declaring_passes(options))
         build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)
@@ -66,14 +70,38 @@ class PassesStage(Stage):
             manager.verifier = Verifier(build.golden, few)
             manager.each = options.verify == "each"
         golden = expand(model, any_batch=True)
-        build.passes += manager.run(model, lowering_passes(options))
-        build.passes += manager.run(model, folding_passes(options, build.board))
+        if options.start_from is not None:
+            model, passes = resumed(options.start_from, manager, passes)
+            build.model = model
+        manager.run(model, passes)
+        if options.stop_after:
+            self._stop(build, model, golden, manager.done)
+            return StageOutcome(reason=f"stopped behind pass {options.stop_after}")
         self._verify_whole(build, model, build.golden)
         self._write(build, model, golden)
         build.host = HostSide(
             pre_nodes=_sources_in(model, HOST_PRE), post_nodes=_sources_in(model, HOST_POST)
         )
         return StageOutcome()
+
+    @staticmethod
+    def _watchers(build: Build, model: ir.Model) -> list[Watcher]:
+        watchers = list(build.watchers)
+        if build.options.save_ir is not None:
+            saver = IrSaver(build.options.save_ir)
+            saver.start(model)
+            watchers.append(saver)
+        return watchers
+
+    @staticmethod
+    def _stop(build: Build, model: ir.Model, golden: ir.Model, done: list[str]) -> None:
+        """Leave a half-compiled network: as IR, and as ONNX that runs."""
+        with new_folder(build.folder / MODEL) as out:
+            ir.save(golden, out / "golden.onnx")
+            ir.save(expand(model, any_batch=True), out / "compiled.onnx")
+            save_ir(model, out / "stopped.onnx", done)
+        build.artifacts.golden = "model/golden.onnx"
+        build.artifacts.compiled = "model/compiled.onnx"
 
     @staticmethod
     def _choose_inputs(build: Build, model: ir.Model, golden: Golden) -> None:
@@ -175,6 +203,7 @@ def _layer(node: DataflowNode) -> Layer:
     folding = node.folding()
     ports = node.ports(folding)
     used = node.folding_attributes
+    style, reason = node.implementation(folding) or (None, "")
     return Layer(
         name=node.name,
         op=node.op_type,
@@ -183,7 +212,9 @@ def _layer(node: DataflowNode) -> Layer:
         PE=folding.PE if "PE" in used else None,
         SIMD=folding.SIMD if "SIMD" in used else None,
         ram_style=folding.ram_style if "ram_style" in used else None,
-        arithmetic=folding.resType if "resType" in used else None,
+        arithmetic=folding.resType if "resType" in used and style != "table" else None,
+        implementation=style,
+        implementation_reason=reason,
         input_type=ports.inputs[0].datatype.name,
         output_type=ports.outputs[0].datatype.name,
         shape=list(ports.outputs[0].shape),

@@ -29,6 +29,17 @@ ENGINES = ("auto", "verilator", "cxxrtl")
 FLOWS = ("auto", "nextpnr", "vivado")
 """What places and routes; "auto" is nextpnr where it is found, else Vivado."""
 VERIFY = ("each", "ends", "none")
+PATHS = (
+    "out",
+    "cache",
+    "samples",
+    "labels",
+    "save_ir",
+    "start_from",
+    "chipdb",
+    "prjxray_db",
+)
+"""Options that are paths."""
 
 
 def default_cache() -> Path:
@@ -62,6 +73,10 @@ class BuildOptions:
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
         verify: compare behind "each" pass, at the "ends", or "none".
+        passes: the passes from the golden graph on, as text; empty for the standard ones.
+        save_ir: folder for the IR behind each pass, or None.
+        stop_after: name of the pass behind which the build ends; empty for none.
+        start_from: an IR saved by `save_ir` to go on from, or None.
         engine: simulator: "auto", "verilator" or "cxxrtl".
         frames: frames to simulate, or None for as many as are quick.
         source: percent of cycles in which the testbench offers a word.
@@ -94,6 +109,10 @@ class BuildOptions:
     samples: Path | None = None
     labels: Path | None = None
     verify: Literal["each", "ends", "none"] = "each"
+    passes: str = ""
+    save_ir: Path | None = None
+    stop_after: str = ""
+    start_from: Path | None = None
     engine: str = "auto"
     frames: int | None = None
     source: int = 100
@@ -108,7 +127,7 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         # child processes run in folders of their own
-        for name in ("out", "cache", "samples", "labels", "chipdb", "prjxray_db"):
+        for name in PATHS:
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, path.absolute())

@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx_ir as ir
+
 from qnnc.compiler.board import Board
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.errors import OptionError
+from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.passes.absorb_tails import AbsorbTails
 from qnnc.compiler.passes.absorb_top_k import AbsorbTopK
 from qnnc.compiler.passes.append_top_k import AppendTopK
@@ -19,10 +26,12 @@ from qnnc.compiler.passes.infer_shapes import InferShapes
 from qnnc.compiler.passes.insert_duplicates import InsertDuplicates
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
+from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.merge_thresholds import MergeThresholds
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.passes.set_folding import SetFolding
+from qnnc.compiler.passes.text import check_name, parse_pipeline
 from qnnc.compiler.passes.tidy import Tidy
 from qnnc.compiler.passes.to_dataflow import ToDataflow
 
@@ -74,3 +83,44 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         InsertFifos(),
         ChooseBackend(options.backend),
     ]
+
+
+def compiling_passes(options: BuildOptions, board: Board) -> list[Pass]:
+    """Everything from the golden graph to a folded accelerator, as the options want it.
+
+    Raises:
+        OptionError: `passes` or `stop_after` names a pass that there is not.
+    """
+    standard = [*lowering_passes(options), *folding_passes(options, board)]
+    passes = parse_pipeline(options.passes, standard) if options.passes else standard
+    if options.stop_after:
+        check_name(options.stop_after, passes, "--stop-after")
+        names = [step.name for step in passes]
+        passes = passes[: names.index(options.stop_after) + 1]
+    return passes
+
+
+def resumed(
+    path: Path, manager: PassManager, passes: Sequence[Pass]
+) -> tuple[ir.Model, list[Pass]]:
+    """A saved IR, and the passes that it has not been through.
+
+    Args:
+        manager: has run the declaring passes; takes on the names of the others.
+        passes: the whole pipeline behind those.
+
+    Raises:
+        OptionError: the IR has been through other passes.
+    """
+    model, done = load_ir(path)
+    whole = [*manager.done, *(step.name for step in passes)]
+    if len(done) < len(manager.done):
+        raise OptionError(f"{path} was saved before its input was declared; start from the model")
+    if done != whole[: len(done)]:
+        raise OptionError(
+            f"{path} was saved behind {','.join(done)}, which is not how this build's passes "
+            "begin; give the --passes that it was saved with"
+        )
+    rest = list(passes[len(done) - len(manager.done) :])
+    manager.done[:] = done
+    return model, rest

@@ -55,12 +55,23 @@ class Affine:
     @property
     def x_bits(self) -> int:
         """Bits of x as a signed number."""
-        return self.x_type.bitwidth() + (0 if self.x_type.min() < 0 else 1)
+        return int(self.x_type.bitwidth()) + (0 if self.x_type.min() < 0 else 1)
+
+    @cached_property
+    def slope_signed(self) -> bool:
+        """Some row falls."""
+        return bool(self.form.slope.min() < 0)
 
     @cached_property
     def slope_bits(self) -> int:
-        """Bits of a, signed."""
-        return signed_bits(int(self.form.slope.min()), int(self.form.slope.max()))
+        """Bits of a as it is stored."""
+        low, high = int(self.form.slope.min()), int(self.form.slope.max())
+        return signed_bits(low, high) if self.slope_signed else max(1, high.bit_length())
+
+    @property
+    def factor_bits(self) -> int:
+        """Bits of a as a signed number."""
+        return self.slope_bits + (0 if self.slope_signed else 1)
 
     @cached_property
     def intercept_bits(self) -> int:
@@ -100,12 +111,15 @@ class Affine:
         """LUTs of `qnnc_clip`."""
         luts = math.ceil(self.form.shift / 5) + 1 if self.form.even and self.form.shift else 0.0
         checks = self.clip_checks
+        low, high = self.clip_range
         if any(checks):
-            above = max(self.sum_bits - self.form.shift - self.clip_bits, 0) + 2
-            luts += self.clip_bits + math.ceil(above / 5) + 1
-            low, high = self.clip_range
-            full = low in (0, -(1 << (self.clip_bits - 1))) and (high + 1) & high == 0
-            luts += 0 if full else 2 * math.ceil(self.clip_bits / 5)
+            # with one limit, the registers' resets and sets do the rest
+            above = max(self.sum_bits - self.form.shift - self.clip_bits + 1, 0)
+            luts += math.ceil(above / 5) + (self.clip_bits if all(checks) else 1)
+            if low not in (0, -(1 << (self.clip_bits - 1))):
+                luts += math.ceil(self.clip_bits / 5)
+            if (high + 1) & high:
+                luts += math.ceil(self.clip_bits / 5)
         return luts
 
     # --- multiplier -------------------------------------------------------------------------
@@ -113,7 +127,7 @@ class Affine:
     @cached_property
     def dsp_blocks(self) -> int | None:
         """DSP48E1 of a lane; None where two do not do."""
-        small, large = sorted((self.x_bits, self.slope_bits))
+        small, large = sorted((self.x_bits, self.factor_bits))
         if self.sum_bits <= 48 and small <= DSP_B and large <= DSP_A:
             return 1
         return 2 if small <= DSP_A and large <= DSP_PAIR and self.sum_bits <= 63 else None
@@ -128,10 +142,14 @@ class Affine:
         """The multiplier can be made of LUTs."""
         return self.x_bits * self.slope_bits <= MAX_TREE
 
+    @property
+    def _operands(self) -> tuple[int, bool, int, bool]:
+        return self.x_type.bitwidth(), self.x_signed, self.slope_bits, self.slope_signed
+
     @cached_property
     def tree_offset(self) -> int:
         """What the complemented bits of the tree leave to be added to b."""
-        return _products(self.x_type.bitwidth(), self.x_signed, self.slope_bits)[1]
+        return _products(*self._operands)[1]
 
     @property
     def x_signed(self) -> bool:
@@ -147,7 +165,7 @@ class Affine:
     @cached_property
     def tree(self) -> Plan:
         """The compressor tree of a lane whose a and b come from a memory."""
-        pairs, _ = _products(self.x_type.bitwidth(), self.x_signed, self.slope_bits)
+        pairs, _ = _products(*self._operands)
         bits = Counter(range(self.tree_zeros, self.sum_bits))
         return make_plan(_below(pairs, self.sum_bits), bits, width=self.sum_bits)
 
@@ -212,7 +230,7 @@ class Affine:
     @property
     def key_bits(self) -> int:
         """Bits of x and of a row's number in its lane, at their most."""
-        return self.x_type.bitwidth() + bits_for(self.form.rows)
+        return int(self.x_type.bitwidth()) + bits_for(self.form.rows)
 
     def exception_words(self, lanes: int) -> int:
         """Words of either way of a lane's table of exceptions, 0 where there is none."""
@@ -261,17 +279,24 @@ class Affine:
             registers = self.intercept_bits + (17 if blocks == 2 else 0)
             if self.dsp_wide:
                 high = self.intercept_bits + self.form.intercept_zeros - 17
-                total += Resources(LUT=high, FF=3 * high + self.x_bits + self.slope_bits)
+                total += Resources(LUT=high, FF=3 * high + self.x_bits + self.factor_bits)
             total += Resources(DSP=blocks, FF=registers)
         total = total.scaled(lanes)
         if res == "lut":
             trees = self.trees(lanes)
-            each = Resources(sum(t.luts for t in trees), sum(t.registers for t in trees))
+            each = Resources(sum(_tree_luts(t) for t in trees), sum(t.registers for t in trees))
+            if self.constant(lanes):  # what is constant is optimised away
+                each = Resources(each.LUT - 0.4 * self._constant_ones(), 0.6 * each.FF)
             total += each.scaled(lanes / len(trees))
         total += self._memory(lanes, res, in_block)
         if len(self.form.exceptions):
             total += self._exceptions(lanes, in_block)
         return total
+
+    def _constant_ones(self) -> int:
+        """Constant bits of the trees of all rows, which simplify what they go into."""
+        rows = range(self.form.rows)
+        return sum(constant_terms(self, row)[1].bit_count() for row in rows)
 
     def _memory(self, lanes: int, res: str, in_block: Callable[[int], bool]) -> Resources:
         """Memory of the parameters."""
@@ -287,6 +312,7 @@ class Affine:
             columns = [_columns(words[:, :, i], bits) for i, bits in enumerate(widths)]
             kinds = np.unique(np.concatenate(columns))
             luts = float(((kinds != 0) & (kinds != np.uint64((1 << folds) - 1))).sum())
+            luts *= 0.4 if folds <= 8 else 1.0  # few inputs: registers' resets do much of it
         else:
             luts = sum(
                 logic_rom(words[:, lane, i], bits)
@@ -312,6 +338,18 @@ class Affine:
         return each.scaled(lanes) + memory
 
 
+def _tree_luts(plan: Plan) -> float:
+    """LUTs of a tree whose rows have gaps: a carry chain takes one only where two bits meet, and a
+    gated pair on its own is a register's reset."""
+    luts = plan.luts - sum(1 for pairs in plan.pairs if pairs % 3 == 1)
+    for stage in plan.adder_stages:
+        for addition in stage.additions:
+            rows = [stage.rows[i].columns for i in addition.rows]
+            span = range(addition.low, addition.top + 1)
+            luts -= sum(1 for column in span if sum(column in row for row in rows) < 2)
+    return luts
+
+
 def _columns(words: IntArray, bits: int) -> NDArray[np.uint64]:
     """Every bit of every word of up to 64 rows [rows, n] as a number of rows bits."""
     planes = (words[:, :, None] >> np.arange(bits)) & 1
@@ -321,12 +359,14 @@ def _columns(words: IntArray, bits: int) -> NDArray[np.uint64]:
 
 
 @lru_cache(maxsize=1024)
-def _products(x_bits: int, x_signed: bool, slope_bits: int) -> tuple[Counter[int], int]:
+def _products(
+    x_bits: int, x_signed: bool, slope_bits: int, slope_signed: bool
+) -> tuple[Counter[int], int]:
     """Bit products a column, and the constant that complementing those of negative worth takes."""
     pairs: Counter[int] = Counter()
     offset = 0
     for p, x_sign in plane_worths(x_bits, x_signed):
-        for q, a_sign in plane_worths(slope_bits, True):
+        for q, a_sign in plane_worths(slope_bits, slope_signed):
             pairs[p + q] += 1
             offset -= 1 << (p + q) if x_sign != a_sign else 0
     return pairs, offset

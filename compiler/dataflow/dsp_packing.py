@@ -63,8 +63,8 @@ class Chain:
 
     Attributes:
         count: of DSPs.
-        starts: what the C port adds to each field; with the sum of the one below, its bits
-            below 2**overlap are zero.
+        starts: what the C port adds to each field; with what reaches in from below, the bits
+            of a field below 2**overlap are zero.
         width: bits of a field's sum, start value and g included.
     """
 
@@ -294,10 +294,11 @@ def _chain(
 ) -> Chain:
     step = 1 << overlap
     starts: list[int] = []
+    carried = 0  # what the fields below have in this one
     for _ in range(fields):
         least = -count * smallest
-        above = starts[-1] >> spacing if starts else -least
-        starts.append(least + (-above - least) % step)
+        starts.append(least + (-carried - least) % step if starts else least)
+        carried = (carried + starts[-1]) >> spacing
     width = (count * largest + max(starts) + step - 1).bit_length()
     return Chain(count, tuple(starts), width)
 

@@ -34,12 +34,12 @@ class Search:
 
     @property
     def stages(self) -> int:
-        return int(self.thresholds.shape[1]).bit_length()
+        return len(self.thresholds[0]).bit_length()
 
     @property
     def missing(self) -> int:
         """Places of the search tree that the thresholds leave free."""
-        return (1 << self.stages) - 1 - self.thresholds.shape[1]
+        return (1 << self.stages) - 1 - int(self.thresholds.shape[1])
 
     def tables(self, lane: int, lanes: int) -> list[IntArray]:
         """The tables of a lane by stage; rows go round the lanes, one row is for all of them."""

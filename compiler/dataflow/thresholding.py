@@ -88,15 +88,14 @@ class Thresholding(DataflowNode):
         if self.values() is not None:
             return False
         x, thresholds = inputs[0].along(self.channels), self.thresholds()
-        low, high = x.low[:, None], x.high[:, None]
-        useful = np.any((thresholds > low) & (thresholds <= high), axis=0)
-        always = int(np.all(thresholds <= low, axis=0).sum())
-        if not useful.any():
-            useful[:1], always = True, min(always, thresholds.shape[1] - 1)
-        if useful.all():
+        count = thresholds.shape[1]
+        # thresholds ascend: those that every channel always reaches lie at the front, those that
+        # none ever does at the end
+        always = min(int((thresholds <= x.low[:, None]).sum(axis=1).min()), count - 1)
+        end = max(int((thresholds <= x.high[:, None]).sum(axis=1).max()), always + 1)
+        if end - always == count:
             return False
-        # thresholds ascend: those of no use lie at either end
-        kept = thresholds[:, always : int(np.flatnonzero(useful)[-1]) + 1]
+        kept = thresholds[:, always:end]
         old = self.node.inputs[1]
         assert old is not None and old.const_value is not None
         array = kept.astype(old.const_value.numpy().dtype)

@@ -18,6 +18,9 @@ SQUARES_ROUNDS = 24
 OUTLIER = 0.8
 """Distance from a fitted line, in inputs, from which a step is left out of the fit: half an input
 is the grid's own."""
+ALIEN = 0.3
+"""Share of the steps more than an input off their row's line, from which rows have no function in
+common."""
 PATIENCE = 5
 """Rounds in which every step is held to count, before those that are strange are left out."""
 TOLERANCE = 0.02
@@ -28,7 +31,7 @@ def least_squares(stairs: Staircase) -> Floats | None:
     """A first estimate of T [steps], in inputs of a typical row; None where too few rows have two
     steps to tell."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    places = stairs.steps - 0.5
+    places: Floats = np.asarray(stairs.steps - 0.5, dtype=np.float64)
     spread = np.where(inside, places, -np.inf).max(axis=1) - np.where(inside, places, np.inf).min(
         axis=1
     )
@@ -50,6 +53,8 @@ def least_squares(stairs: Staircase) -> Floats | None:
         known = known | (total > 0)
         residual = np.abs(places - slope[:, None] * targets - offset[:, None])
         weights = (inside & ((residual < OUTLIER) | ~fitted[:, None])).astype(float)
+    if not fitted.any():
+        return None
     targets = targets * np.median(slope[fitted])
     return _filled(targets, known)
 
@@ -80,21 +85,26 @@ def _filled(targets: Floats, known: NDArray[np.bool_]) -> Floats:
 def spaced_otherwise(stairs: Staircase, targets: Floats) -> float:
     """Share of the steps that lie more than an input from where their row's line has them."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    slope, offset, _ = _fit_rows(stairs.steps - 0.5, inside.astype(float), targets)
+    slope, offset, _ = _fit_rows(
+        np.asarray(stairs.steps - 0.5, dtype=np.float64), inside.astype(float), targets
+    )
     residual = np.abs(stairs.steps - 0.5 - slope[:, None] * targets - offset[:, None])
     return float((inside & (residual > 1)).sum() / inside.sum())
 
 
 def strange_steps(stairs: Staircase, targets: Floats) -> NDArray[np.bool_]:
-    """Steps [rows, steps] that lie further from their row's line than the grid explains."""
+    """Steps [rows, steps] that lie further from their row's line than the grid explains, in rows
+    where most do not."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    places, weights = stairs.steps - 0.5, inside.astype(float)
+    places: Floats = np.asarray(stairs.steps - 0.5, dtype=np.float64)
+    weights = inside.astype(float)
     for _ in range(3):
         slope, offset, fitted = _fit_rows(places, weights, targets)
         residual = np.abs(places - slope[:, None] * targets - offset[:, None])
         weights = (inside & (residual < OUTLIER)).astype(float)
-    found: NDArray[np.bool_] = inside & fitted[:, None] & (residual > 0.5 + TOLERANCE)
-    return found
+    found = inside & fitted[:, None] & (residual > 0.5 + TOLERANCE)
+    most = 2 * found.sum(axis=1) > inside.sum(axis=1)
+    return np.asarray(found & ~most[:, None])
 
 
 def settle(bounds: Bounds, lines: Lines, targets: Floats) -> tuple[Floats, int]:
@@ -140,9 +150,11 @@ def common_thresholds(
     stairs: Staircase, bounds: Bounds, rounds: int
 ) -> tuple[Floats, NDArray[np.bool_]] | None:
     """Thresholds T [steps] that leave the rows as much slack as can be, and the steps of rows
-    that were ignored for it; None where the rows have too little in common to tell."""
+    that were ignored for it; None where the rows have too little in common."""
     targets = least_squares(stairs)
     if targets is None:
+        return None
+    if spaced_otherwise(stairs, targets) > ALIEN:
         return None
     none = np.zeros(stairs.steps.shape, dtype=bool)
     ignored = none

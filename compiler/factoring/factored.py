@@ -126,7 +126,7 @@ def factor(
     """
     stairs = staircase(thresholds, values, base, low, high)
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
-    moving = inside.any(axis=1)
+    moving = np.asarray(inside.any(axis=1))
     if not moving.any():
         raise Unfactorable("every channel is constant")
     active = stairs.only(moving)
@@ -210,7 +210,7 @@ def _common(stairs: Staircase, bounds: Bounds) -> tuple[Fixed, int]:
     """
     found = common_thresholds(stairs, bounds, ROUNDS)
     if found is None:
-        raise Unfactorable("too few of its channels have several steps")
+        raise Unfactorable("its channels have no function in common")
     targets, ignored = found
     lines = best_lines(Problem(bounds.without(ignored), targets), steepest_slope(targets))
     choices: list[tuple[Fixed, int]] = []
@@ -229,7 +229,7 @@ def _common(stairs: Staircase, bounds: Bounds) -> tuple[Fixed, int]:
             fixed = _near_grid(bounds, targets, ignored, grid, fraction)
             choices += [(fixed, grid)] if fixed is not None else []
     if not choices:
-        raise Unfactorable("its sums are too wide for a multiplier")
+        raise Unfactorable("its sums take too wide a multiplier")
     fixed, grid = min(choices, key=lambda choice: _burden(stairs, *choice))
     return meet_more(bounds, fixed), grid
 
@@ -237,7 +237,7 @@ def _common(stairs: Staircase, bounds: Bounds) -> tuple[Fixed, int]:
 def _on_grid(bounds: Bounds, targets: Floats, grid: int) -> Fixed | None:
     """Lines that meet every step of thresholds rounded to `grid` bits."""
     rounded = _rounded(targets, grid)
-    problem = Problem(bounds, rounded * 2.0**-grid)
+    problem = Problem(bounds, np.asarray(rounded * 2.0**-grid, dtype=np.float64))
     steepest = steepest_slope(targets)
     lines = best_lines(problem, steepest)
     if lines.slack.min() <= 0:
@@ -258,7 +258,8 @@ def _near_grid(
     if not max(grid, 0) <= fraction <= MAX_FRACTION:
         return None
     rounded = _rounded(targets, grid)
-    problem = Problem(bounds.without(ignored), rounded * 2.0**-grid)
+    scaled = np.asarray(rounded * 2.0**-grid, dtype=np.float64)
+    problem = Problem(bounds.without(ignored), scaled)
     lines = best_lines(problem, steepest_slope(targets))
     if not _fits(lines.slope, fraction):
         return None
@@ -268,7 +269,7 @@ def _near_grid(
 
 def _rounded(targets: Floats, grid: int) -> IntArray:
     """Thresholds in units of 2**-grid, the least of them 1."""
-    return np.rint((targets - targets[0]) * 2.0**grid).astype(np.int64) + 1
+    return np.asarray(np.rint((targets - targets[0]) * 2.0**grid), dtype=np.int64) + 1
 
 
 def _places(slack: float) -> int:

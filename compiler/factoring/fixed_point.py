@@ -80,7 +80,7 @@ def fit_closely(
 def meet_more(bounds: Bounds, fixed: Fixed) -> Fixed:
     """Move the lines of rows that miss steps, so that they miss fewer."""
     low, high = _intercepts(bounds, fixed.targets, fixed.slope)
-    bad = np.flatnonzero(low > high)
+    bad = np.asarray(low > high)
     slope, intercept = fixed.slope.copy(), low + (high - low) // 2
     slope[bad], intercept[bad] = _most_met(bounds.rows(bad), fixed.targets, slope[bad])
     zeros = trailing_zeros(fixed.intercept)

@@ -89,6 +89,9 @@ class Problem:
         allowed = self._allowed - slope[:, None] * below
         i, j = needed.argmax(axis=1), allowed.argmin(axis=1)
         low, high = needed[index, i], allowed[index, j]
+        # a row without bounds on a side has some room there
+        high = np.where(np.isfinite(high), high, np.where(np.isfinite(low), low, 0) + 2)
+        low = np.where(np.isfinite(low), low, high - 2)
         return Slack((high - low) / 2, (above[index, i] - below[index, j]) / 2, (high + low) / 2)
 
 

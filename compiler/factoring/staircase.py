@@ -39,7 +39,7 @@ class Staircase:
 
     @property
     def rows(self) -> int:
-        return self.steps.shape[0]
+        return len(self.steps)
 
     def only(self, chosen: NDArray[np.bool_]) -> Staircase:
         """Some of the rows."""

@@ -9,6 +9,7 @@ as in FINN and QONNX); the tensor of the golden graph that it stands for is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,6 +135,11 @@ def set_integer(value: ir.Value, fact: Integer | None) -> None:
 def sources(node: ir.Node) -> tuple[str, ...]:
     """Names of the nodes of the user's model that `node` comes from, in order."""
     return tuple(node.meta.get(_SOURCE, ()))
+
+
+def set_sources(node: ir.Node, names: Iterable[str]) -> None:
+    """Say which nodes of the user's model `node` comes from."""
+    node.meta[_SOURCE] = tuple(names)
 
 
 def add_sources(node: ir.Node, *origins: ir.Node) -> None:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
+from qnnc.compiler.integer import layout
 from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import (
     Editor,
@@ -127,6 +128,8 @@ class AbsorbTails(Pass):
         x = tail.anchor
         for node in tail.layouts:
             anchor_fact = integer(x)
+            if anchor_fact is not None:
+                anchor_fact = layout.arranged(node, anchor_fact, shape_of(x))
             x = editor.insert(
                 before,
                 node.op_type,

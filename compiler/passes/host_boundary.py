@@ -173,9 +173,11 @@ def _why_nothing(model: ir.Model) -> str:
     if not products:
         return "the model has no MatMul, so that there is nothing to accelerate"
     node = products[0]
-    loose = [v for v in node.inputs if v is not None and integer(v) is None]
-    tensor = quote(loose[0].name) if loose else "its input"
+    why = reason(node)
+    if not why:
+        loose = [v for v in node.inputs if v is not None and integer(v) is None]
+        why = f"tensor {quote(loose[0].name) if loose else 'its input'} has no quantizer"
     return (
-        f"node {quote(_named(node))}: tensor {tensor} has no "
-        "quantizer; quantize it, or say with --input-type what the model's input is"
+        f"node {quote(_named(node))}: {why}; quantize it, or say with --input-type what the "
+        "model's input is"
     )

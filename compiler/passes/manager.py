@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import onnx_ir as ir
 
@@ -33,6 +34,19 @@ class PassRun:
     reasons: tuple[Reason, ...]
 
 
+class Watcher(Protocol):
+    """Looks at the model behind every pass, before it is compared with the golden graph."""
+
+    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        """`step` has run; it must not change the model.
+
+        Args:
+            changed: whether the pass says that it changed the model.
+            done: names of all passes so far, this one included.
+        """
+        ...
+
+
 @dataclass
 class PassManager:
     """Runs passes in order.
@@ -41,20 +55,26 @@ class PassManager:
         verifier: compares behind passes, or None.
         each: compare behind every pass that changed something, not only behind the last.
         listener: called with each pass's name before it runs.
+        watchers: look at the model behind every pass.
+        done: names of the passes that the model has been through.
+        runs: what they did, those of a pipeline that failed included.
     """
 
     verifier: Verifier | None = None
     each: bool = True
     listener: Callable[[str], None] | None = None
+    watchers: Sequence[Watcher] = ()
+    done: list[str] = field(default_factory=list)
+    runs: list[PassRun] = field(default_factory=list)
 
     def run(self, model: ir.Model, passes: Iterable[Pass]) -> list[PassRun]:
-        """Run passes on a model, in place.
+        """Run passes on a model, in place; returns what they did.
 
         Raises:
             VerificationError: a pass changed what the network computes; names the pass and the
                 first tensor that differs.
         """
-        runs: list[PassRun] = []
+        start_index = len(self.runs)
         todo = list(passes)
         for index, step in enumerate(todo):
             if self.listener is not None:
@@ -66,10 +86,13 @@ class PassManager:
             seconds = time.perf_counter() - start
             last = index == len(todo) - 1
             verified = self.verifier is not None and ((self.each and changed) or last)
+            self.done.append(step.name)
+            self.runs.append(PassRun(step.name, seconds, changed, verified, tuple(step.reasons)))
+            for watcher in self.watchers:
+                watcher.behind(model, step, changed, self.done)
             if verified:
                 self._verify(model, step.name)
-            runs.append(PassRun(step.name, seconds, changed, verified, tuple(step.reasons)))
-        return runs
+        return self.runs[start_index:]
 
     def _verify(self, model: ir.Model, name: str) -> None:
         assert self.verifier is not None

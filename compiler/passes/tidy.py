@@ -36,7 +36,7 @@ class Tidy(Pass):
         for node in model.graph:
             if node.domain != "":
                 continue
-            if node.op_type in ("Identity", "Dropout"):
+            if node.op_type in ("Identity", "Dropout") or _moves_nothing(node):
                 changed |= _bypass(node)
             elif node.op_type == "Gemm":
                 _split_gemm(editor, node)
@@ -45,6 +45,23 @@ class Tidy(Pass):
                 changed |= _split_bias(editor, node)
         remove_unused(model)
         return changed or model.graph.num_nodes() != before
+
+
+def _moves_nothing(node: ir.Node) -> bool:
+    """A Slice or Pad of nothing, a Concat of one tensor, a Transpose or Reshape to the same."""
+    source = node.inputs[0] if node.inputs else None
+    shapes = [v.shape for v in (source, node.outputs[0]) if v is not None]
+    if len(shapes) < 2 or None in shapes or shapes[0] != shapes[1]:
+        return False
+    if node.op_type == "Slice":
+        steps = constant(node.inputs[4]) if len(node.inputs) > 4 else np.ones(1)
+        return steps is not None and bool(np.all(steps > 0))
+    if node.op_type == "Transpose":
+        perm = attribute(node, "perm")
+        return perm is not None and list(perm) == sorted(perm)
+    if node.op_type == "Concat":
+        return len(node.inputs) == 1
+    return node.op_type in ("Reshape", "Flatten", "Pad")
 
 
 def _bypass(node: ir.Node) -> bool:

@@ -174,7 +174,7 @@ def computed_inputs(node: ir.Node) -> list[ir.Value]:
 def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.Node]) -> Tail:
     layouts = tuple(node for node in nodes if node.op_type in layout.OPERATORS)
     chain = all(len(computed_inputs(node)) == 1 for node in nodes)
-    if layouts and not chain:
+    if layouts and not chain and not _cut_paths(anchor, nodes, layouts):
         raise Unsupported("it reshapes on one of several paths")
     axes: set[int] = set()
     for node in nodes:
@@ -194,6 +194,21 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.
         and all(_keeps_direction(node) for node in nodes)
     )
     return Tail(anchor, codes, tuple(nodes), layouts, tuple(sorted(axes)), monotone, exclusive)
+
+
+def _cut_paths(anchor: ir.Value, nodes: list[ir.Node], layouts: tuple[ir.Node, ...]) -> bool:
+    """Every path through the tail leads through each of these nodes."""
+    place = {node: i for i, node in enumerate(nodes)}
+    reach = _last_use(anchor, place)  # how far the values so far are used
+    for i, node in enumerate(nodes):
+        if node in layouts and reach > i:
+            return False
+        reach = max(reach, *(_last_use(v, place) for v in node.outputs))
+    return True
+
+
+def _last_use(value: ir.Value, place: dict[ir.Node, int]) -> int:
+    return max((place[user] for user, _ in value.uses() if user in place), default=0)
 
 
 def _varying_axes(node: ir.Node) -> set[int]:

@@ -126,8 +126,8 @@ class Importer:
             again = np.rint(numbers / affine.scale)
         if not np.array_equal(again, q - affine.zero):
             raise ModelError(
-                f"node {quote(w.origins[0].name)}: its scale is too small or too large for "
-                "float32 to tell its weights apart"
+                f"node {quote(w.origins[0].name)}: its scale is too large: weights times it are "
+                "no float32 numbers"
             )
         return w.quantize(w.constant(numbers), affine)
 

@@ -25,21 +25,48 @@ from qnnc.frontends.qonnx import from_proto
 
 
 def compile_proto(
-    proto: onnx.ModelProto, *, samples: int = 32, fold: bool = False, **options: object
+    proto: onnx.ModelProto,
+    *,
+    samples: int = 32,
+    fold: bool = False,
+    each: bool = True,
+    **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
-    """Take a QONNX model through all graph passes, verified behind each; options as for
-    `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    """Take a QONNX model through all graph passes, verified behind each (or only at the end);
+    options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    model, verifier, runs = _compiled(from_proto(proto), samples, fold, each, options)
+    return model, verifier.check(model), runs
+
+
+def compile_model(
+    model: ir.Model, *, samples: int = 32, fold: bool = False, **options: object
+) -> tuple[ir.Model, Outcome, list[PassRun]]:
+    """The same for what a frontend gave."""
+    model, verifier, runs = _compiled(model, samples, fold, True, options)
+    return model, verifier.check(model), runs
+
+
+def compile_with_verifier(
+    proto: onnx.ModelProto, *, samples: int, **options: object
+) -> tuple[ir.Model, Verifier]:
+    """A folded model, and what compares it and gives its tensors."""
+    model, verifier, _ = _compiled(from_proto(proto), samples, True, False, options)
+    return model, verifier
+
+
+def _compiled(
+    model: ir.Model, samples: int, fold: bool, each: bool, options: dict[str, object]
+) -> tuple[ir.Model, Verifier, list[PassRun]]:
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
-    model = from_proto(proto)
     name_sources(model)
     PassManager().run(model, declaring_passes(chosen))
     golden = Golden(model)
     verifier = Verifier(golden, random_inputs(model, golden, samples))
-    manager = PassManager(verifier)
+    manager = PassManager(verifier, each)
     runs = manager.run(model, lowering_passes(chosen))
     if fold:
         runs += manager.run(model, folding_passes(chosen, find_board(chosen.board)))
-    return model, verifier.check(model), runs
+    return model, verifier, runs
 
 
 def operators(model: ir.Model) -> list[str]:

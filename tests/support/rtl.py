@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.backends.design import Design
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.simulate import (
     Pressure,
@@ -20,6 +23,7 @@ from qnnc.backends.simulation.simulate import (
     choose_engine,
     simulate,
 )
+from qnnc.backends.yosys import share_folder
 from qnnc.compiler.reference import Session, expand
 
 
@@ -39,9 +43,15 @@ def run_rtl(
     *,
     engine: str = "auto",
     pressure: Pressure | None = None,
+    cells: bool = False,
 ) -> SimulationResult:
-    """Stitch a model, simulate it, and compare every stream with the tensors."""
-    design = stitch(model)
+    """Stitch a model, simulate it, and compare every stream with the tensors.
+
+    Args:
+        cells: take the library's DSP blocks, LUTs and carry chains as the primitives that go into
+            synthesis, with Yosys's models of them.
+    """
+    design = with_cells(stitch(model)) if cells else stitch(model)
     chosen = choose_engine(engine)
     with tempfile.TemporaryDirectory() as name:
         rtl, work = Path(name) / "rtl", Path(name) / "work"
@@ -49,3 +59,30 @@ def run_rtl(
         design.write(rtl)
         program = build_program(design, rtl, work, cache, chosen, 2)
         return simulate(design, program, rtl, chosen, tensors, pressure or Pressure())
+
+
+PRIMITIVES = {
+    "QNNC_XILINX_DSP": ("DSP48E1",),
+    "QNNC_XILINX_LUT": ("CARRY4", "LUT6", "LUT6_2"),
+}
+"""Cells that a library file may instantiate under a macro."""
+
+
+def with_cells(design: Design) -> Design:
+    """The design with every library file's primitives in use, and models of the cells."""
+    models = (share_folder() / "xilinx" / "cells_sim.v").read_text(encoding="utf-8")
+    parts = dict(design.parts)
+    given: set[str] = set()
+    for file, text in design.library.items():
+        for macro, cells in PRIMITIVES.items():
+            if f"`ifdef {macro}" not in text:
+                continue
+            parts[file] = f"`define {macro}\n{parts[file]}"
+            for cell in sorted(set(cells) - given):
+                found = re.search(
+                    rf"^module {cell}\b.*?^endmodule", models, re.MULTILINE | re.DOTALL
+                )
+                assert found is not None
+                parts[file] += found[0] + "\n"
+            given.update(cells)
+    return replace(design, parts=parts)

@@ -27,6 +27,15 @@ from qnnc.compiler.reference import BatchRunner
 NAME = "accelerator"
 """Of the design, and of the files made of it."""
 GOLDEN_SAMPLES = 64
+DRIVER_FILES = (
+    "driver.py",
+    "qnnc_errors.py",
+    "qnnc_host.py",
+    "qnnc_platforms.py",
+    "qnnc_streams.py",
+    "validate.py",
+)
+"""Shipped as they are, side by side; each imports the others by plain name."""
 _OWN = Path(__file__).parent
 _README = """\
 # {name} for {board}
@@ -91,7 +100,7 @@ def write_package(source: Source, folder: Path) -> None:
         for part, arrays in constants.items():
             shutil.copyfile(source.model / f"{part}.onnx", out / f"{part}.onnx")
             np.savez(out / f"{part}.npz", **arrays)  # type: ignore[arg-type]
-        for name in ("driver.py", "validate.py"):
+        for name in DRIVER_FILES:
             shutil.copyfile(_OWN / name, out / name)
         golden = golden_samples(source.model / "golden.onnx", source.samples)
         np.savez_compressed(out / "golden.npz", **golden)  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,17 +21,32 @@ PAUSE_CYCLES = 500
 
 
 def load_driver(folder: Path) -> ModuleType:
-    """The driver of a package, as a module of its own."""
+    """The driver of a package, as a module of its own: drivers of several packages, of different
+    versions too, can be loaded side by side."""
     spec = importlib.util.spec_from_file_location("qnnc_shipped_driver", folder / "driver.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    before = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True  # the package stays as it was written
-    try:
+    with _imports_from(folder):
         spec.loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = before
     return module
+
+
+@contextmanager
+def _imports_from(folder: Path) -> Iterator[None]:
+    """The driver's own modules come from its folder, and are known to it alone afterwards."""
+    names = {path.stem for path in folder.glob("qnnc_*.py")}
+    others = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
+    path, writes = list(sys.path), sys.dont_write_bytecode
+    sys.path.insert(0, str(folder.absolute()))
+    sys.dont_write_bytecode = True  # the package stays as it was written
+    importlib.invalidate_caches()  # the folder may have been written a moment ago
+    try:
+        yield
+    finally:
+        sys.path[:], sys.dont_write_bytecode = path, writes
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(others)
 
 
 class SimulatedMemory:

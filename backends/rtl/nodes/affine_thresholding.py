@@ -37,6 +37,7 @@ def generate_affine(node: Thresholding, folding: Folding) -> NodeRtl:
         folds=folds,
         fold_bits=bits_for(folds),
         a_bits=affine.slope_bits,
+        a_wide=affine.factor_bits,
         b_bits=affine.parameter_bits(res) - affine.slope_bits,
         zeros=affine.form.intercept_zeros,
         parameter_style=BLOCK if node.in_block(folding, folds) else LOGIC,
@@ -100,10 +101,12 @@ def _lanes(node: Thresholding, affine: Affine, folding: Folding) -> list[dict[st
         }
         if not affine.constant(folding.PE):
             found["a"] = f"parameters[{lane * width}+:{slope_bits}]"
+            if folding.resType == "dsp" and not affine.slope_signed:
+                found["a"] = f"{{1'b0, {found['a']}}}"
             found["b"] = f"parameters[{lane * width + slope_bits}+:{width - slope_bits}]"
         elif folding.resType == "dsp":
             a, b = (int(v) for v in affine.parameters(folding.PE, "dsp")[0, lane])
-            found["a"] = f"{slope_bits}'d{a % (1 << slope_bits)}"
+            found["a"] = f"{affine.factor_bits}'d{a % (1 << affine.factor_bits)}"
             found["b"] = f"{width - slope_bits}'d{b % (1 << (width - slope_bits))}"
         else:
             found["tree"] = f"row_{row}"
@@ -187,7 +190,7 @@ def _product(affine: Affine) -> str:
     x_bits, width = affine.x_type.bitwidth(), affine.sum_bits
     pairs: defaultdict[int, list[str]] = defaultdict(list)
     for p, x_sign in plane_worths(x_bits, affine.x_signed):
-        for q, a_sign in plane_worths(affine.slope_bits, True):
+        for q, a_sign in plane_worths(affine.slope_bits, affine.slope_signed):
             if p + q < width:
                 pairs[p + q].append(f"{'~' if x_sign != a_sign else ''}(x[{p}] & a[{q}])")
     bits = {c: (f"b[{c - affine.tree_zeros}]", 1) for c in range(affine.tree_zeros, width)}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qnnc opt: any passes on any model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def opt(
+    model: Annotated[str, typer.Argument(help="A network, or an IR saved before.")],
+    passes: Annotated[
+        str,
+        typer.Option(
+            "--passes",
+            "-p",
+            help="Passes to run, such as 'tidy,...,absorb-tails{max-elements=1024}'; "
+            "'...' stands for the standard ones (see qnnc passes).",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the IR; printed by default.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Write standard ONNX operators, without facts.")
+    ] = False,
+    input_type: Annotated[str, typer.Option(help="What the real input is.")] = "",
+    input_scale: Annotated[str, typer.Option(help="The network wants the input times this.")] = "1",
+    input_name: Annotated[str, typer.Option(help="Which input, if there are several.")] = "",
+    top_k: Annotated[int, typer.Option(min=0, help="Answer with this many labels.")] = 0,
+    host_layers: Annotated[
+        bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
+    ] = False,
+    frontend: Annotated[str | None, typer.Option(help="How to read the model.")] = None,
+    board: Annotated[str, typer.Option(help="Board, for the folding.")] = "Pynq-Z1",
+    samples: Annotated[
+        Path | None, typer.Option(help="Inputs to verify with; random ones by default.")
+    ] = None,
+    verify: Annotated[str, typer.Option(help="Compare behind each pass, at the ends, none.")] = (
+        "each"
+    ),
+    print_after: Annotated[
+        str, typer.Option(help="Print the IR behind a pass, 'all', or those that 'changed' it.")
+    ] = "",
+    save_ir: Annotated[Path | None, typer.Option(help="Folder for the IR behind passes.")] = None,
+    time_passes: Annotated[
+        bool, typer.Option("--time-passes", help="Print how long each pass took.")
+    ] = False,
+) -> None:
+    """Run passes on a model and write the IR, which is ONNX with its facts as metadata.
+
+    Behind its import the model's input is declared and its shapes are inferred; everything else is
+    as the passes say. Example: qnnc opt mlp.onnx -p 'tidy,...,scaled-integer' -o now.onnx
+    """
+    from dataclasses import asdict
+
+    from qnnc.cli.debugging import printers, show_times
+    from qnnc.compiler.building.optimize import optimize
+    from qnnc.compiler.building.options import BuildOptions
+    from qnnc.compiler.building.watchers import IrSaver
+    from qnnc.compiler.files import write_bytes
+    from qnnc.compiler.ir.saved import save_ir as save
+    from qnnc.compiler.ir.text import model_text
+
+    options = BuildOptions(
+        model=model,
+        out=Path("."),
+        board=board,
+        frontend=frontend,
+        input_type=input_type,
+        input_scale=input_scale,
+        input_name=input_name,
+        top_k=top_k,
+        host_layers=host_layers,
+        samples=samples,
+        verify=verify,  # type: ignore[arg-type]
+        passes=passes,
+    )
+    options.check()
+    watchers = printers(print_after)
+    if save_ir is not None:
+        watchers.append(IrSaver(save_ir))
+    result = optimize(options, watchers)
+    if time_passes:
+        show_times([asdict(run) for run in result.manager.runs])
+    if out is None:
+        typer.echo(model_text(result.model))
+    elif plain:
+        import onnx_ir as ir
+
+        from qnnc.compiler.reference import expand
+
+        data = ir.to_proto(expand(result.model, any_batch=True)).SerializeToString()
+        write_bytes(out, data)
+    else:
+        save(result.model, out, result.manager.done)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watching passes at work: the IR behind each to a file, or to a screen as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import onnx_ir as ir
+
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.ir.saved import save_ir
+from qnnc.compiler.ir.text import model_text
+from qnnc.compiler.passes.base import Pass
+
+ALL, CHANGED = "all", "changed"
+
+
+class IrSaver:
+    """Writes the IR behind each pass: 00-import.onnx, 01-check-model.onnx, ..."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(f"cannot write {folder}: {error.strerror or error}") from error
+
+    def start(self, model: ir.Model) -> None:
+        """The model as imported, before any pass."""
+        save_ir(model, self.folder / "00-import.onnx", [])
+
+    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        name = f"{len(done):02d}-{step.name}.onnx"
+        save_ir(model, self.folder / name, list(done))
+
+
+class Printer:
+    """Prints the IR behind a pass, behind all, or behind those that changed it.
+
+    Attributes:
+        wanted: a pass's name, "all" or "changed".
+        write: takes the text.
+    """
+
+    def __init__(self, wanted: str, write: Callable[[str], None]) -> None:
+        self.wanted = wanted
+        self.write = write
+
+    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        if self.wanted in (ALL, step.name) or (self.wanted == CHANGED and changed):
+            self.write(f"// behind pass {len(done)}, {step.name}\n{model_text(model)}\n")
