@@ -64,10 +64,9 @@ def specs() -> list[nodes.NodeSpec]:
     return found
 
 
-def main() -> None:
+def compare(specs: list[nodes.NodeSpec], cache: Path) -> None:
     """Print estimate, synthesis and their ratio for every node."""
-    cache = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
-    design = stitch(nodes.model_of(specs()))
+    design = stitch(nodes.model_of(specs))
     result = synthesize(design, cache, 2)
     worst: dict[str, float] = {}
     for instance, node in zip(design.instances, result.nodes, strict=True):
@@ -87,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    compare(specs(), Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp()))
