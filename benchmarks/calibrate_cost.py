@@ -40,8 +40,19 @@ def specs() -> list[nodes.NodeSpec]:
             if x == "UINT8" and simd > 16:
                 continue
             found.append(nodes.mvau(rng, mw=64, mh=64, x=x, w=w, pe=pe, simd=simd, ram_style=ram))
-    for simd in (1, 4, 16):
-        found.append(nodes.mvau(rng, mw=64, mh=64, x="UINT8", w="INT8", pe=2, simd=simd, res="dsp"))
+    for x, w, pe, simd in (
+        ("UINT8", "INT8", 2, 1),
+        ("UINT8", "INT8", 2, 4),
+        ("UINT8", "INT8", 16, 4),
+        ("INT8", "INT8", 4, 16),
+        ("UINT8", "INT8", 1, 16),
+        ("UINT4", "INT4", 8, 16),
+        ("UINT4", "INT4", 8, 1),
+    ):
+        for narrow in (False, True):
+            found.append(
+                nodes.mvau(rng, mw=64, mh=64, x=x, w=w, pe=pe, simd=simd, res="dsp", narrow=narrow)
+            )
     for channels, steps, x, pe in (
         (64, 1, "UINT7", 1),
         (64, 3, "INT10", 1),
