@@ -231,6 +231,12 @@ class QonnxGraph:
         )[0]
         return Tensor(name, (x.shape[0], *(n * factor for n in x.shape[1:])), x.rms)
 
+    def depth_to_space(self, x: Tensor, size: int, mode: str = "CRD") -> Tensor:
+        """DepthToSpace (a pixel shuffle where the mode is CRD)."""
+        name = self.op("DepthToSpace", [x.name], blocksize=size, mode=mode)[0]
+        c, h, w = x.shape
+        return Tensor(name, (c // size**2, h * size, w * size), x.rms)
+
     def model(self, *outputs: Tensor, opset: int = 13) -> onnx.ModelProto:
         """The whole network."""
         graph = helper.make_graph(

@@ -12,9 +12,13 @@ import typer
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
+from qnnc.cli.commands.emulate import emulate
+from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
+from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
+from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
 
 app = typer.Typer(
@@ -47,8 +51,21 @@ def options(
     """Options before the command."""
 
 
-for command in (build, verify, simulate, boards, doctor, schema, fasm2bit):
+COMMANDS = (
+    build,
+    verify,
+    emulate,
+    simulate,
+    export,
+    boards,
+    doctor,
+    schema,
+    fasm2bit,
+    update,
+)
+for command in COMMANDS:
     app.command()(command)
+app.command(name="import-finn")(import_finn)
 
 
 def main() -> None:

@@ -100,7 +100,10 @@ def show_report(report: Report, out: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    for name in ("stitched_ip", "bitstream"):
+    for stage in report.stages:
+        if stage.status == "skipped":
+            console.print(f"{stage.name}: {escape(stage.reason)}", highlight=False)
+    for name in ("stitched_ip", "driver", "bitstream"):
         path = getattr(report.artifacts, name)
         if path:
             typer.echo(f"{name.replace('_', ' ')}: {out / path}")

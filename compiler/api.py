@@ -3,24 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnx_ir as ir
-from numpy.typing import NDArray
 
+from qnnc.compiler.answers import answers, load_model, load_samples
 from qnnc.compiler.building.build import run_build
 from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.workspace import Workspace
-from qnnc.compiler.errors import OptionError, WorkspaceError
+from qnnc.compiler.errors import OptionError
 from qnnc.compiler.progress import Progress
-from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.report import Report
-from qnnc.compiler.samples import load_labels, read_array, shaped
+from qnnc.compiler.samples import load_labels
 
 
 def build(
@@ -40,7 +36,7 @@ def build(
     Raises:
         QnncError: something the user can put right; its text is one line.
     """
-    for name in ("samples", "labels", "cache"):
+    for name in ("samples", "labels", "cache", "chipdb", "prjxray_db"):
         if isinstance(options.get(name), str):
             options[name] = Path(options[name])
     unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))
@@ -84,38 +80,12 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
     """
     workspace = Workspace(Path(folder))
     workspace.settings()
-    models = [_load(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
-    value = models[0].graph.inputs[0]
-    shape = (1, *(int(d) for d in list(value.shape or [])[1:]))  # type: ignore[arg-type]
-    inputs = {str(value.name): shaped(read_array(Path(samples)), shape, Path(samples))}
-    golden, compiled = (_answers(model, inputs) for model in models)
+    models = [load_model(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
+    inputs = load_samples(models[0], Path(samples))
+    golden, compiled = (answers(model, inputs) for model in models)
     same = np.all(golden == compiled, axis=1)
     if labels is None:
         return Verdict(len(same), int(same.sum()), None, None)
     wanted = load_labels(Path(labels), len(same))
     correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
     return Verdict(len(same), int(same.sum()), *correct)
-
-
-def _load(workspace: Workspace, name: str) -> ir.Model:
-    path = workspace.path("model") / name
-    try:
-        return ir.from_proto(onnx.load(path))
-    except Exception as error:
-        raise WorkspaceError(f"{path} is missing or broken; build again") from error
-
-
-def _answers(model: ir.Model, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
-    """[samples, answers]: labels, or the best class of scores, or all outputs."""
-    outputs = BatchRunner(model, chunk=256).run(inputs)
-    first = next(iter(outputs.values()))
-    flat = first.reshape(first.shape[0], -1)
-    is_scores = len(outputs) == 1 and flat.shape[1] > 1 and not _gives_labels(model)
-    if is_scores:
-        best: NDArray[Any] = np.argmax(flat, axis=1).reshape(-1, 1)
-        return best
-    return np.concatenate([o.reshape(o.shape[0], -1) for o in outputs.values()], axis=1)
-
-
-def _gives_labels(model: ir.Model) -> bool:
-    return any(node.op_type in ("TopK", "ArgMax") for node in model.graph)

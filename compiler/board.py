@@ -23,6 +23,8 @@ class Board:
         resources: what the device has.
         clock_mhz: default clock of the accelerator.
         ddr_mbyte_per_s: peak bandwidth of the board's DDR memory.
+        ddr_mbyte: its size.
+        ps_clock_mhz: crystal of the processing system.
         description: one line for `qnnc boards`.
     """
 
@@ -32,6 +34,8 @@ class Board:
     clock_mhz: float
     ddr_mbyte_per_s: float
     description: str
+    ddr_mbyte: int = 512
+    ps_clock_mhz: float = 50.0
 
     @classmethod
     def from_toml(cls, file: Traversable) -> Board:
@@ -45,6 +49,8 @@ class Board:
                 clock_mhz=float(data["clock_mhz"]),
                 ddr_mbyte_per_s=float(data["ddr_mbyte_per_s"]),
                 description=str(data["description"]),
+                ddr_mbyte=int(data.get("ddr_mbyte", cls.ddr_mbyte)),
+                ps_clock_mhz=float(data.get("ps_clock_mhz", cls.ps_clock_mhz)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PluginError(f"board file {file.name}: {error!r}") from error

@@ -116,6 +116,9 @@ class Layer(_Part):
     cycles: int
     resources: ResourceCount
     synthesis: ResourceCount | None = None
+    notes: list[str] = Field(
+        default_factory=list, description="what else was decided, such as a FIFO's depth, and why"
+    )
 
 
 class HostSide(_Part):
@@ -137,6 +140,21 @@ class StreamPort(_Part):
     words_per_frame: int
 
 
+class Implementation(_Part):
+    """The design placed and routed, shell included."""
+
+    flow: Literal["nextpnr", "vivado"]
+    tool: str = Field(description="the tool's name and version")
+    fmax_mhz: float = Field(description="highest clock by the tool's timing model")
+    seconds: float = Field(description="wall time of the tool")
+    memory_mb: float | None = Field(None, description="the tool's peak memory")
+    utilisation: dict[str, list[int]] = Field(
+        default_factory=dict, description="used and available, by the tool's kinds of cells"
+    )
+    features: int | None = Field(None, description="FASM features, all resolved")
+    payload_sha256: str = Field("", description="of the configuration payload of the .bit file")
+
+
 class Artifacts(_Part):
     """Paths relative to the build folder; null where a stage has not run."""
 
@@ -147,6 +165,8 @@ class Artifacts(_Part):
     host_pre: str | None = None
     host_post: str | None = None
     rtl: str | None = None
+    emulator: str | None = None
+    hls: str | None = None
     stitched_ip: str | None = None
     driver: str | None = None
     bitstream: str | None = None
@@ -171,6 +191,7 @@ class Report(_Part):
     verification: Verification
     layers: list[Layer] = []
     host: HostSide | None = None
+    implementation: Implementation | None = None
     streams: list[StreamPort] = []
     artifacts: Artifacts
 

@@ -61,8 +61,13 @@ def test_build_returns_what_it_writes(files: tuple[Path, Path, Path], tmp_path: 
     assert (report.status, report.board, report.until) == ("ok", "Pynq-Z2", "rtl")
     assert report.performance is not None and report.performance.fps >= 1e6
     assert report.resources is not None and report.resources.synthesis is None
-    assert listener.begun == [("passes", 0, 3), ("estimate", 1, 3), ("rtl", 2, 3)]
-    assert listener.ended == [("passes", "done"), ("estimate", "done"), ("rtl", "done")]
+    assert listener.begun == [
+        ("passes", 0, 4),
+        ("estimate", 1, 4),
+        ("emulate", 2, 4),
+        ("rtl", 3, 4),
+    ]
+    assert listener.ended == [(name, "done") for name, _, _ in listener.begun]
     assert "absorb-tails" in listener.details
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every dataflow node: arithmetic in numpy, reference expansion, RTL under back-pressure.
+"""Every dataflow node: arithmetic in numpy, reference expansion, emulator, RTL under back-pressure.
 
 Cases of one kind stand side by side in one model, so that a simulator is built once for many.
 """
@@ -18,6 +18,7 @@ from qonnx.core.datatype import DataType
 from qnnc.backends.simulation.simulate import Pressure
 from qnnc.compiler.dataflow.base import divisors
 from tests.support import nodes
+from tests.support.emulator import run_emulator
 from tests.support.nodes import NodeSpec
 from tests.support.rtl import reference, run_rtl
 
@@ -50,7 +51,7 @@ def by_definition(spec: NodeSpec, x: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def check(specs: list[NodeSpec], cache: Path, frames: int = 4, engine: str = "auto") -> None:
-    """Definition equals reference equals RTL, with and without back-pressure."""
+    """Definition equals reference equals emulator equals RTL, with and without back-pressure."""
     rng = np.random.default_rng(7)
     model = nodes.model_of(specs)
     inputs = nodes.random_inputs(rng, specs, frames)
@@ -58,6 +59,9 @@ def check(specs: list[NodeSpec], cache: Path, frames: int = 4, engine: str = "au
     for i, spec in enumerate(specs):
         expected = by_definition(spec, inputs[f"x{i}"].astype(np.int64))
         assert np.array_equal(tensors[f"y{i}"], expected), spec
+    emulated = run_emulator(model, tensors, cache)
+    assert emulated.mismatches == 0, emulated.detail
+    assert emulated.tensors == len(specs)
     for pressure in (Pressure(), Pressure(source=60, sink=40, seed=3), Pressure(30, 100, 5)):
         result = run_rtl(model, tensors, cache, engine=engine, pressure=pressure)
         wrong = [(s.name, s.mismatches) for s in result.streams if s.mismatches]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from qnnc.backends.design.design import Design, Instance, Port, Wire
 from qnnc.backends.design.module import BLOCK, LOGIC, LUTS, Memory, NodeRtl, port_names
+from qnnc.backends.design.updatable import updatable
 
 __all__ = [
     "BLOCK",
@@ -18,4 +19,5 @@ __all__ = [
     "Port",
     "Wire",
     "port_names",
+    "updatable",
 ]

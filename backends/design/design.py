@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -113,6 +113,21 @@ class Design:
         """Every SystemVerilog file of the design, by name."""
         generated = {f"{name}.sv": HEADER + text for name, text in self.modules.items()}
         return {**self.library, **generated, f"{self.top}.sv": HEADER + self.top_text}
+
+    def with_rtl(self, index: int, rtl: NodeRtl) -> Design:
+        """The design with another module, of the same ports, for instance `index`."""
+        instance = self.instances[index]
+        found = re.compile(
+            rf"^(\s*){re.escape(instance.rtl.module)}(?: #\([^;]*?\n  \))? "
+            rf"{re.escape(instance.name)} \(",
+            re.MULTILINE,
+        )
+        text, count = found.subn(rf"\g<1>{rtl.module} {instance.name} (", self.top_text)
+        assert count == 1, instance.name
+        assert not rtl.memories
+        instances = list(self.instances)
+        instances[index] = replace(instance, rtl=rtl)
+        return replace(self, top_text=text, instances=tuple(instances))
 
     def memory_files(self) -> dict[str, Memory]:
         """Contents of each memory, by file name."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SystemVerilog of a compressor tree: a compiler.dataflow.compressor plan with names put in.
 
-A column of a stage is one register vector, and all counters of a column are written as operations
-on slices of it, so that text and simulation grow with the number of columns, not of bits.
+A column of a stage is one register vector, and all counters of a column are one instance on
+slices of it, so that text and simulation grow with the number of columns, not of bits.
 """
 
 from __future__ import annotations
@@ -11,20 +11,36 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qnnc.compiler.dataflow.compressor import Addition, Plan
+from qnnc.compiler.dataflow.compressor import COUNTED, Addition, GatedAdders, Plan
 
 Vector = tuple[str, int]
 """An expression and its width."""
 Pieces = defaultdict[int, list[Vector]]
 
 
+@dataclass(frozen=True)
+class GatedRows:
+    """Operands of the additions of a `GatedAdders`: bit planes, the lowest first, each a vector
+    of one bit an addition.
+
+    Attributes:
+        rows: planes of the two operands.
+        gates: what each operand's bits are ANDed with.
+        inverted: of each operand, the planes that enter inverted.
+    """
+
+    rows: tuple[Sequence[str], Sequence[str]]
+    gates: tuple[str, str]
+    inverted: tuple[Sequence[bool], Sequence[bool]]
+
+
 @dataclass
 class TreeText:
-    """Declarations and clocked statements of a tree, and the expression of its result."""
+    """Lines of a tree, its clocked statements, and the expressions of the numbers it leaves."""
 
     declarations: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
-    result: str = "1'b0"
+    results: list[str] = field(default_factory=list)
 
 
 class TreeWriter:
@@ -36,20 +52,27 @@ class TreeWriter:
         self.text = TreeText()
         self._nets = 0
 
-    def write(self, pairs: Mapping[int, Vector], bits: Mapping[int, Vector]) -> TreeText:
-        """Write the tree over gated pairs and plain bits, a vector a column; the vectors'
-        widths must be the plan's."""
+    def write(
+        self,
+        pairs: Mapping[int, Vector],
+        bits: Mapping[int, Vector],
+        gated: Sequence[GatedRows] = (),
+    ) -> TreeText:
+        """Write the tree over gated pairs and plain bits, a vector a column, and the operands of
+        each of the plan's gated additions; the vectors' widths must be the plan's."""
         pieces: Pieces = defaultdict(list)
         for column in range(self.plan.width):
             if column in bits:
                 pieces[column].append(bits[column])
             if column in pairs:
                 self._count_pairs(pieces, column, pairs[column])
+        for adders, operands in zip(self.plan.gated, gated, strict=True):
+            self._add_gated(pieces, adders, operands)
         columns = self._registers(pieces, 0)
         for stage, counters in enumerate(self.plan.counter_stages, start=1):
             pieces = defaultdict(list)
             for column, vector in columns.items():
-                self._count_sixes(pieces, column, vector, counters[column])
+                self._count(pieces, column, vector, counters[column])
             columns = self._registers(pieces, stage)
         rows = [
             {c: f"{name}[{i}]" for c, (name, height) in columns.items() if height > i}
@@ -58,16 +81,24 @@ class TreeWriter:
         for stage_plan in self.plan.adder_stages:
             sums = [self._add(addition, rows) for addition in stage_plan.additions]
             rows = sums + [self._pass_row(rows[i]) for i in stage_plan.passed]
-        row = rows[0] if rows else {}
-        terms = [row.get(c, "1'b0") for c in reversed(range(self.plan.width))]
-        self.text.result = "{" + ", ".join(terms) + "}"
+        for row in rows:
+            terms = [row.get(c, "1'b0") for c in reversed(range(self.plan.width))]
+            self.text.results.append("{" + ", ".join(terms) + "}")
         return self.text
 
-    def _wire(self, expression: str, width: int) -> str:
-        name = f"{self.prefix}_w{self._nets}"
+    def _name(self, kind: str) -> str:
         self._nets += 1
-        self.text.declarations.append(f"wire [{width - 1}:0] {name} = {expression};")
+        return f"{self.prefix}_{kind}{self._nets - 1}"
+
+    def _wire(self, width: int, expression: str | None = None) -> str:
+        name = self._name("w")
+        value = f" = {expression}" if expression else ""
+        self.text.declarations.append(f"wire [{width - 1}:0] {name}{value};")
         return name
+
+    def _instance(self, module: str, parameters: Mapping[str, object], ports: str) -> None:
+        values = ", ".join(f".{name}({value})" for name, value in parameters.items())
+        self.text.declarations += [f"{module} #({values})", f"    {self._name('i')} ({ports});"]
 
     def _register(self, name: str, expression: str, width: int) -> str:
         self.text.declarations.append(f"reg [{width - 1}:0] {name};")
@@ -75,20 +106,23 @@ class TreeWriter:
         return name
 
     def _registers(self, pieces: Pieces, stage: int) -> dict[int, Vector]:
-        """One register a column, of all pieces side by side."""
+        """One register (or wire) a column, of all pieces side by side."""
         columns = {}
         for column in sorted(pieces):
             width = sum(piece[1] for piece in pieces[column])
             if column < self.plan.width and width:
                 parts = ", ".join(piece[0] for piece in reversed(pieces[column]))
-                name = f"{self.prefix}_s{stage}_c{column}"
-                columns[column] = (self._register(name, f"{{{parts}}}", width), width)
+                if stage or self.plan.registered:
+                    name = f"{self.prefix}_s{stage}_c{column}"
+                    columns[column] = (self._register(name, f"{{{parts}}}", width), width)
+                else:
+                    columns[column] = (self._wire(width, f"{{{parts}}}"), width)
         return columns
 
     def _count_pairs(self, pieces: Pieces, column: int, pairs: Vector) -> None:
         """Count threes of a vector of gated pairs, then what is left."""
         expression, count = pairs
-        name = self._wire(expression, count)
+        name = self._wire(count, expression)
         groups, left = divmod(count, 3)
         if groups:
             a, b, c = (f"{name}[{i * groups}+:{groups}]" for i in range(3))
@@ -101,38 +135,52 @@ class TreeWriter:
             pieces[column].append((f"{a} ^ {b}", 1))
             pieces[column + 1].append((f"{a} & {b}", 1))
 
-    def _count_sixes(self, pieces: Pieces, column: int, vector: Vector, counters: int) -> None:
-        """6:3 counters as full adders on three and three, then on their results: three
-        functions of six inputs each."""
+    def _add_gated(self, pieces: Pieces, adders: GatedAdders, operands: GatedRows) -> None:
+        bits, count = adders.bits, adders.count
+        total = self._wire((bits + 1) * count)
+        parameters: dict[str, object] = {"COUNT": count, "BITS": bits}
+        ports = []
+        for side in (0, 1):
+            letter = "ab"[side]
+            mask = "".join(str(int(i)) for i in reversed(operands.inverted[side]))
+            parameters[f"INVERT_{letter.upper()}"] = f"{bits}'b{mask}"
+            planes = ", ".join(reversed(operands.rows[side]))
+            ports += [f".{letter}({{{planes}}})", f".gate_{letter}({operands.gates[side]})"]
+        self._instance("qnnc_gated_add", parameters, ", ".join([*ports, f".sum({total})"]))
+        for bit in range(bits + 1):
+            pieces[adders.column + bit].append((f"{total}[{bit * count}+:{count}]", count))
+
+    def _count(self, pieces: Pieces, column: int, vector: Vector, counters: int) -> None:
         name, height = vector
         if counters:
-            a, b, c, d, e, f = (f"{name}[{i * counters}+:{counters}]" for i in range(6))
-            s0 = self._wire(f"{a} ^ {b} ^ {c}", counters)
-            c0 = self._wire(f"({a} & {b}) | ({c} & ({a} | {b}))", counters)
-            s1 = self._wire(f"{d} ^ {e} ^ {f}", counters)
-            c1 = self._wire(f"({d} & {e}) | ({f} & ({d} | {e}))", counters)
-            both = self._wire(f"{s0} & {s1}", counters)
-            pieces[column].append((f"{s0} ^ {s1}", counters))
-            pieces[column + 1].append((f"{c0} ^ {c1} ^ {both}", counters))
-            pieces[column + 2].append((f"({c0} & {c1}) | ({both} & ({c0} | {c1}))", counters))
-        left = height - 6 * counters
+            sums = [self._wire(counters) for _ in range(3)]
+            ports = [
+                f".{letter}({name}[{i * counters}+:{counters}])"
+                for i, letter in enumerate("abcdefg")
+            ]
+            ports += [f".{port}({net})" for port, net in zip("stu", sums, strict=True)]
+            self._instance("qnnc_count7", {"COUNT": counters}, ", ".join(ports))
+            for weight, net in enumerate(sums):
+                pieces[column + weight].append((net, counters))
+        left = height - COUNTED * counters
         if left:
             pieces[column].append((f"{name}[{height - 1}:{height - left}]", left))
 
-    def _place(self) -> str:
-        self._nets += 1
-        return f"{self.prefix}_a{self._nets - 1}"
-
     def _add(self, addition: Addition, rows: Sequence[Mapping[int, str]]) -> dict[int, str]:
-        left, right = rows[addition.left], rows[addition.right]
+        chosen = [rows[i] for i in addition.rows]
         span = range(addition.top, addition.low - 1, -1)
         operands = [
-            "{" + ", ".join(row.get(column, "1'b0") for column in span) + "}"
-            for row in (left, right)
+            "{" + ", ".join(row.get(column, "1'b0") for column in span) + "}" for row in chosen
         ]
-        total = self._register(self._place(), " + ".join(operands), len(span))
-        result = {addition.low + i: f"{total}[{i}]" for i in range(len(span))}
-        below = {c: bit for row in (left, right) for c, bit in row.items() if c < addition.low}
+        if len(operands) == 3:
+            total = self._wire(len(span))
+            ports = [f".{letter}({o})" for letter, o in zip("abc", operands, strict=True)]
+            parameters = {"WIDTH": len(span), "USED": max(map(max, chosen)) - addition.low + 1}
+            self._instance("qnnc_add3", parameters, ", ".join([*ports, f".sum({total})"]))
+            operands = [total]
+        place = self._register(self._name("a"), " + ".join(operands), len(span))
+        result = {addition.low + i: f"{place}[{i}]" for i in range(len(span))}
+        below = {c: bit for row in chosen for c, bit in row.items() if c < addition.low}
         return {**result, **self._pass_row(below)}
 
     def _pass_row(self, row: Mapping[int, str]) -> dict[int, str]:
@@ -140,5 +188,5 @@ class TreeWriter:
             return {}
         columns = sorted(row)
         parts = ", ".join(row[column] for column in reversed(columns))
-        name = self._register(self._place(), f"{{{parts}}}", len(columns))
+        name = self._register(self._name("a"), f"{{{parts}}}", len(columns))
         return {column: f"{name}[{i}]" for i, column in enumerate(columns)}

@@ -10,55 +10,38 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from qnnc.backends.rtl.compressor import TreeText, TreeWriter, Vector
-from qnnc.compiler.dataflow.dot_product import DotProduct, plane_worths
+from qnnc.backends.rtl.compressor import GatedRows, TreeText, TreeWriter, Vector
+from qnnc.compiler.dataflow.dot_product import DotProduct, PlaneRows, RowAddition, plane_worths
 
-Heap = tuple[dict[int, Vector], dict[int, Vector]]
+Heap = tuple[dict[int, Vector], dict[int, Vector], list[GatedRows]]
 
 
 def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
     """A lane for passes of `sf` steps; `total` is the sum of `acc_bits` bits, two's complement.
 
-    Activations and weights come as bit planes (`qnnc_plane_register`), for DSP blocks element by
-    element.
+    Activations and weights come as bit planes (`qnnc_plane_register`).
     """
-    pairs, bits = _heap(dot)
-    tree = TreeWriter(dot.tree, "t").write(pairs, bits)
-    width = dot.partial_bits
+    tree = TreeWriter(dot.tree, "t").write(*_heap(dot))
     before = [*_planes("x", dot.simd, dot.x_bits), *_planes("w", dot.simd, dot.w_bits)]
+    if dot.scheme == "ternary":
+        before += _ternary_products(dot.simd)
     ports = ["input wire aclk", "input wire aresetn"]
     ports += [f"input wire [{dot.simd * dot.x_bits - 1}:0] x"]
     ports += [f"input wire [{dot.simd * dot.w_bits - 1}:0] w"]
-    if dot.scheme == "dsp":
-        before = _dsp_products(dot)
-    after = [f"wire [{dot.tree.width - 1}:0] tree = {tree.result};"]
+    after = []
+    numbers = [(result, dot.tree.width) for result in tree.results]
     if dot.correction:
-        ports += [f"input wire [{dot.correction.width - 1}:0] complement"]
+        width = dot.correction.width
+        ports += [f"input wire [{width - 1}:0] complement"]
         late = max(0, dot.correction.latency - dot.tree.latency)
         after += [
+            f"wire [{dot.tree.width - 1}:0] tree = {tree.results[0]};",
             *_delay("tree_q", "tree", dot.tree.width, late),
-            f"reg [{width - 1}:0] partial;",
-            "always @(posedge aclk) partial <= {tree_q, 1'b0} + complement;",
         ]
-    else:
-        after += [f"wire [{width - 1}:0] partial = tree;"]
+        numbers = [("{tree_q, 1'b0}", dot.tree.width + 1), ("complement", width)]
     ports += ["input wire valid", "input wire last", f"output wire [{acc_bits - 1}:0] total"]
-    after += [
-        f"wire [{acc_bits + width - 1}:0] padded = {{{acc_bits}'d0, partial}};",
-        "qnnc_accumulator #(",
-        f"    .WIDTH({acc_bits}),",
-        f"    .SF({sf}),",
-        f"    .START({acc_bits}'d{(sf * dot.offset) % (1 << acc_bits)})",
-        ") accumulator (",
-        "    .aclk(aclk),",
-        "    .aresetn(aresetn),",
-        f"    .partial(padded[{acc_bits - 1}:0]),",
-        "    .valid(valid),",
-        "    .last(last),",
-        "    .total(total)",
-        ");",
-    ]
-    return _module(name, ports, before, tree, after)
+    after += accumulator("partial", numbers, "total", acc_bits, sf, dot.offset)
+    return module_text(name, ports, before, [tree], after)
 
 
 def correction_module(name: str, dot: DotProduct) -> str:
@@ -80,11 +63,46 @@ def correction_module(name: str, dot: DotProduct) -> str:
     ]
     late = max(0, dot.tree.latency - dot.correction.latency)
     after = [
-        f"wire [{width - 1}:0] sum = {tree.result};",
+        f"wire [{width - 1}:0] sum = {tree.results[0]};",
         *_delay("sum_q", "sum", width, late),
         "assign complement = ~sum_q;",
     ]
-    return _module(name, ports, _planes("x", dot.simd, dot.x_bits), tree, after)
+    return module_text(name, ports, _planes("x", dot.simd, dot.x_bits), [tree], after)
+
+
+def accumulator(
+    name: str, numbers: Sequence[Vector], total: str, acc_bits: int, sf: int, offset: int
+) -> list[str]:
+    """Lines that add up one or two numbers over the steps of a pass.
+
+    Args:
+        name: for the nets.
+        numbers: expressions, unsigned, and their widths.
+        total: net of the sum, `acc_bits` wide.
+        sf: steps of a pass.
+        offset: added in every step.
+    """
+    lines, rows = [], []
+    for index, (expression, width) in enumerate(numbers):
+        row = f"{name}_{index}"
+        lines += [f"wire [{acc_bits + width - 1}:0] {row} = {{{acc_bits}'d0, {expression}}};"]
+        rows += [f"{row}[{acc_bits - 1}:0]"]
+    return [
+        *lines,
+        "qnnc_accumulator #(",
+        f"    .WIDTH({acc_bits}),",
+        f"    .ROWS({len(rows)}),",
+        f"    .SF({sf}),",
+        f"    .START({acc_bits}'d{(sf * offset) % (1 << acc_bits)})",
+        f") {name}_accumulator (",
+        "    .aclk(aclk),",
+        "    .aresetn(aresetn),",
+        f"    .partial({{{', '.join(rows)}}}),",
+        "    .valid(valid),",
+        "    .last(last),",
+        f"    .total({total})",
+        ");",
+    ]
 
 
 def _delay(name: str, net: str, width: int, cycles: int) -> list[str]:
@@ -107,72 +125,74 @@ def _planes(port: str, simd: int, bits: int) -> list[str]:
     return [f"wire [{simd - 1}:0] {port}_{p} = {port}[{p * simd}+:{simd}];" for p in range(bits)]
 
 
-def _heap(dot: DotProduct) -> Heap:
-    """Gated pairs and plain bits of the heap: one vector a column."""
-    pairs: defaultdict[int, list[str]] = defaultdict(list)
-    bits: defaultdict[int, list[str]] = defaultdict(list)
-    if dot.scheme == "xnor":
-        pairs[0].append("~(x_0 ^ w_0)")
-    elif dot.scheme == "ternary":
-        # a ternary number's bit 0 says that it is not zero, bit 1 that it is -1
-        bits[0].append("~(x_0 & w_0)")
-        bits[1].append("(x_0 & w_0 & ~(x_1 ^ w_1))")
-    elif dot.scheme == "dsp":
-        for p, sign in plane_worths(dot.x_bits + dot.w_bits, dot.x_signed or dot.w_signed):
-            bits[p].append(f"{'~' if sign < 0 else ''}product_planes_{p}")
-    else:
-        w_planes = [(0, 1)] if dot.correction else plane_worths(dot.w_bits, dot.w_signed)
-        for p, x_sign in plane_worths(dot.x_bits, dot.x_signed):
-            for q, w_sign in w_planes:
-                pairs[p + q].append(f"{'~' if x_sign != w_sign else ''}(x_{p} & w_{q})")
-    return _joined(pairs, dot.simd), _joined(bits, dot.simd)
-
-
-def _joined(columns: defaultdict[int, list[str]], simd: int) -> dict[int, Vector]:
-    return {c: ("{" + ", ".join(parts) + "}", simd * len(parts)) for c, parts in columns.items()}
-
-
-def _dsp_products(dot: DotProduct) -> list[str]:
-    """A DSP48E1 for each product, and bit p of all products as product_p."""
-    product = dot.x_bits + dot.w_bits
-    lines = [f"wire [{dot.simd * product - 1}:0] products;"]
-    for i in range(dot.simd):
-        lines += [
-            "qnnc_dsp_product #(",
-            f"    .A_BITS({dot.x_bits}),",
-            f"    .A_SIGNED({int(dot.x_signed)}),",
-            f"    .B_BITS({dot.w_bits}),",
-            f"    .B_SIGNED({int(dot.w_signed)})",
-            f") product_of_{i} (",
-            "    .aclk(aclk),",
-            f"    .a(x[{i * dot.x_bits}+:{dot.x_bits}]),",
-            f"    .b(w[{i * dot.w_bits}+:{dot.w_bits}]),",
-            f"    .p(products[{i * product}+:{product}])",
-            ");",
-        ]
-    lines += [
-        f"wire [{dot.simd * product - 1}:0] product_planes;",
-        "qnnc_plane_register #(",
-        f"    .ELEMENTS({dot.simd}),",
-        f"    .BITS({product})",
-        ") regroup (",
-        "    .aclk(aclk),",
-        "    .elements(products),",
-        "    .planes(product_planes)",
-        ");",
+def _ternary_products(simd: int) -> list[str]:
+    nets = ("x_0", "x_1", "w_0", "w_1")
+    ports = [f".{net}({net})" for net in nets] + [".one(product_one)", ".two(product_two)"]
+    return [
+        f"wire [{simd - 1}:0] product_one, product_two;",
+        f"qnnc_ternary_product #(.COUNT({simd})) products ({', '.join(ports)});",
     ]
-    return lines + _planes("product_planes", dot.simd, product)
 
 
-def _module(
-    name: str, ports: Sequence[str], before: Sequence[str], tree: TreeText, after: Sequence[str]
+def _heap(dot: DotProduct) -> Heap:
+    """Gated pairs and plain bits, one vector a column, and gated rows."""
+    if dot.scheme == "xnor":
+        return {0: ("~(x_0 ^ w_0)", dot.simd)}, {}, []
+    if dot.scheme == "ternary":
+        return {}, {0: ("product_one", dot.simd), 1: ("product_two", dot.simd)}, []
+    if dot.rows is None:
+        inverted = "~" if dot.x_signed != dot.w_signed else ""
+        return {0: (f"{inverted}(x_0 & w_0)", dot.simd)}, {}, []
+    return _row_heap(dot, dot.rows)
+
+
+def _row_heap(dot: DotProduct, rows: PlaneRows) -> Heap:
+    x_worths = plane_worths(dot.x_bits, dot.x_signed)
+    w_worths = plane_worths(dot.w_bits, dot.w_signed)
+    row, gate = ("x", "w") if rows.of_x else ("w", "x")
+    row_worths, gate_worths = (x_worths, w_worths) if rows.of_x else (w_worths, x_worths)
+    half, last = dot.simd // 2, dot.simd - 1
+
+    def part(addition: RowAddition, side: int) -> str:
+        return f"[{last}]" if addition.last else f"[{side * half}+:{half}]"
+
+    def inverted(p: int | None, q: int) -> bool:
+        return p is not None and row_worths[p][1] != gate_worths[q][1]
+
+    pairs: defaultdict[int, list[str]] = defaultdict(list)
+    for p, q in rows.singles:
+        no = "~" if inverted(p, q) else ""
+        pairs[p + q].append(f"{no}({row}_{p}[{last}] & {gate}_{q}[{last}])")
+    gated = []
+    for a in rows.additions:
+        planes = [
+            ["1'b0" if p is None else f"{row}_{p}{part(a, side)}" for p in a.planes[side]]
+            for side in (0, 1)
+        ]
+        gates = [f"{gate}_{a.gates[side]}{part(a, side)}" for side in (0, 1)]
+        masks = [[inverted(p, a.gates[side]) for p in a.planes[side]] for side in (0, 1)]
+        gated.append(GatedRows((planes[0], planes[1]), (gates[0], gates[1]), (masks[0], masks[1])))
+    vectors = {c: ("{" + ", ".join(parts) + "}", len(parts)) for c, parts in pairs.items()}
+    return vectors, {}, gated
+
+
+def module_text(
+    name: str,
+    ports: Sequence[str],
+    before: Sequence[str],
+    trees: Sequence[TreeText],
+    after: Sequence[str],
 ) -> str:
+    """A module that synthesis keeps whole, from its ports and its lines."""
     lines = ["(* keep_hierarchy *)", f"module {name} ("]
     lines += [",\n".join(f"    {port}" for port in ports), ");"]
-    lines += [f"  {line}" for line in (*before, *tree.declarations)]
-    lines.append("  always @(posedge aclk) begin")
-    lines += [f"    {statement}" for statement in tree.statements]
-    lines.append("  end")
+    lines += [f"  {line}" for line in before]
+    for tree in trees:
+        lines += [f"  {line}" for line in tree.declarations]
+        if tree.statements:
+            lines.append("  always @(posedge aclk) begin")
+            lines += [f"    {statement}" for statement in tree.statements]
+            lines.append("  end")
     lines += [f"  {line}" for line in after]
     lines.append("endmodule")
     return "\n".join(lines) + "\n"

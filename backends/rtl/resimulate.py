@@ -6,6 +6,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qnnc.backends.rtl.stages.rtl import FOLDER, RtlStage, design_of
 from qnnc.backends.rtl.stages.simulate import frames_for
@@ -24,6 +25,32 @@ from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.progress import Silent
 
 
+def remake(folder: Path, scratch: Path, **changes: Any) -> Build:
+    """Make the design of a build again, as its settings say, in a scratch folder.
+
+    Args:
+        changes: options to change; those that are None stay.
+
+    Raises:
+        WorkspaceError: the folder holds no build, or its RTL is not what the settings give.
+    """
+    folder = folder.absolute()
+    options = options_from(Workspace(folder).settings(), scratch)
+    given = {name: value for name, value in changes.items() if value is not None}
+    options = replace(options, verify="none", **given)
+    build = Build(options, find_board(options.board), Workspace(scratch), Silent())
+    for stage in (PassesStage(), EstimateStage(), RtlStage()):
+        stage.run(build)
+    design = design_of(build)
+    top = folder / FOLDER / f"{design.top}.sv"
+    if not top.is_file() or top.read_text(encoding="utf-8") != design.sources[top.name]:
+        raise WorkspaceError(
+            f"the RTL in {folder} is not what its settings give (another version of qnnc, or "
+            "another model since); build again"
+        )
+    return build
+
+
 def resimulate(
     folder: Path, engine: str, samples: Path | None, frames: int | None, pressure: Pressure
 ) -> SimulationResult:
@@ -33,21 +60,9 @@ def resimulate(
         WorkspaceError: the folder holds no build, or its RTL is not what the settings give.
     """
     folder = folder.absolute()
-    workspace = Workspace(folder)
-    settings = workspace.settings()
     with tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch:
-        options = options_from(settings, Path(scratch))
-        options = replace(options, verify="none", frames=frames, samples=samples or options.samples)
-        build = Build(options, find_board(options.board), Workspace(Path(scratch)), Silent())
-        for stage in (PassesStage(), EstimateStage(), RtlStage()):
-            stage.run(build)
-        design = design_of(build)
-        top = folder / FOLDER / f"{design.top}.sv"
-        if not top.is_file() or top.read_text(encoding="utf-8") != design.sources[top.name]:
-            raise WorkspaceError(
-                f"the RTL in {folder} is not what its settings give (another version of qnnc, or "
-                "another model since); build again"
-            )
+        build = remake(folder, Path(scratch), frames=frames, samples=samples)
+        options, design = build.options, design_of(build)
         chosen = choose_engine(engine)
         count = frames_for(build)
         program = build_program(

@@ -82,7 +82,26 @@ class NodeUnit:
         return cls(name, instance, {f"{p}.mem": m for p, m in fixed.items()})
 
 
-def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path:
+@dataclass(frozen=True)
+class Around:
+    """Modules around the stitched accelerator that are simulated with it.
+
+    Attributes:
+        top: the outermost module.
+        files: text of sources and memory files, by name.
+        main: C++ with main().
+        include: folder of headers that `main` includes.
+    """
+
+    top: str
+    files: Mapping[str, str]
+    main: str
+    include: Path
+
+
+def build(
+    design: Design, rtl: Path, work: Path, cache: Path, jobs: int, around: Around | None = None
+) -> Path:
     """The simulation's program. Block memories are read from files when it starts.
 
     Args:
@@ -90,6 +109,7 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
         work: scratch folder.
         cache: where translated and compiled nodes are kept.
         jobs: compilers to run at once.
+        around: what else belongs to the simulation, if it is not the accelerator alone.
     """
     units = {unit.name: unit for unit in map(NodeUnit.of, design.instances)}
     with ThreadPoolExecutor(jobs) as pool:
@@ -98,26 +118,23 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
                 units, pool.map(lambda u: _translate(design, u, cache), units.values()), strict=True
             )
         )
-    headers = Path(__file__).parent / "cpp"
+    own = Path(__file__).parent / "cpp"
+    headers = [own] if around is None else [own, around.include]
     runtime = share_folder() / "include" / "backends" / "cxxrtl" / "runtime"
-    includes = [f"-I{runtime}", f"-I{headers}", f"-I{work}"]
+    includes = [f"-I{runtime}", *(f"-I{folder}" for folder in headers), f"-I{work}"]
     includes += [f"-I{folder}" for folder in folders.values()]
-    common = digest(yosys_version(), *(h.read_bytes() for h in sorted(headers.glob("*.h"))))
+    texts = [h.read_bytes() for folder in headers for h in sorted(folder.glob("*.h"))]
+    common = digest(yosys_version(), *texts)
     compiled = [
         Unit(folder / f"{name}.cc", f"{common} {folder.name} {name}")
         for name, folder in folders.items()
     ]
-    glue = _translate_top(design, work)
+    glue = _translate_top(design, work, around)
     glue += [_write(work / "adapters.cc", _adapters(design))]
-    main = dut_source(
-        design,
-        prelude=PRELUDE.replace("p_TOP", _cxx(design.top)),
-        member="model.top.p_{}",
-        mangle="__",
-    )
+    main = around.main if around is not None else _testbench(design)
     glue += [_write(work / "main.cc", main)]
-    texts = [path.read_text(encoding="utf-8") for path in [*glue, work / "top.h"]]
-    key = digest(common, *sorted(folder.name for folder in folders.values()), *texts)
+    sources = [path.read_text(encoding="utf-8") for path in [*glue, work / "top.h"]]
+    key = digest(common, *sorted(folder.name for folder in folders.values()), *sources)
     target = cache / f"{key}-cxxrtl"
     if not target.exists():
         compiled += [Unit(path, f"{key} {path.name}") for path in glue]
@@ -127,6 +144,15 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
         run_compiler([*map(str, objects), "-o", str(built)], "linking")
         publish_program(built, target)
     return target
+
+
+def _testbench(design: Design) -> str:
+    return dut_source(
+        design,
+        prelude=PRELUDE.replace("p_TOP", _cxx(design.top)),
+        member="model.top.p_{}",
+        mangle="__",
+    )
 
 
 def _write(path: Path, text: str) -> Path:
@@ -165,14 +191,26 @@ def _translate(design: Design, unit: NodeUnit, cache: Path) -> Path:
     return folder
 
 
-def _translate_top(design: Design, work: Path) -> list[Path]:
+def _translate_top(design: Design, work: Path, around: Around | None) -> list[Path]:
     stubs = "\n".join(_stub(i) for i in {i.rtl.module: i for i in design.instances}.values())
     _write(work / "stubs.sv", stubs)
     _write(work / "top.sv", design.top_text)
+    begin = ["read_verilog -sv -DQNNC_TAPS stubs.sv top.sv", f"hierarchy -top {design.top}"]
+    if around is not None:
+        for name, text in around.files.items():
+            _write(work / name, text)
+        sources = " ".join(sorted(name for name in around.files if name.endswith(".sv")))
+        begin = [
+            "read_verilog -sv stubs.sv",
+            f"read_verilog -defer -sv top.sv {sources}",
+            f"hierarchy -top {around.top}",
+            "proc",
+            "flatten",
+            "opt_clean",
+        ]
     run_script(
         [
-            "read_verilog -sv -DQNNC_TAPS stubs.sv top.sv",
-            f"hierarchy -top {design.top}",
+            *begin,
             "select =*",  # without it, black boxes are not selected and not written
             "write_cxxrtl -header -nohierarchy -noflatten -namespace cxxrtl_top -g0 top.cc",
         ],
@@ -280,7 +318,8 @@ def _factory(module: str, instances: Sequence[Instance]) -> str:
         )
     return f"""
 std::unique_ptr<{base}> {base}::create(
-    std::string name, cxxrtl::metadata_map parameters, cxxrtl::metadata_map attributes) {{
+    std::string path, cxxrtl::metadata_map parameters, cxxrtl::metadata_map attributes) {{
+  const std::string name = path.substr(path.rfind(' ') + 1);
 {chr(10).join(cases)}
   fprintf(stderr, "no node %s\\n", name.c_str());
   exit(3);

@@ -56,8 +56,10 @@ def dut_source(design: Design, *, prelude: str, member: str, mangle: str) -> str
         rows = ", ".join(f'{{"{s.name}", {-(-s.bits // 32)}}}' for s in signals)
         return f"static const qnnc::Port {name}[] = {{{rows or '{nullptr, 0}'}}};"
 
+    # simulators keep a port in whole machine words and take what lies above it for granted
     drive = [
-        f"qnnc::put({port(s.valid)}, valid); qnnc::put({port(s.data)}, data); break;"
+        f"qnnc::put({port(s.valid)}, valid); "
+        f"qnnc::put({port(s.data)}, qnnc::within<{s.bits}>(data).data()); break;"
         for s in inputs
     ]
     accept = [f"qnnc::put({port(s.ready)}, ready); break;" for s in outputs]

@@ -66,6 +66,7 @@ class SimulationResult:
         latency_cycles: from the first input word to the first frame's last output word.
         streams: every stream compared.
         outputs: what came out, by tensor name.
+        done: cycle at which each frame of an output was complete, by tensor name.
     """
 
     engine: str
@@ -75,6 +76,7 @@ class SimulationResult:
     latency_cycles: int
     streams: tuple[StreamResult, ...]
     outputs: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    done: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def mismatches(self) -> int:
@@ -136,19 +138,29 @@ def simulate(
         groups: list[tuple[str, Sequence[Port | Wire]]]
         groups = [("out", design.outputs), ("tap", design.wires)]
         streams, outputs = [], {}
-        for kind, ends in groups:
-            for index, end in enumerate(ends):
+        for kind, group in groups:
+            for index, end in enumerate(group):
                 found = _read(folder / f"{kind}_{index}.bin", end)
                 streams.append(_compare(end, found, tensors, frames))
                 if kind == "out":
-                    outputs[str(end.value.name)] = found.reshape(frames, -1)
-        done = _frame_cycles(folder / "frames.txt", frames)
+                    # a border may have begun on the next frame, which needs no input yet
+                    whole = found[: frames * end.stream.elements]
+                    outputs[str(end.value.name)] = whole.reshape(frames, -1)
+        ends = _frame_cycles(folder / "frames.txt", frames)
+    done = np.max(np.stack(ends), axis=0)
     interval = (done[-1] - done[0]) / (frames - 1) if frames > 1 else None
     if frames > 3:  # the first frames fill the pipeline
         half = frames // 2
         interval = (done[-1] - done[half - 1]) / (frames - half)
     return SimulationResult(
-        engine, frames, cycles, interval, int(done[0]) - first + 1, tuple(streams), outputs
+        engine,
+        frames,
+        cycles,
+        interval,
+        int(done[0]) - first + 1,
+        tuple(streams),
+        outputs,
+        {str(p.value.name): found for p, found in zip(design.outputs, ends, strict=True)},
     )
 
 
@@ -221,9 +233,7 @@ def _compare(
     return StreamResult(end.name, tensor, found.size, int(bad.size) + missing, first)
 
 
-def _frame_cycles(path: Path, frames: int) -> NDArray[np.int64]:
-    """Cycle at which each frame was complete, over all outputs."""
+def _frame_cycles(path: Path, frames: int) -> list[NDArray[np.int64]]:
+    """For each output the cycle at which each frame was complete."""
     rows = np.loadtxt(path, dtype=np.int64, ndmin=2)
-    per_output = [rows[rows[:, 0] == k, 1][:frames] for k in np.unique(rows[:, 0])]
-    complete: NDArray[np.int64] = np.max(np.stack(per_output), axis=0)
-    return complete
+    return [rows[rows[:, 0] == k, 1][:frames] for k in np.unique(rows[:, 0])]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from qnnc.backends.design import Design
@@ -72,12 +73,39 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
     Memory files are read when the program starts, from its working directory.
     """
     main = dut_source(design, prelude=PRELUDE, member="model.top.{}", mangle="_")
-    texts = [*design.modules.values(), *design.library.values(), design.top_text, main]
-    testbench = Path(__file__).parent / "cpp" / "testbench.h"
-    key = digest("verilator", version(), testbench.read_text(encoding="utf-8"), *texts)
+    texts = [*design.modules.values(), *design.library.values(), design.top_text]
+    include = Path(__file__).parent / "cpp"
+    return compile_model(design.top, texts, main, include, rtl, work, cache, jobs)
+
+
+def compile_model(
+    top: str,
+    texts: Sequence[str],
+    main: str,
+    include: Path,
+    rtl: Path,
+    work: Path,
+    cache: Path,
+    jobs: int,
+) -> Path:
+    """A program around a Verilator model, from the cache if it was built before.
+
+    Args:
+        top: the top module; the model's class is `V` and the name that `main` includes.
+        texts: what the model is made of, for the cache.
+        main: C++ with main().
+        include: folder of headers that `main` includes.
+        rtl: folder with the sources.
+        work: scratch folder.
+    """
+    headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
+    key = digest("verilator", version(), *headers, *texts, main)
     target = cache / f"{key}-verilator"
     if target.exists():
         return target
+    found = re.search(r'#include "(V\w+)\.h"', main)
+    assert found is not None
+    prefix = found.group(1)
     (work / "main.cpp").write_text(main, encoding="utf-8")
     sources = sorted(str(path) for path in rtl.glob("*.sv"))
     done = subprocess.run(
@@ -98,9 +126,9 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
             "-Wno-lint",
             "-DQNNC_TAPS",
             "--prefix",
-            "Vqnnc_sim",
+            prefix,
             "--top-module",
-            design.top,
+            top,
             "-MAKEFLAGS",
             "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
             "--Mdir",
@@ -108,7 +136,7 @@ def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path
             "-o",
             "sim",
             "-CFLAGS",
-            f"-I{testbench.parent}",
+            f"-I{include}",
             str(work / "main.cpp"),
             *sources,
         ],

@@ -14,7 +14,7 @@ The differences, with their reasons:
 
 from __future__ import annotations
 
-DEFINES = "-DQNNC_XILINX_MEMORY -DQNNC_XILINX_DSP"
+DEFINES = "-DQNNC_XILINX_MEMORY -DQNNC_XILINX_DSP -DQNNC_XILINX_LUT"
 
 _COARSE = """
 proc

@@ -11,6 +11,7 @@ from qnnc.compiler.resources import Resources
 
 LUTS = {
     **{f"LUT{n}": 1 for n in range(1, 7)},
+    "LUT6_2": 1,
     "INV": 1,
     "SRL16E": 1,
     "SRLC32E": 1,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 _MODEL, _GOAL, _CHECK, _RUN = "Model", "Goal", "Verification", "Running"
+_BOARD = "Bitstream"
 
 
 def build(
@@ -43,13 +44,22 @@ def build(
             rich_help_panel=_GOAL,
         ),
     ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="What makes the nodes: rtl, hls or auto, and exceptions by operator or node: "
+            "rtl,MVAU=hls.",
+            rich_help_panel=_GOAL,
+        ),
+    ] = "rtl",
     until: Annotated[
         str,
         typer.Option(
-            help="Last stage: passes, estimate, rtl, simulate, synthesize or ip.",
+            help="Last stage: passes, estimate, emulate, rtl, simulate, synthesize, hls, ip, "
+            "driver or bitstream; by default as far as the tools found allow.",
             rich_help_panel=_RUN,
         ),
-    ] = "ip",
+    ] = "",
     input_type: Annotated[
         str,
         typer.Option(
@@ -133,6 +143,36 @@ def build(
             rich_help_panel=_CHECK,
         ),
     ] = None,
+    flow: Annotated[
+        str, typer.Option(help="Place and route: auto, nextpnr or vivado.", rich_help_panel=_BOARD)
+    ] = "auto",
+    nextpnr: Annotated[
+        str,
+        typer.Option(
+            help="nextpnr-himbaechel or nextpnr-xilinx to use; by default one on PATH.",
+            rich_help_panel=_BOARD,
+        ),
+    ] = "",
+    chipdb: Annotated[
+        Path | None,
+        typer.Option(help="nextpnr's chip database for the part.", rich_help_panel=_BOARD),
+    ] = None,
+    prjxray_db: Annotated[
+        Path | None,
+        typer.Option(
+            help="Family folder of a prjxray database, such as prjxray-db/zynq7.",
+            envvar="QNNC_PRJXRAY_DB",
+            rich_help_panel=_BOARD,
+        ),
+    ] = None,
+    updatable: Annotated[
+        bool,
+        typer.Option(
+            "--updatable",
+            help="Keep thresholds in memories, for qnnc update; takes more LUTs.",
+            rich_help_panel=_BOARD,
+        ),
+    ] = False,
     cache_dir: Annotated[
         Path | None,
         typer.Option(
@@ -170,6 +210,7 @@ def build(
         "clock_mhz": clock_mhz,
         "fps": fps,
         "budget": budget,
+        "backend": backend,
         "until": until,
         "input_type": input_type,
         "input_scale": input_scale,
@@ -184,6 +225,11 @@ def build(
         "verify": verify,
         "engine": engine,
         "frames": frames,
+        "flow": flow,
+        "nextpnr": nextpnr,
+        "chipdb": chipdb,
+        "prjxray_db": prjxray_db,
+        "updatable": updatable,
     }
     if cache_dir is not None:
         options["cache"] = cache_dir

@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from enum import Enum
+from typing import cast
 
 import networkx as nx
 import numpy as np
 
 from qnnc.compiler.buffering.selftimed import UNBOUNDED, Channel, Execution, Graph
 from qnnc.compiler.dataflow.schedule import Schedule
-from qnnc.compiler.dataflow.stream_graph import End, StreamGraph
+from qnnc.compiler.dataflow.stream_graph import StreamGraph
 
-FRAMES = 4
+FRAMES = 3
 SLACK = 1.01
 """How much longer than the slowest node a frame may take."""
 BRANCH = "the other branch of {name} is late by as much"
@@ -46,38 +47,35 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
 
     All nodes are run against each other with FIFOs without bounds, frames coming in at the pace
     of the slowest node; the most that waits in a stream is a depth with which that pace holds.
-    Between forks and joins every such depth is kept. Anywhere else a stream that is held up does
-    no harm as long as the slowest node keeps its pace; room in nodes, then FIFOs are added
-    there, the smallest first, only until it does.
+    In front of a join that depth is kept. Anywhere else a stream that is held up does no harm as
+    long as the slowest node keeps its pace, which is tried with the FIFOs chosen so far. If it
+    does not, FIFOs are added in front of nodes that take nothing for a while (paddings), then
+    nodes behind hurried ones get room for the next frame, then every depth is kept.
     """
     if not graph.inner:
         return []
     model = _Model(graph)
-    forks = _between_branches(graph)
-    chosen = model.branch_depths(forks)
-    if not model.keeps_pace(chosen):
-        hurried = [i for i in range(len(graph.nodes)) if model.urgency(i) > HURRIED * model.pace]
-        if any([graph.nodes[i].make_room() for i in hurried]):
-            model = _Model(graph)
-            chosen = model.branch_depths(forks)
-    reasons = {i: BRANCH.format(name=forks[i]) for i in chosen}
-    waiting = model.all_depths()
-    others = sorted((n * model.bits(i), i) for i, n in waiting.items() if i not in forks)
-    while others and not model.keeps_pace(chosen):
-        for _, i in _some(others):
-            chosen[i], reasons[i] = waiting[i], RATE
-    return [Depth(i, chosen[i], reasons[i]) for i in sorted(chosen)]
+    joins, uneven = model.joins(_between_branches(graph)), model.uneven()
+    chosen = model.depths(set(joins))
+    for step in (_Step.PADDINGS, _Step.ROOM, _Step.ALL):
+        if model.keeps_pace(chosen):
+            break
+        if step is _Step.ROOM:
+            hurried = [
+                i for i in range(len(graph.nodes)) if model.urgency(i) > HURRIED * model.pace
+            ]
+            made = [graph.nodes[i].make_room() for i in hurried]
+            model = _Model(graph) if any(made) else model
+        everywhere = set(range(len(graph.inner)))
+        chosen = model.depths(everywhere if step is _Step.ALL else {*joins, *uneven})
+    return [
+        Depth(i, n, BRANCH.format(name=joins[i]) if i in joins else RATE)
+        for i, n in sorted(chosen.items())
+    ]
 
 
-Item = TypeVar("Item")
-
-
-def _some(items: list[Item]) -> list[Item]:
-    """Take the first few off a list, so that it is empty after a few times."""
-    count = max(1, len(items) // 4)
-    taken = items[:count]
-    del items[:count]
-    return taken
+class _Step(Enum):
+    PADDINGS, ROOM, ALL = range(3)
 
 
 class _Model:
@@ -106,13 +104,8 @@ class _Model:
     def run(self, capacities: list[int], *, throttled: bool) -> Execution:
         """Execute with capacities of the inner streams, in elements."""
         self.prepared, whole = self._with_sources(throttled), list(capacities)
-        whole += [UNBOUNDED if throttled else self._vector(end) for end in self.entries]
+        whole += [UNBOUNDED if throttled else 0] * len(self.entries)
         return self.prepared.run(whole, FRAMES)
-
-    def _vector(self, end: End) -> int:
-        """Elements of a vector at an input."""
-        node = self.graph.nodes[end.node]
-        return node.ports(node.folding()).inputs[end.port].shape[-1]
 
     def _with_sources(self, throttled: bool) -> Graph:
         actors, channels = list(self.schedules), list(self.channels)
@@ -138,36 +131,54 @@ class _Model:
             slowest = max([slowest, *cycles])
         return slowest
 
-    def all_depths(self) -> dict[int, int]:
-        """Elements that wait in each channel, at the pace of the slowest node, where any do."""
+    def depths(self, channels: set[int]) -> dict[int, int]:
+        """Elements that wait in some channels, at the pace of the slowest node, where any do."""
+        if not channels:
+            return {}
         execution = self.run([UNBOUNDED] * len(self.channels), throttled=True)
-        found = {i: self.waiting(i, execution) for i in range(len(self.channels))}
+        found = {i: self.waiting(i, execution) for i in channels}
         return {i: n for i, n in found.items() if n > 0}
 
-    def branch_depths(self, forks: dict[int, str]) -> dict[int, int]:
-        """The depths between forks and joins."""
-        if not forks:
-            return {}
-        return {i: n for i, n in self.all_depths().items() if i in forks}
+    def joins(self, forks: dict[int, str]) -> dict[int, str]:
+        """Channels in front of joins, where branches of different delay meet."""
+        targets = {i: self.channels[i].target[0] for i in forks}
+        return {i: forks[i] for i, t in targets.items() if len(self.schedules[t].intakes) > 1}
+
+    def uneven(self) -> set[int]:
+        """Channels whose consumer takes nothing in some of its firings, and cannot take ahead."""
+        found = set()
+        for i, channel in enumerate(self.channels):
+            intake = self.schedules[channel.target[0]].intakes[channel.target[1]]
+            if intake.room == 0 and np.any(np.diff(intake.freed, prepend=0) == 0):
+                found.add(i)
+        return found
 
     def waiting(self, channel: int, execution: Execution) -> int:
-        """Elements that a FIFO must hold; a vector that is just passing needs none."""
+        """Elements that a FIFO must hold; a vector that is just passing needs none, but in front
+        of a join."""
         stream = self.streams[channel]
         most = self.prepared.occupancy(channel, execution)
         passing = stream.shape[-1]
-        return most if most > passing else 0
+        if most == 0 or (most <= passing and not self._joins(channel)):
+            return 0
+        return most + passing
+
+    def _joins(self, channel: int) -> bool:
+        """The consumer has other inputs: what passes may have to wait for them, as a fork gives
+        a word to all branches at once, and a branch may take a whole vector before it gives."""
+        return len(self.schedules[self.channels[channel].target[0]].intakes) > 1
 
     def keeps_pace(self, chosen: dict[int, int]) -> bool:
-        """The last node keeps the pace with these FIFOs."""
-        capacities = [
-            chosen.get(i, 0) + self.streams[i].shape[-1] for i in range(len(self.channels))
-        ]
+        """The nodes at the end keep the pace with these FIFOs."""
+        capacities = [chosen.get(i, 0) for i in range(len(self.channels))]
         execution = self.run(capacities, throttled=False)
         if execution.stuck:
             return False
+        feeding = {channel.source[0] for channel in self.channels}
         return all(
             execution.interval(i, schedule.firings) <= SLACK * self.pace
             for i, schedule in enumerate(self.schedules)
+            if i not in feeding
         )
 
 

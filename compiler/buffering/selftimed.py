@@ -3,12 +3,12 @@
 
 A firing starts when the node's last one is done, its elements have come, and there is room for
 what it gives. The times of all firings follow from each other (max-plus); they are found in one
-sweep, without stepping through cycles. Each firing is looked at once.
+sweep, without stepping through cycles. A firing is over when its results have found a place, in
+a FIFO, in the consumer or, being taken in as they come, in the consumer's own pipeline.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from qnnc.compiler.dataflow.schedule import Schedule
 from qnnc.compiler.ir.facts import IntArray
 
 UNBOUNDED = 1 << 60
+Place = tuple[int, int]
+"""How many frames back, and which of the frame's firings."""
 
 
 @dataclass(frozen=True)
@@ -63,29 +65,32 @@ class Graph:
     def _given(self, channel: Channel) -> IntArray:
         return self.actors[channel.source[0]].given[channel.source[1]]
 
-    def _needed(self, channel: Channel) -> list[int]:
-        """For each firing of the consumer the producer's firing that it waits for."""
-        intake = self.actors[channel.target[0]].intakes[channel.target[1]]
-        found: list[int] = np.searchsorted(self._given(channel), intake.needed).tolist()
-        return found
+    def _needed(self, channel: Channel) -> list[tuple[int, int]]:
+        """For each firing of the consumer the producer's firing that it waits for, and how long
+        after that one's start it can begin."""
+        producer = self.actors[channel.source[0]]
+        consumer = self.actors[channel.target[0]]
+        intake, given = consumer.intakes[channel.target[1]], self._given(channel)
+        which = np.searchsorted(given, intake.needed)
+        before = np.concatenate([[0], given])[which]
+        share = (intake.needed - before) / (given[which] - before)
+        wait = np.ceil(share * producer.cycles[which]).astype(np.int64)
+        if intake.room == 0 and np.array_equal(intake.needed, intake.freed):
+            # elements are used up as they come: only the last must be there in time
+            wait = np.maximum(0, wait - consumer.cycles)
+        return list(zip(which.tolist(), (wait + producer.latency).tolist(), strict=True))
 
-    def _space(self, channel: Channel, capacity: int) -> list[tuple[int, int]]:
-        """For each firing of the producer, how many frames back and which firing of the
-        consumer must be done before there is room for what it gives."""
+    def _space(self, channel: Channel, capacity: int) -> list[Place]:
+        """For each firing of the producer, which firing of the consumer makes room for what it
+        gives."""
         intake = self.actors[channel.target[0]].intakes[channel.target[1]]
         given = self._given(channel)
         total = int(given[-1])
-        must_be_free = given - capacity - intake.room - self._under_way(channel)
+        must_be_free = given - capacity - intake.room
         back = -((must_be_free - 1) // total)
         rest = must_be_free + back * total
         index = np.searchsorted(intake.freed, rest)
         return list(zip(back.tolist(), index.tolist(), strict=True))
-
-    def _under_way(self, channel: Channel) -> int:
-        """Elements that the producer's own pipeline and output buffer hold."""
-        producer, given = self.actors[channel.source[0]], self._given(channel)
-        firings = math.ceil(producer.latency / int(producer.cycles.min()))
-        return firings * int(np.diff(given, prepend=0).max())
 
     def run(self, capacities: Sequence[int], frames: int) -> Execution:
         """Execute some frames.
@@ -93,77 +98,21 @@ class Graph:
         Args:
             capacities: elements that each channel holds, besides the room in its consumer.
         """
-        count = len(self.actors)
-        waits: list[list[tuple[int, list[int]]]] = [[] for _ in range(count)]
-        rooms: list[list[tuple[int, list[tuple[int, int]]]]] = [[] for _ in range(count)]
-        neighbours: list[set[int]] = [set() for _ in range(count)]
+        runs = [_Run(actor, frames) for actor in self.actors]
         for channel, needs, capacity in zip(self.channels, self._needs, capacities, strict=True):
-            source, target = channel.source[0], channel.target[0]
-            waits[target].append((source, needs))
+            source, target = runs[channel.source[0]], runs[channel.target[0]]
+            target.sources.append((source, source.starts, source.firings, needs))
             if capacity < UNBOUNDED:
-                rooms[source].append((target, self._space(channel, capacity)))
-            neighbours[source].add(target)
-            neighbours[target].add(source)
-        starts: list[list[int]] = [[] for _ in range(count)]
-        cycles = [actor.cycles.tolist() for actor in self.actors]
-        waiting, queued = deque(range(count)), [True] * count
+                space = self._space(channel, capacity)
+                source.targets.append((target, target.releases, target.firings, space))
+        waiting = deque(runs)
         while waiting:
-            actor = waiting.popleft()
-            queued[actor] = False
-            if self._advance(actor, frames, starts, cycles, waits[actor], rooms[actor]):
-                for other in neighbours[actor]:
-                    if not queued[other]:
-                        queued[other] = True
-                        waiting.append(other)
-        stuck = tuple(
-            i for i, actor in enumerate(self.actors) if len(starts[i]) < frames * actor.firings
-        )
-        return Execution([np.asarray(times, dtype=np.int64) for times in starts], stuck)
-
-    def _advance(
-        self,
-        actor: int,
-        frames: int,
-        starts: list[list[int]],
-        cycles: list[list[int]],
-        waits: list[tuple[int, list[int]]],
-        rooms: list[tuple[int, list[tuple[int, int]]]],
-    ) -> bool:
-        """Fire as often as what is known by now allows; returns whether it did at all."""
-        mine, durations = starts[actor], cycles[actor]
-        firings = len(durations)
-        first = len(mine)
-        sources = [
-            (starts[s], needs, cycles[s], self.actors[s].latency, len(cycles[s]))
-            for s, needs in waits
-        ]
-        targets = [(starts[t], space, cycles[t], len(cycles[t])) for t, space in rooms]
-        while len(mine) < frames * firings:
-            frame, index = divmod(len(mine), firings)
-            time = mine[-1] + durations[index - 1] if mine else 0
-            ready = True
-            for times, needs, lengths, latency, per_frame in sources:
-                which = needs[index]
-                number = frame * per_frame + which
-                if number >= len(times):
-                    ready = False
-                    break
-                time = max(time, times[number] + lengths[which] + latency)
-            if ready:
-                for times, space, lengths, per_frame in targets:
-                    back, which = space[index]
-                    number = (frame - back) * per_frame + which
-                    if number < 0:
-                        continue
-                    if number >= len(times):
-                        ready = False
-                        break
-                    # its elements leave while the consumer takes them in
-                    time = max(time, times[number] + lengths[which] - durations[index])
-            if not ready:
-                break
-            mine.append(time)
-        return len(mine) > first
+            run = waiting.popleft()
+            if run.advance():
+                waiting.extend(run.waiters)
+                run.waiters.clear()
+        stuck = tuple(i for i, run in enumerate(runs) if len(run.starts) < run.count)
+        return Execution([np.asarray(run.starts, dtype=np.int64) for run in runs], stuck)
 
     def occupancy(self, channel: int, execution: Execution) -> int:
         """The most elements that ever waited in a channel, besides those in its consumer."""
@@ -178,6 +127,60 @@ class Graph:
         before = np.searchsorted(freed_at, out, side="right")
         gone = np.where(before > 0, released[np.maximum(before - 1, 0)], 0)
         return max(0, int((produced - gone).max()) - intake.room)
+
+
+class _Run:
+    """An actor under execution.
+
+    Attributes:
+        starts: of its firings so far.
+        releases: when each firing was over and its results had found a place.
+    """
+
+    def __init__(self, actor: Schedule, frames: int) -> None:
+        self.cycles: list[int] = actor.cycles.tolist()
+        self.latency = actor.latency
+        self.firings = len(self.cycles)
+        self.count = frames * self.firings
+        self.starts: list[int] = []
+        self.releases: list[int] = []
+        self.sources: list[tuple[_Run, list[int], int, list[tuple[int, int]]]] = []
+        self.targets: list[tuple[_Run, list[int], int, list[Place]]] = []
+        self.waiters: list[_Run] = []
+
+    def advance(self) -> bool:
+        """Go on as far as what is known by now allows, and then wait for whom it takes; returns
+        whether it went on at all."""
+        starts, releases, cycles = self.starts, self.releases, self.cycles
+        sources, targets, latency, firings = self.sources, self.targets, self.latency, self.firings
+        before = len(starts) + len(releases)
+        frame, index = divmod(len(releases), firings)
+        while len(releases) < self.count:
+            if len(starts) == len(releases):
+                time = releases[-1] if releases else 0
+                for source, times, per_frame, needs in sources:
+                    which, wait = needs[index]
+                    which += frame * per_frame
+                    if which >= len(times):
+                        source.waiters.append(self)
+                        return len(starts) + len(releases) > before
+                    time = max(time, times[which] + wait)
+                starts.append(time)
+            time = starts[-1] + cycles[index]
+            for target, times, per_frame, space in targets:
+                back, which = space[index]
+                which += (frame - back) * per_frame
+                if which < 0:
+                    continue
+                if which >= len(times):
+                    target.waiters.append(self)
+                    return len(starts) + len(releases) > before
+                time = max(time, times[which] - latency)
+            releases.append(time)
+            index += 1
+            if index == firings:
+                frame, index = frame + 1, 0
+        return len(starts) + len(releases) > before
 
 
 def _times(starts: IntArray, cycles: IntArray, latency: int) -> IntArray:

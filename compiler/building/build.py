@@ -28,6 +28,7 @@ from qnnc.compiler.progress import Progress, Silent
 from qnnc.compiler.report import (
     Artifacts,
     HostSide,
+    Implementation,
     Layer,
     LevelReport,
     PassReason,
@@ -41,7 +42,7 @@ from qnnc.compiler.report import (
 )
 from qnnc.compiler.verification import Golden
 
-BACKEND = "rtl"
+BACKENDS = ("hls", "rtl", "bitstream")
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Build:
     performance: Performance | None = None
     resources: ResourceReport | None = None
     host: HostSide | None = None
+    implementation: Implementation | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
 
     @property
@@ -107,7 +109,7 @@ class Build:
             board=self.board.name,
             part=self.board.part,
             clock_mhz=self.clock_mhz,
-            until=self.options.until,
+            until=self.options.until or STAGES[-1],
             stages=self.stages,
             passes=[_pass_report(run) for run in self.passes],
             performance=self.performance,
@@ -120,6 +122,7 @@ class Build:
             ),
             layers=self.layers,
             host=self.host,
+            implementation=self.implementation,
             streams=self.streams,
             artifacts=self.artifacts,
         )
@@ -138,10 +141,13 @@ def _pass_report(run: PassRun) -> PassReport:
 
 def all_stages() -> list[Stage]:
     """Every stage, in order."""
-    backend = plugins.load_class("qnnc.backends", BACKEND, "backend")()
-    if not isinstance(backend, Backend):
-        raise PluginError(f"backend {BACKEND!r} is no qnnc.compiler.backend.Backend")
-    return [PassesStage(), EstimateStage(), *backend.stages()]
+    stages: list[Stage] = [PassesStage(), EstimateStage()]
+    for name in BACKENDS:
+        backend = plugins.load_class("qnnc.backends", name, "backend")()
+        if not isinstance(backend, Backend):
+            raise PluginError(f"backend {name!r} is no qnnc.compiler.backend.Backend")
+        stages += backend.stages()
+    return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
 def run_build(options: BuildOptions, progress: Progress | None = None) -> Report:
@@ -157,7 +163,7 @@ def run_build(options: BuildOptions, progress: Progress | None = None) -> Report
     stages = all_stages()
     products = [name for stage in stages for name in stage.products]
     with workspace.claimed(settings_of(options), products):
-        wanted = STAGES[: STAGES.index(options.until) + 1]
+        wanted = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
         try:
             _run_stages(build, [stage for stage in stages if stage.name in wanted])
         except QnncError as error:
@@ -212,7 +218,7 @@ def settings_of(options: BuildOptions) -> dict[str, Any]:
 def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:
     """Options of an earlier build, read back; the folder may have moved."""
     plain = dict(settings["options"])
-    for name in ("samples", "labels", "cache"):
+    for name in ("samples", "labels", "cache", "chipdb", "prjxray_db"):
         if plain.get(name) is not None:
             plain[name] = Path(plain[name])
     plain["out"] = folder

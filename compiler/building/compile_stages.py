@@ -189,4 +189,5 @@ def _layer(node: DataflowNode) -> Layer:
         shape=list(ports.outputs[0].shape),
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
+        notes=node.notes(folding),
     )

@@ -11,10 +11,23 @@ from typing import Literal
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import LoadSettings
 
-STAGES = ("passes", "estimate", "rtl", "simulate", "synthesize", "ip")
+STAGES = (
+    "passes",
+    "estimate",
+    "emulate",
+    "rtl",
+    "simulate",
+    "synthesize",
+    "hls",
+    "ip",
+    "driver",
+    "bitstream",
+)
 """Where a build can stop, in order."""
 ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
+FLOWS = ("auto", "nextpnr", "vivado")
+"""What places and routes; "auto" is nextpnr where it is found, else Vivado."""
 VERIFY = ("each", "ends", "none")
 
 
@@ -38,7 +51,9 @@ class BuildOptions:
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used.
-        until: last stage.
+        backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
+            (`ChooseBackend`).
+        until: last stage; empty for as far as the tools at hand allow.
         input_type: integer type of the real input, such as "uint8"; empty for none.
         input_scale: what the network wants is integer * this.
         input_name: which input that is about, if there are several.
@@ -51,6 +66,11 @@ class BuildOptions:
         frames: frames to simulate, or None for as many as are quick.
         source: percent of cycles in which the testbench offers a word.
         sink: percent of cycles in which it takes one.
+        flow: what places and routes: "auto", "nextpnr" or "vivado".
+        nextpnr: program to use, instead of one on PATH.
+        chipdb: nextpnr's chip database for the board's part.
+        prjxray_db: family folder of a prjxray database.
+        updatable: keep thresholds in memories, so that other weights need no place and route.
         cache: where compiled and synthesised parts are kept.
         jobs: processes to run at once.
     """
@@ -64,7 +84,8 @@ class BuildOptions:
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
-    until: str = STAGES[-1]
+    backend: str = "rtl"
+    until: str = ""
     input_type: str = ""
     input_scale: str = "1"
     input_name: str = ""
@@ -77,12 +98,17 @@ class BuildOptions:
     frames: int | None = None
     source: int = 100
     sink: int = 100
+    flow: Literal["auto", "nextpnr", "vivado"] = "auto"
+    nextpnr: str = ""
+    chipdb: Path | None = None
+    prjxray_db: Path | None = None
+    updatable: bool = False
     cache: Path = field(default_factory=default_cache)
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     def __post_init__(self) -> None:
         # child processes run in folders of their own
-        for name in ("out", "cache", "samples", "labels"):
+        for name in ("out", "cache", "samples", "labels", "chipdb", "prjxray_db"):
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, path.absolute())
@@ -110,7 +136,9 @@ class BuildOptions:
     def check(self) -> None:
         """Raise OptionError for values that make no sense."""
         self.load_settings()
-        if self.until not in STAGES:
+        if self.flow not in FLOWS:
+            raise OptionError(f"--flow is one of {', '.join(FLOWS)}, not {self.flow!r}")
+        if self.until and self.until not in STAGES:
             raise OptionError(f"--until is one of {', '.join(STAGES)}, not {self.until!r}")
         if self.engine not in ENGINES:
             raise OptionError(f"--engine is one of {', '.join(ENGINES)}, not {self.engine!r}")

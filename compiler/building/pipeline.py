@@ -10,6 +10,7 @@ from qnnc.compiler.passes.absorb_top_k import AbsorbTopK
 from qnnc.compiler.passes.append_top_k import AppendTopK
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.passes.check_model import CheckModel
+from qnnc.compiler.passes.choose_backend import ChooseBackend
 from qnnc.compiler.passes.declare_input import DeclareInput
 from qnnc.compiler.passes.expand_quantizers import ExpandQuantizers
 from qnnc.compiler.passes.fold_constants import FoldConstants
@@ -71,4 +72,5 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         ),
         InsertWidthConverters(),
         InsertFifos(),
+        ChooseBackend(options.backend),
     ]

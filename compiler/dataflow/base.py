@@ -67,6 +67,7 @@ class Folding:
         SIMD: inputs that each takes a cycle.
         ram_style: "block" or "distributed" memory for constants.
         resType: "lut" or "dsp" multiplication.
+        impl_style: which of several implementations a node has.
         prefetch: 1 to take in the start of the next frame while working on the end of this one.
     """
 
@@ -74,6 +75,7 @@ class Folding:
     SIMD: int = 1
     ram_style: str = "distributed"
     resType: str = "lut"
+    impl_style: str = "table"
     prefetch: int = 0
 
 
@@ -176,6 +178,11 @@ class DataflowNode(ABC):
         return array
 
     @property
+    def made_by(self) -> str:
+        """Which backend makes the node: "rtl" or "hls" (FINN's preferred_impl_style)."""
+        return str(self.attr("preferred_impl_style", "rtl")) or "rtl"
+
+    @property
     def stream_inputs(self) -> list[int]:
         """Which of the node's inputs are streams: those that are no constants."""
         return [i for i, v in enumerate(self.node.inputs) if v is not None and not v.const_value]
@@ -202,6 +209,11 @@ class DataflowNode(ABC):
         """Every folding worth considering, legal ones only."""
         return (Folding(),)
 
+    def implementation(self, folding: Folding) -> tuple[str, str] | None:
+        """Which of several implementations a folding means and why it was chosen, for the
+        report; None for nodes with only one."""
+        return None
+
     # --- types ------------------------------------------------------------------------------
 
     def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
@@ -223,6 +235,10 @@ class DataflowNode(ABC):
         """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;
         returns whether it can."""
         return False
+
+    def notes(self, folding: Folding) -> list[str]:
+        """What a reader of the report should know besides the folding, a sentence each."""
+        return []
 
     # --- meaning ----------------------------------------------------------------------------
 

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressor trees: summing a heap of weighted bits in six-input LUTs.
+"""Compressor trees: summing a heap of weighted bits in six-input LUTs and carry chains.
 
 A dot product of narrow integers is a heap of bits, each worth a power of two. The plan here
-turns such a heap into one number in pipelined stages, a register behind every LUT:
+turns such a heap into one or two numbers in pipelined stages, a register behind every LUT:
 
-1. pairs (an activation bit with a weight bit) are gated and counted three at a time: six
-   inputs, a two-bit count, two LUTs;
-2. while a column holds six bits or more, 6:3 counters (three LUTs, three bits fewer);
-3. what is left, five rows at most, goes through two-operand carry chains.
+1. products enter: pairs (an activation bit with a weight bit) are gated and counted three at a
+   time, six inputs, a two-bit count, two LUTs; rows of gated bits are added two at a time on a
+   carry chain, a LUT for every two pairs;
+2. while a column holds seven bits or more, 7:3 counters (two LUTs, four bits fewer);
+3. what is left, six rows at most, goes through three-operand carry chains.
 
-Every step costs about one LUT for each bit it removes, so that nothing is gained by a cleverer
-order. The plan speaks of heights only; `backends/rtl` replays it with names, and the resource
-model counts it, so that estimate and hardware cannot drift apart.
+Steps 2 and 3 cost about one LUT for every two bits they remove, so that nothing is gained by a
+cleverer order. The plan speaks of heights only; `backends/rtl` replays it with names, and the
+resource model counts it, so that estimate and hardware cannot drift apart.
 """
 
 from __future__ import annotations
@@ -22,6 +23,18 @@ from functools import lru_cache
 
 Heights = tuple[int, ...]
 """Number of bits in each column, column 0 (worth 1) first."""
+
+COUNTED = 7
+"""Bits that a counter takes."""
+
+
+@dataclass(frozen=True)
+class GatedAdders:
+    """`count` carry chains, each of which adds two rows of `bits` gated bits from `column` on."""
+
+    column: int
+    bits: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -41,17 +54,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Addition:
-    """Rows `left` and `right` of the stage before become one; columns low..top are the sum."""
+    """Two or three rows of the stage before become one; columns low..top are the sum."""
 
-    left: int
-    right: int
+    rows: tuple[int, ...]
     low: int
     top: int
 
 
 @dataclass(frozen=True)
 class AdderStage:
-    """Additions of row pairs; a row left over passes through a register."""
+    """Additions of rows; a row left over passes through a register."""
 
     rows: tuple[Row, ...]
     additions: tuple[Addition, ...]
@@ -66,8 +78,11 @@ class Plan:
         width: bits of the result, modulo 2**width.
         pairs: gated pairs a column, counted in the first stage.
         bits: plain bits a column, registered in the first stage.
-        counter_stages: for each later stage, 6:3 counters a column.
+        gated: additions of gated rows in the first stage.
+        registered: there is a register behind the first stage.
+        counter_stages: for each later stage, 7:3 counters a column.
         adder_stages: the final carry chains.
+        rows: numbers that the sum is left in.
         luts: six-input LUTs of the whole tree.
         registers: flip-flops of the whole tree.
     """
@@ -75,15 +90,18 @@ class Plan:
     width: int
     pairs: Heights
     bits: Heights
+    gated: tuple[GatedAdders, ...]
+    registered: bool
     counter_stages: tuple[Heights, ...]
     adder_stages: tuple[AdderStage, ...]
+    rows: int
     luts: int
     registers: int
 
     @property
     def latency(self) -> int:
-        """Cycles from inputs to result, at least 1."""
-        return 1 + len(self.counter_stages) + len(self.adder_stages)
+        """Cycles from inputs to result."""
+        return int(self.registered) + len(self.counter_stages) + len(self.adder_stages)
 
 
 def count_width(terms: int) -> int:
@@ -100,39 +118,82 @@ def _padded(heights: Mapping[int, int], width: int) -> Heights:
     return tuple(heights.get(column, 0) for column in range(width))
 
 
-def make_plan(pairs: Mapping[int, int], bits: Mapping[int, int], width: int) -> Plan:
+def make_plan(
+    pairs: Mapping[int, int],
+    bits: Mapping[int, int],
+    gated: Iterable[GatedAdders] = (),
+    *,
+    width: int | None = None,
+    rows: int = 1,
+    registered: bool = True,
+) -> Plan:
     """Plan the sum of a heap.
 
     Args:
         pairs: column -> number of gated pairs.
         bits: column -> number of plain bits.
-        width: bits of the result; columns at or above it are dropped.
+        gated: additions of gated rows.
+        width: bits of the result; columns at or above it are dropped. None for the whole sum.
+        rows: numbers, one or two, that the sum may be left in.
+        registered: inputs are registered; if there are but plain bits, they may come from
+            registers.
     """
-    return _plan(_padded(pairs, width), _padded(bits, width), width)
+    gated = tuple(gated)
+    if width is None:
+        largest = total(pairs) + total(bits)
+        largest += sum(2 * g.count * ((1 << g.bits) - 1) << g.column for g in gated)
+        width = max(1, largest.bit_length())
+    return _plan(_padded(pairs, width), _padded(bits, width), gated, width, rows, registered)
+
+
+def total(heights: Mapping[int, int]) -> int:
+    """The largest sum of a heap: every bit set."""
+    return sum(height << column for column, height in heights.items())
 
 
 @lru_cache(maxsize=4096)
-def _plan(pairs: Heights, bits: Heights, width: int) -> Plan:
-    heights, luts, registers = _first_stage(pairs, bits, width)
+def _plan(
+    pairs: Heights,
+    bits: Heights,
+    gated: tuple[GatedAdders, ...],
+    width: int,
+    rows: int,
+    registered: bool,
+) -> Plan:
+    heights, luts = _first_stage(pairs, bits, gated, width)
+    registers = sum(heights) if registered else 0
     counter_stages: list[Heights] = []
-    while max(heights) >= 6:
-        counters = tuple(height // 6 for height in heights)
+    while max(heights) >= COUNTED:
+        counters = tuple(height // COUNTED for height in heights)
         counter_stages.append(counters)
         heights = _after_counters(heights, counters)
-        luts += 3 * sum(counters)
+        luts += 2 * sum(counters)
         registers += sum(heights)
     adder_stages: list[AdderStage] = []
-    rows = _rows(heights)
-    while len(rows) > 1:
-        stage = _pair_rows(rows, width)
+    left = _rows(heights)
+    while len(left) > rows:
+        stage = _add_rows(left, rows, width)
         adder_stages.append(stage)
-        luts += sum(a.top - a.low + 1 for a in stage.additions)
-        rows = stage_rows(stage)
-        registers += sum(len(row.columns) for row in rows)
-    return Plan(width, pairs, bits, tuple(counter_stages), tuple(adder_stages), luts, registers)
+        luts += sum(addition_luts(stage, a) for a in stage.additions)
+        left = stage_rows(stage)
+        registers += sum(len(row.columns) for row in left)
+    return Plan(
+        width,
+        pairs,
+        bits,
+        gated,
+        registered,
+        tuple(counter_stages),
+        tuple(adder_stages),
+        len(left),
+        luts,
+        registers,
+    )
 
 
-def _first_stage(pairs: Heights, bits: Heights, width: int) -> tuple[Heights, int, int]:
+def _first_stage(
+    pairs: Heights, bits: Heights, gated: tuple[GatedAdders, ...], width: int
+) -> tuple[Heights, int]:
     after = list(bits)
     luts = 0
     for column, count in enumerate(pairs):
@@ -141,11 +202,16 @@ def _first_stage(pairs: Heights, bits: Heights, width: int) -> tuple[Heights, in
                 if column + weight < width:
                     after[column + weight] += 1
                     luts += 1
-    return tuple(after), luts, sum(after)
+    for adders in gated:
+        luts += adders.count * adders.bits
+        for bit in range(adders.bits + 1):
+            if adders.column + bit < width:
+                after[adders.column + bit] += adders.count
+    return tuple(after), luts
 
 
 def _after_counters(heights: Heights, counters: Heights) -> Heights:
-    after = [height - 6 * used for height, used in zip(heights, counters, strict=True)]
+    after = [height - COUNTED * used for height, used in zip(heights, counters, strict=True)]
     for column, used in enumerate(counters):
         for weight in range(3):
             if column + weight < len(after):
@@ -161,35 +227,39 @@ def _rows(heights: Heights) -> tuple[Row, ...]:
     )
 
 
-def _pair_rows(rows: tuple[Row, ...], width: int) -> AdderStage:
-    # Narrow rows first, so that the long carry chains come late and are few.
+def _add_rows(rows: tuple[Row, ...], target: int, width: int) -> AdderStage:
+    # Narrow rows first, so that the long carry chains come late and are few; two at once only
+    # where threes do not come out even.
     order = sorted(range(len(rows)), key=lambda i: (rows[i].high, rows[i].low, i))
     additions = []
-    for left, right in zip(order[0::2], order[1::2], strict=False):
-        low = max(rows[left].low, rows[right].low)
-        high = max(rows[left].high, rows[right].high)
-        additions.append(Addition(left, right, low, min(high + 1, width - 1)))
-    passed = (order[-1],) if len(order) % 2 else ()
-    return AdderStage(rows, tuple(additions), passed)
+    if (len(rows) - target) % 2:
+        additions.append(_addition(rows, tuple(order[:2]), width))
+        order = order[2:]
+    excess = len(rows) - target - len(additions)
+    for _ in range(min(len(order) // 3, excess // 2)):
+        additions.append(_addition(rows, tuple(order[:3]), width))
+        order = order[3:]
+    return AdderStage(rows, tuple(additions), tuple(order))
+
+
+def _addition(rows: tuple[Row, ...], chosen: tuple[int, ...], width: int) -> Addition:
+    low = sorted(rows[i].low for i in chosen)[1]
+    largest = sum(1 << c for i in chosen for c in rows[i].columns)
+    return Addition(chosen, low, min(largest.bit_length(), width) - 1)
+
+
+def addition_luts(stage: AdderStage, addition: Addition) -> int:
+    """LUTs of an addition: one a column up to the last one that holds a bit."""
+    return max(stage.rows[i].high for i in addition.rows) - addition.low + 1
 
 
 def stage_rows(stage: AdderStage) -> tuple[Row, ...]:
-    """The rows that a stage of additions leaves, sums first, then the row passed through."""
+    """The rows that a stage of additions leaves, sums first, then the rows passed through."""
     sums = [
         Row(
             frozenset(range(a.low, a.top + 1))
-            | {
-                c
-                for row in (stage.rows[a.left], stage.rows[a.right])
-                for c in row.columns
-                if c < a.low
-            }
+            | {c for i in a.rows for c in stage.rows[i].columns if c < a.low}
         )
         for a in stage.additions
     ]
     return tuple(sums) + tuple(stage.rows[i] for i in stage.passed)
-
-
-def total(heights: Iterable[int]) -> int:
-    """The largest sum of a heap: every bit set."""
-    return sum(height << column for column, height in enumerate(heights))

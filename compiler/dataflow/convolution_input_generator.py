@@ -75,6 +75,10 @@ class ConvolutionInputGenerator(DataflowNode):
         self.apply(replace(folding, prefetch=1))
         return True
 
+    def notes(self, folding: Folding) -> list[str]:
+        text = f"a ring of {self.capacity(folding)} pixels"
+        return [text + ", the next frame's first window among them" if folding.prefetch else text]
+
     def depth(self, folding: Folding) -> int:
         """Words in the ring."""
         return self.capacity(folding) * (self.channels // folding.SIMD)
@@ -106,17 +110,11 @@ class ConvolutionInputGenerator(DataflowNode):
         rows = np.arange(window.out[0])[:, None] * window.stride[0] * width
         corners = (rows + np.arange(window.out[1]) * window.stride[1]).reshape(-1)
         freed = np.append(corners[1:], height * width)
-        count = window.elements * channels
+        count, room = window.elements * channels, self.capacity(folding) * channels
         return Schedule(
             np.full(corners.size, count // folding.SIMD, dtype=np.int64),
             3,
-            (
-                Intake(
-                    (corners + self.span) * channels,
-                    freed * channels,
-                    self.capacity(folding) * channels,
-                ),
-            ),
+            (Intake((corners + self.span) * channels, freed * channels, room),),
             (np.arange(1, corners.size + 1) * count,),
         )
 

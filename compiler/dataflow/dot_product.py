@@ -5,11 +5,14 @@ Four schemes, each exact:
 
 * `xnor`: both operands one bit, standing for -1 and +1; pairs are compared and counted (the
   popcount of FINN's binaryXnorMode).
-* `ternary`: both in {-1, 0, +1}; the product plus one is two bits, each a function of four.
+* `ternary`: both in {-1, 0, +1}; the product plus one is two bits, both functions of the same
+  four, so one LUT.
 * `planes`: any other widths; every activation bit meets every weight bit in an AND worth
-  2**(p+q). A plane of negative worth is a NAND and a constant. With bipolar weights b,
-  sum x*(2b-1) = 2*sum(x AND b) - sum(x), and sum(x) is counted once for all lanes.
-* `dsp`: one DSP48E1 a product, the products summed in a compressor tree.
+  2**(p+q). A plane of negative worth is a NAND and a constant. The wider operand's bits gated by
+  one bit of the other are a row; rows of two elements are added as they are gated, in a LUT for
+  two ANDs. With bipolar weights b, sum x*(2b-1) = 2*sum(x AND b) - sum(x), and sum(x) is counted
+  once for all lanes.
+* `dsp`: DSP48E1, each of which multiplies for as many lanes as fit (`dsp_packing`).
 
 Constants never cost logic: they are collected in `offset` and start the accumulator.
 """
@@ -22,17 +25,56 @@ from functools import lru_cache
 
 from qonnx.core.datatype import BaseDataType, DataType
 
-from qnnc.compiler.dataflow.compressor import Plan, make_plan, total
+from qnnc.compiler.dataflow.compressor import GatedAdders, Plan, make_plan
+from qnnc.compiler.dataflow.dsp_packing import DspGroup, WeightRange, plan_dsp_group
 
 SCHEMES = ("xnor", "ternary", "planes", "dsp")
 
 
 @dataclass(frozen=True)
-class DotProduct:
-    """A lane's arithmetic for SIMD products a cycle.
+class RowAddition:
+    """Two rows of gated bits that are added as they are gated.
 
-    The lane's partial sum is `tree` (plus, with `correction`, twice the tree plus the
-    complement of the correction tree); the true sum of a step is partial + offset.
+    Attributes:
+        column: of the lowest bit.
+        planes: for each of the two, its row's bits from `column` on; None is a zero.
+        gates: for each, the bit of the other operand that gates it.
+        last: the rows are the last element's; else they are those of the first and of the second
+            half of the elements, an addition for each two of them.
+    """
+
+    column: int
+    planes: tuple[tuple[int | None, ...], tuple[int | None, ...]]
+    gates: tuple[int, int]
+    last: bool
+
+
+@dataclass(frozen=True)
+class PlaneRows:
+    """How scheme `planes` forms rows.
+
+    Attributes:
+        of_x: rows are of the activations' bits, gated by the weights', not the reverse.
+        additions: of two rows each.
+        singles: (row bit, gate bit) of the last element that are in no addition.
+    """
+
+    of_x: bool
+    additions: tuple[RowAddition, ...]
+    singles: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class DotProduct:
+    """The arithmetic of a lane, or of the lanes that share DSPs, for SIMD products a cycle each.
+
+    A lane's partial sum is `tree` (or, with `correction`, twice the tree plus the complement of
+    the correction tree), in one or two numbers; the true sum of a step is partial + offset.
+
+    Attributes:
+        w_bits: bits of a weight as it is stored.
+        rows: gated rows, if the scheme is `planes` and an operand has several bits.
+        group: of lanes that share DSPs, if the scheme is `dsp`.
     """
 
     scheme: str
@@ -44,37 +86,54 @@ class DotProduct:
     tree: Plan
     correction: Plan | None
     offset: int
+    rows: PlaneRows | None = None
+    group: DspGroup | None = None
 
     @property
-    def partial_bits(self) -> int:
-        """Width of the unsigned partial sum."""
-        if self.correction is None:
-            return self.tree.width
-        return max(self.tree.width + 1, self.correction.width) + 1
+    def lanes(self) -> int:
+        """Lanes of a module."""
+        return self.group.fields if self.group else 1
+
+    @property
+    def accumulates(self) -> bool:
+        """The module sums up the steps of a pass by itself."""
+        return self.group is not None and self.group.accumulate
+
+    def lane_offset(self, lane: int) -> int:
+        """The offset of one of a module's lanes."""
+        return self.group.offset(lane) if self.group else self.offset
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that a partial sum comes in, 1 or 2."""
+        return 2 if self.correction else self.tree.rows
 
     @property
     def latency(self) -> int:
         """Cycles from operands to partial sum."""
+        if self.group:
+            return self.group.latency
         if self.correction:
-            return max(self.tree.latency, self.correction.latency) + 1
-        if self.scheme == "dsp":
-            return self.tree.latency + 3  # the DSP48E1's operand and product registers, regrouping
+            return max(self.tree.latency, self.correction.latency)
         return self.tree.latency
 
     @property
-    def lane_luts(self) -> int:
-        """LUTs of one lane, accumulator not included."""
+    def luts(self) -> int:
+        """LUTs of a module, accumulators not included."""
+        if self.group:
+            return self.group.luts
         luts = self.tree.luts
         if self.scheme == "ternary":
-            luts += 2 * self.simd
-        if self.correction is not None:
-            luts += max(self.tree.width, self.correction.width)
+            luts += self.simd
         return luts
 
     @property
-    def lane_registers(self) -> int:
-        """Flip-flops of one lane, accumulator not included."""
-        return self.tree.registers + (self.partial_bits if self.correction else 0)
+    def registers(self) -> int:
+        """Flip-flops of a module, accumulators not included."""
+        if self.group:
+            return self.group.registers
+        late = max(0, self.correction.latency - self.tree.latency) if self.correction else 0
+        return self.tree.registers + late * self.tree.width
 
     @property
     def shared_luts(self) -> int:
@@ -82,9 +141,9 @@ class DotProduct:
         return self.correction.luts if self.correction else 0
 
     @property
-    def lane_dsps(self) -> int:
-        """DSP48E1 of one lane."""
-        return self.simd if self.scheme == "dsp" else 0
+    def dsps(self) -> int:
+        """DSP48E1 of a module."""
+        return self.simd if self.group else 0
 
 
 def is_bipolar(datatype: BaseDataType) -> bool:
@@ -104,72 +163,94 @@ def plane_worths(bits: int, signed: bool) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=4096)
 def plan_dot_product(
-    x_type: BaseDataType, w_type: BaseDataType, simd: int, *, xnor: bool, dsp: bool
+    x_type: BaseDataType, w_type: BaseDataType, simd: int, *, xnor: bool
 ) -> DotProduct:
-    """Choose the scheme for a pair of types and plan its tree.
+    """Choose the scheme in LUTs for a pair of types and plan its tree.
 
     Args:
         x_type: integer type of the activations; not BIPOLAR (use BINARY and an offset).
         w_type: integer type of the weights.
         simd: products a cycle.
         xnor: both operands are BINARY codes of -1 and +1, the result is a popcount.
-        dsp: multiply in DSP48E1.
     """
-    x_bits, w_bits = x_type.bitwidth(), w_type.bitwidth()
-    x_signed, w_signed = x_type.min() < 0, w_type.min() < 0
-    pairs: Counter[int] = Counter()
-    bits: Counter[int] = Counter()
+    x_bits, w_bits = int(x_type.bitwidth()), int(w_type.bitwidth())
+    x_signed, w_signed = x_type.min() < 0, w_type.min() < 0 and not is_bipolar(w_type)
+    x_worths, w_worths = plane_worths(x_bits, x_signed), plane_worths(w_bits, w_signed)
     correction: Plan | None = None
-    offset = 0
+    rows: PlaneRows | None = None
     if xnor:
-        scheme = "xnor"
-        pairs[0] = simd
-    elif is_bipolar(w_type):
-        scheme = "planes"
+        return DotProduct(
+            "xnor", simd, 1, False, 1, False, make_plan({0: simd}, {}, rows=2), None, 0
+        )
+    if is_ternary(x_type) and is_ternary(w_type):
+        tree = make_plan({}, {0: simd, 1: simd}, rows=2)
+        return DotProduct("ternary", simd, 2, True, 2, True, tree, None, -simd)
+    offset = -sum(
+        simd << (p + q) for p, x_sign in x_worths for q, w_sign in w_worths if x_sign != w_sign
+    )
+    if is_bipolar(w_type):
         correction, below = _sum_of_inputs(x_bits, x_signed, simd)
         # partial = 2*tree + (2**k - 1 - c), where c + below is the true sum of inputs
-        offset -= (1 << correction.width) - 1 + below
-        for p, sign in plane_worths(x_bits, x_signed):
-            pairs[p] += simd
-            offset -= 2 * (simd << p) if sign < 0 else 0
-    elif dsp:
-        scheme = "dsp"
-        product_bits = x_bits + w_bits
-        signed = x_signed or w_signed
-        for p, sign in plane_worths(product_bits, signed):
-            bits[p] += simd
-            offset -= (simd << p) if sign < 0 else 0
-    elif is_ternary(x_type) and is_ternary(w_type):
-        scheme = "ternary"
-        bits[0] = bits[1] = simd
-        offset -= simd
+        offset = 2 * offset - ((1 << correction.width) - 1 + below)
+    numbers = 1 if correction else 2
+    if max(x_bits, w_bits) == 1:
+        tree = make_plan({0: simd}, {}, rows=numbers)
     else:
-        scheme = "planes"
-        for p, x_sign in plane_worths(x_bits, x_signed):
-            for q, w_sign in plane_worths(w_bits, w_signed):
-                pairs[p + q] += simd
-                offset -= (simd << (p + q)) if x_sign != w_sign else 0
-    largest = 2 * simd if scheme == "ternary" else total(_heights(pairs + bits))
-    tree = make_plan(pairs, bits, largest.bit_length())
+        rows = _plane_rows(x_bits, w_bits, simd)
+        gated = [
+            GatedAdders(a.column, len(a.planes[0]), 1 if a.last else simd // 2)
+            for a in rows.additions
+        ]
+        tree = make_plan(Counter(p + q for p, q in rows.singles), {}, gated, rows=numbers)
     return DotProduct(
-        scheme,
-        simd,
-        x_bits,
-        x_signed,
-        w_bits,
-        w_signed and not is_bipolar(w_type),
-        tree,
-        correction,
-        offset,
+        "planes", simd, x_bits, x_signed, w_bits, w_signed, tree, correction, offset, rows
     )
 
 
-def _heights(columns: Counter[int]) -> list[int]:
-    return [columns[column] for column in range(max(columns) + 1)]
+def _plane_rows(x_bits: int, w_bits: int, simd: int) -> PlaneRows:
+    """Rows of two elements go together; if there is an odd one, its rows of neighbouring gates."""
+    of_x = x_bits >= w_bits
+    bits, gates = (x_bits, w_bits) if of_x else (w_bits, x_bits)
+    row = tuple(range(bits))
+    additions = []
+    singles: list[tuple[int, int]] = []
+    if simd >= 2:
+        additions += [RowAddition(q, (row, row), (q, q), last=False) for q in range(gates)]
+    if simd % 2:
+        for q in range(0, gates - 1, 2):
+            singles += [(0, q)]
+            additions += [RowAddition(q + 1, ((*row[1:], None), row), (q, q + 1), last=True)]
+        if gates % 2:
+            singles += [(p, gates - 1) for p in row]
+    return PlaneRows(of_x, tuple(additions), tuple(singles))
+
+
+def plan_dsp_product(
+    x_type: BaseDataType,
+    w_type: BaseDataType,
+    weights: WeightRange,
+    *,
+    simd: int,
+    pe: int,
+    steps: int,
+) -> DotProduct:
+    """The scheme `dsp`; arguments as for `plan_dsp_group`."""
+    group = plan_dsp_group(x_type, w_type, weights, simd=simd, pe=pe, steps=steps)
+    return DotProduct(
+        "dsp",
+        simd,
+        group.x_bits,
+        group.x_signed,
+        group.digit_bits,
+        group.w_signed,
+        group.tree,
+        None,
+        0,
+        group=group,
+    )
 
 
 def _sum_of_inputs(x_bits: int, x_signed: bool, simd: int) -> tuple[Plan, int]:
     """Tree of the sum of a word's activations, and what to add to its result."""
-    bits = Counter(dict.fromkeys(range(x_bits), simd))
     below = -(simd << (x_bits - 1)) if x_signed else 0
-    return make_plan({}, bits, total(_heights(bits)).bit_length()), below
+    return make_plan({}, dict.fromkeys(range(x_bits), simd)), below

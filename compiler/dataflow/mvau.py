@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
@@ -24,7 +25,13 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
-from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar, plan_dot_product
+from qnnc.compiler.dataflow.dot_product import (
+    DotProduct,
+    is_bipolar,
+    plan_dot_product,
+    plan_dsp_product,
+)
+from qnnc.compiler.dataflow.dsp_packing import WeightRange, fits_dsp
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values
 from qnnc.compiler.integer.ranges import sum_range
@@ -92,14 +99,12 @@ class MVAU(DataflowNode):
                         yield Folding(pe, simd, ram_style, res)
 
     def _dsp_helps(self) -> bool:
-        """A DSP multiplies up to 25 x 18 bits; below about 12 partial products LUTs do better."""
-        widths = self.x_type.bitwidth(), self.w_type.bitwidth()
+        """Below about 12 partial products LUTs do better."""
         return (
             not self.xnor
             and not is_bipolar(self.w_type)
-            and math.prod(widths) >= 12
-            and max(widths) <= 24
-            and min(widths) <= 17
+            and self.x_type.bitwidth() * self.w_type.bitwidth() >= 12
+            and fits_dsp(self.x_type, self.w_type)
         )
 
     def steps(self, folding: Folding) -> int:
@@ -112,13 +117,25 @@ class MVAU(DataflowNode):
 
     def dot_product(self, folding: Folding) -> DotProduct:
         """The lanes' arithmetic."""
-        return plan_dot_product(
-            self.x_type, self.w_type, folding.SIMD, xnor=self.xnor, dsp=folding.resType == "dsp"
+        if folding.resType != "dsp":
+            return plan_dot_product(self.x_type, self.w_type, folding.SIMD, xnor=self.xnor)
+        return plan_dsp_product(
+            self.x_type,
+            self.w_type,
+            self.weight_range,
+            simd=folding.SIMD,
+            pe=folding.PE,
+            steps=self.steps(folding),
         )
+
+    @cached_property
+    def weight_range(self) -> WeightRange:
+        """Range of the weights that are there."""
+        return WeightRange.of(self.weights())
 
     def weight_memory(self, folding: Folding) -> cost.WeightMemory:
         """Shape of the weight memory."""
-        width = folding.PE * folding.SIMD * self.w_type.bitwidth()
+        width = folding.PE * folding.SIMD * self.dot_product(folding).w_bits
         depth = self.steps(folding) * self.passes(folding)
         if folding.ram_style == "block":
             return cost.block_weight_memory(width, depth)
@@ -128,6 +145,10 @@ class MVAU(DataflowNode):
         """Cycles from a step to its weights (`qnnc_weight_stream`)."""
         return 2 + int(self.weight_memory(folding).group > 1)
 
+    def _dot_latency(self, folding: Folding) -> int:
+        dot = self.dot_product(folding)
+        return dot.latency + int(dot.accumulates)
+
     def output_depth(self, folding: Folding) -> tuple[int, bool]:
         """Words of the output buffer, and whether it is an SRL FIFO instead of a register row.
 
@@ -135,7 +156,7 @@ class MVAU(DataflowNode):
         pass until its result is taken.
         """
         steps = self.steps(folding)
-        away = self.weight_latency(folding) + self.dot_product(folding).latency + 2
+        away = self.weight_latency(folding) + self._dot_latency(folding) + 2
         if steps >= 4:
             return math.ceil(away / (steps - 1)), False
         return math.ceil((away + 2) / steps) + 1, True
@@ -155,13 +176,13 @@ class MVAU(DataflowNode):
     def latency(self, folding: Folding) -> int:
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
-        inside = self.weight_latency(folding) + self.dot_product(folding).latency
+        inside = self.weight_latency(folding) + self._dot_latency(folding)
         return wait + self.steps(folding) + inside + depth
 
     def schedule(self, folding: Folding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile."""
         room = 2 * self.MW if self.passes(folding) > 1 else 0
-        inside = self.weight_latency(folding) + self.dot_product(folding).latency
+        inside = self.weight_latency(folding) + self._dot_latency(folding)
         depth, _ = self.output_depth(folding)
         return Steps(
             self.vectors,
@@ -181,12 +202,11 @@ class MVAU(DataflowNode):
         depth, srl = self.output_depth(folding)
         x_width = folding.SIMD * self.x_type.bitwidth()
 
-        lane = float(dot.lane_luts)
-        if steps > 1 or dot.offset:
-            lane += acc_bits + 2
-        if dot.scheme == "dsp":
-            lane += acc_bits  # enable and reset of the accumulator come into its LUTs
-        luts = folding.PE * lane + dot.shared_luts
+        modules = math.ceil(folding.PE / dot.lanes)
+        luts = float(modules * dot.luts + dot.shared_luts)
+        offsets = any(map(dot.lane_offset, range(dot.lanes)))
+        if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
+            luts += modules * dot.lanes * acc_bits
         luts += cost.counter(steps) + cost.counter(passes) + 10
         if passes > 1 and steps > 1:
             luts += cost.counter(steps) + 4
@@ -197,14 +217,15 @@ class MVAU(DataflowNode):
             luts += cost.lut_memory(memory.width, memory.depth)
         luts += 3 * depth if not srl else folding.PE * acc_bits + 12
 
-        ffs = folding.PE * (dot.lane_registers + acc_bits * (depth + 1))
-        ffs += x_width * (1 + self.weight_latency(folding)) + 40
+        held = depth + int(steps > 1 and not dot.accumulates)
+        ffs = modules * dot.registers + folding.PE * acc_bits * held
+        ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
         ffs += 0 if block else 2 * memory.width
         return Resources(
             LUT=luts,
             FF=ffs,
             BRAM18=memory.BRAM18 if block else 0,
-            DSP=folding.PE * dot.lane_dsps,
+            DSP=modules * dot.dsps,
         )
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

@@ -91,11 +91,12 @@ class Reordering(DataflowNode):
         return self.block_words(folding) + 3
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A block at a time, read in pieces of about a hundredth of a frame."""
+        """A block at a time, read vector by vector where a block is made of whole vectors."""
         block = self.block_words(folding) * folding.SIMD
         read = self.read_words(folding) * folding.SIMD
-        blocks = self.ports(folding).inputs[0].elements // block
-        pieces = math.gcd(self.read_words(folding), max(1, 128 // blocks))
+        ports = self.ports(folding)
+        blocks, vector = ports.inputs[0].elements // block, ports.outputs[0].shape[-1]
+        pieces = 1 if read % vector else read // vector
         firings = np.arange(1, blocks * pieces + 1)
         needed = -(-firings // pieces) * block
         return Schedule(

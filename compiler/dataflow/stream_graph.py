@@ -88,7 +88,7 @@ def _origin(value: ir.Value | None) -> ir.Value:
     producer = value.producer()
     while producer is not None and producer.op_type in LAYOUTS and producer.domain == "":
         source = producer.inputs[0]
-        if source is None or source.producer() is None:
+        if source is None or source.producer() is None or part(producer) != ACCELERATOR:
             break
         inner = source.producer()
         if inner is None or not (is_dataflow(inner) or inner.op_type in LAYOUTS):

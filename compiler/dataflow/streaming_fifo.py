@@ -30,6 +30,10 @@ class StreamingFIFO(DataflowNode):
         self.lanes = int(self.attr("folded_shape")[-1])
         self.block = str(self.attr("ram_style", "distributed")) == "block"
 
+    def notes(self, folding: Folding) -> list[str]:
+        reason = str(self.attr("reason", "asked for"))
+        return [f"{self.depth} words of {self.lanes * self.datatype.bitwidth()} bits: {reason}"]
+
     def ports(self, folding: Folding) -> Ports:
         stream = Stream(self.shape, self.datatype, self.lanes)
         return Ports((stream,), (stream,))

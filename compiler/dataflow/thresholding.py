@@ -1,25 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholding: an activation as a count of thresholds reached, by binary search."""
+"""Thresholding: an activation as a count of thresholds reached.
+
+Three implementations give the same codes. `table` searches each channel's own thresholds.
+`factored` computes z = (a * x + b) >> s with two numbers a channel, and searches thresholds that
+all channels share. `requant` is that for evenly spaced thresholds, where z is the code.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.affine import Affine
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.threshold_search import Search
 from qnnc.compiler.datatypes import carrier, smallest_type
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.factoring import Unfactorable, factor
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
-from qnnc.compiler.ir.facts import as_integers
+from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.ir.operators.multi_threshold import Table, count_thresholds, table_codes
 from qnnc.compiler.resources import Resources
 
-MIN_BLOCK_DEPTH = 128
-"""Tables less deep than this stay in logic even where block RAM is asked for."""
+MIN_BLOCK_DEPTH, MAX_BLOCK_DEPTH = 128, 16384
+"""Words of a table from and up to which it is kept in block RAM where that is asked for."""
+MIN_STEPS, MIN_TABLE_BITS = 7, 2048
+"""Thresholds a channel, and bits of all, below which a table is not worth factoring."""
+MAX_WORDS = 32
+"""Words that the output FIFO can hold, and so the pipeline."""
+TABLE, FACTORED, REQUANT = "table", "factored", "requant"
+_AFFINE = "qnnc.affine"
 
 
 class Thresholding(DataflowNode):
@@ -27,12 +43,11 @@ class Thresholding(DataflowNode):
     [C or 1, steps + 1]; output [..., C].
 
     With n thresholds of its channel reached (x >= t), an element becomes ActVal + n, or
-    values[channel, n]. Thresholds of a channel ascend. The search looks at one threshold a
-    stage, ceil(log2(steps + 1)) stages, each with a table of its own.
+    values[channel, n]. Thresholds of a channel ascend.
     """
 
     op_type = "Thresholding"
-    folding_attributes = ("PE", "ram_style")
+    folding_attributes = ("PE", "ram_style", "impl_style", "resType")
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
@@ -51,11 +66,6 @@ class Thresholding(DataflowNode):
         if len(self.node.inputs) < 3 or self.node.inputs[2] is None:
             return None
         return as_integers(self.constant_input(2))
-
-    @property
-    def stages(self) -> int:
-        """Stages of the binary search."""
-        return int(self.attr("numSteps")).bit_length()
 
     @property
     def shared(self) -> bool:
@@ -78,15 +88,14 @@ class Thresholding(DataflowNode):
         if self.values() is not None:
             return False
         x, thresholds = inputs[0].along(self.channels), self.thresholds()
-        low, high = x.low[:, None], x.high[:, None]
-        useful = np.any((thresholds > low) & (thresholds <= high), axis=0)
-        always = int(np.all(thresholds <= low, axis=0).sum())
-        if not useful.any():
-            useful[:1], always = True, min(always, thresholds.shape[1] - 1)
-        if useful.all():
+        count = thresholds.shape[1]
+        # thresholds ascend: those that every channel always reaches lie at the front, those that
+        # none ever does at the end
+        always = min(int((thresholds <= x.low[:, None]).sum(axis=1).min()), count - 1)
+        end = max(int((thresholds <= x.high[:, None]).sum(axis=1).max()), always + 1)
+        if end - always == count:
             return False
-        # thresholds ascend: those of no use lie at either end
-        kept = thresholds[:, always : int(np.flatnonzero(useful)[-1]) + 1]
+        kept = thresholds[:, always:end]
         old = self.node.inputs[1]
         assert old is not None and old.const_value is not None
         array = kept.astype(old.const_value.numpy().dtype)
@@ -107,52 +116,145 @@ class Thresholding(DataflowNode):
     # --- folding ----------------------------------------------------------------------------
 
     def foldings(self) -> Iterable[Folding]:
+        styles = [Folding(), *self._affine_styles()]
         for pe in divisors(self.channels):
-            yield Folding(PE=pe)
-            blocks = Folding(PE=pe, ram_style="block")
-            if any(self.in_block(blocks, stage) for stage in range(self.stages)):
-                yield blocks
+            for style in styles:
+                folding = replace(style, PE=pe)
+                yield folding
+                blocks = replace(folding, ram_style="block")
+                if any(self.in_block(blocks, depth) for depth in self._depths(blocks)):
+                    yield blocks
 
-    def folds(self, folding: Folding) -> int:
-        """Rows of the tables: channel groups, one where all channels share thresholds."""
+    def apply(self, folding: Folding) -> None:
+        super().apply(folding)
+        if folding.impl_style == TABLE:  # FINN's node, nothing more
+            for name in ("impl_style", "resType"):
+                self.node.attributes.pop(name, None)
+
+    def _affine_styles(self) -> list[Folding]:
+        if self.unfactored():
+            return []
+        affine = self.affine()
+        arithmetic = ["lut"] if affine.tree_fits else []
+        arithmetic += ["dsp"] if affine.dsp_blocks is not None else []
+        styles = [Folding(impl_style=affine.form.style, resType=res) for res in arithmetic]
+        return [style for style in styles if self.output_depth(style) <= MAX_WORDS]
+
+    def _depths(self, folding: Folding) -> list[int]:
+        """Words of every table of a lane."""
+        search = self.search(folding)
+        depths = [self.folds(folding) << s for s in range(search.stages)] if search else []
+        if folding.impl_style != TABLE:
+            depths = [self.rows(folding), self.affine().exception_words(folding.PE)]
+        return depths
+
+    def rows(self, folding: Folding) -> int:
+        """Channel groups with parameters of their own, one where all channels share them."""
         return 1 if self.shared else self.channels // folding.PE
 
-    def in_block(self, folding: Folding, stage: int) -> bool:
-        """The table of a stage is in block RAM."""
-        depth = self.folds(folding) << stage
-        return folding.ram_style == "block" and MIN_BLOCK_DEPTH <= depth <= 16384
+    def folds(self, folding: Folding) -> int:
+        """Rows of the search's tables."""
+        return self.rows(folding) if folding.impl_style == TABLE else 1
 
-    def stage_tables(
-        self, folding: Folding, lanes: int | None = None
-    ) -> list[list[NDArray[np.int64]]]:
-        """The search's tables, by lane and stage; of the first `lanes` lanes only, if given.
+    @staticmethod
+    def in_block(folding: Folding, depth: int) -> bool:
+        """A table of so many words is in block RAM."""
+        return folding.ram_style == "block" and MIN_BLOCK_DEPTH <= depth <= MAX_BLOCK_DEPTH
 
-        Stage s of a lane holds, for each of its channels, the 2**s thresholds that the search may
-        look at then. Where steps + 1 is no power of two, the search tree is filled up at the
-        front with a threshold that is always reached.
+    # --- implementations --------------------------------------------------------------------
+
+    def unfactored(self) -> str:
+        """Why there is no affine form; empty if there is one."""
+        thresholds = self.constant_input(1)
+        steps = int(thresholds.shape[1])
+        if steps < MIN_STEPS or thresholds.size * self.compare_type[0] < MIN_TABLE_BITS:
+            return "the table is small"
+        found = self._affine()
+        return found if isinstance(found, str) else ""
+
+    def affine(self) -> Affine:
+        """The affine map and what is shared behind it.
+
+        Raises:
+            ModelError: the node asks for it, but its thresholds have none.
         """
-        bits, signed = self.compare_type
-        always = -(1 << (bits - 1)) if signed else 0
-        missing = (1 << self.stages) - 1 - int(self.attr("numSteps"))
-        full = np.pad(self.thresholds(), ((0, 0), (missing, 0)), constant_values=always)
-        tables = []
-        for lane in range(folding.PE if lanes is None else lanes):
-            mine = full if self.shared else full[lane :: folding.PE]
-            stages = []
-            for stage in range(self.stages):
-                step = 1 << (self.stages - 1 - stage)
-                looked_at = np.arange(1 << stage) * 2 * step + step - 1
-                stages.append(mine[:, looked_at].reshape(-1))
-            tables.append(stages)
-        return tables
+        found = self._affine()
+        if isinstance(found, str):
+            raise ModelError(
+                f"node {quote(self.name)}: its thresholds cannot be factored: {found}; "
+                'set impl_style to "table"'
+            )
+        return found
 
-    def stage_latency(self) -> int:
-        """Cycles of the whole search."""
-        return 2 * self.stages + (1 if self.values() is not None else 0)
+    def _affine(self) -> Affine | str:
+        """The affine form or why there is none; found once for the node's constants, and for the
+        range of its input as it is then."""
+        constants = [value.const_value for value in self.node.inputs[1:] if value is not None]
+        kept = self.node.meta.get(_AFFINE)
+        if kept is not None and all(a is b for a, b in zip(kept[0], constants, strict=True)):
+            found: Affine | str = kept[1]
+            return found
+        try:
+            low, high = self._input_range()
+            form = factor(self.thresholds(), self.values(), self.base, low, high)
+            found = Affine(form, self.x_type, self.out_type.bitwidth(), self.channels)
+        except Unfactorable as reason:
+            found = str(reason)
+        self.node.meta[_AFFINE] = (constants, found)
+        return found
+
+    def _input_range(self) -> tuple[IntArray, IntArray]:
+        """Least and greatest input of each row of thresholds."""
+        rows = int(self.constant_input(1).shape[0])
+        source = self.node.inputs[0]
+        fact = integer(source) if source is not None else None
+        low, high = np.asarray(self.x_type.min()), np.asarray(self.x_type.max())
+        if fact is not None:
+            low, high = fact.low.reshape(-1), fact.high.reshape(-1)
+        low = low if low.size == rows else low.min()
+        high = high if high.size == rows else high.max()
+        return (
+            np.broadcast_to(low, (rows,)).astype(np.int64),
+            np.broadcast_to(high, (rows,)).astype(np.int64),
+        )
+
+    def search(self, folding: Folding) -> Search | None:
+        """The search of an implementation, if it has one."""
+        if folding.impl_style == TABLE:
+            return Search(self.thresholds(), *self.compare_type)
+        affine = self.affine()
+        if affine.form.style == REQUANT:
+            return None
+        return Search(affine.form.thresholds[None], affine.clip_bits, False)
+
+    def implementation(self, folding: Folding) -> tuple[str, str] | None:
+        missing = self.unfactored()
+        if missing:
+            return TABLE, missing
+        affine = self.affine()
+        others = [Folding(folding.PE, ram_style=folding.ram_style), *self._affine_styles()]
+        parts = []
+        for other in others:
+            trial = replace(other, PE=folding.PE, ram_style=folding.ram_style)
+            used = self.resources(trial).rounded().as_dict()
+            named = ", ".join(f"{used[n]:,.0f} {n}" for n in ("LUT", "BRAM18", "DSP") if used[n])
+            parts.append(f"{trial.impl_style}{_multiplier(trial)} takes {named or 'nothing'}")
+        exceptions = len(affine.form.exceptions)
+        if exceptions:
+            parts.append(f"{exceptions} inputs are exceptions")
+        return folding.impl_style, "; ".join(parts)
+
+    def stage_latency(self, folding: Folding) -> int:
+        """Cycles of the whole computation."""
+        search = self.search(folding)
+        cycles = 2 * search.stages if search else 0
+        if folding.impl_style == TABLE:
+            return cycles + (1 if self.values() is not None else 0)
+        return cycles + self.affine().latency(folding.PE, folding.resType)
 
     def output_depth(self, folding: Folding) -> int:
         """Words of the output FIFO: as many as can be on their way."""
-        return self.stage_latency() + 4
+        return self.stage_latency(folding) + 4
 
     # --- meaning ----------------------------------------------------------------------------
 
@@ -168,33 +270,43 @@ class Thresholding(DataflowNode):
         return self.channels // folding.PE * self.vectors
 
     def latency(self, folding: Folding) -> int:
-        return self.stage_latency() + 4
+        return self.stage_latency(folding) + 4
 
     def resources(self, folding: Folding) -> Resources:
-        bits, _ = self.compare_type
         out_bits = self.out_type.bitwidth()
-        lane, blocks = 0.0, 0
-        # lanes differ in contents but hardly in cost: the first stands for all
-        tables = self.stage_tables(folding, lanes=1)[0]
-        for stage in range(self.stages):
-            depth = self.folds(folding) << stage
-            lane += cost.comparator(bits) if depth > 1 else bits / 4
-            if self.in_block(folding, stage):
-                blocks += cost.block_rom(bits, depth)
-            else:
-                lane += cost.logic_rom(tables[stage], bits)
-        values = self.values()
-        if values is not None:
-            lane += cost.logic_rom(values[:: folding.PE].reshape(-1), out_bits)
-        elif self.base:
-            lane += out_bits / 2
         depth = self.output_depth(folding)
-        luts = folding.PE * lane + cost.counter(self.folds(folding))
-        luts += 2 * cost.bits_for(depth) + 10 + folding.PE * out_bits
-        ffs = folding.PE * (self.stages * (3 * bits + self.stages) + out_bits) + 20
-        return Resources(LUT=luts, FF=ffs, BRAM18=folding.PE * blocks)
+        total = Resources(
+            LUT=2 * cost.bits_for(depth) + 10 + folding.PE * out_bits + self._base_luts(folding),
+            FF=folding.PE * out_bits + 20,
+        )
+        search = self.search(folding)
+        if search is not None:
+            luts, blocks = search.cost(
+                1 if folding.impl_style != TABLE else folding.PE,
+                lambda words: folding.impl_style == TABLE and self.in_block(folding, words),
+            )
+            total += Resources(luts, search.registers(), blocks).scaled(folding.PE)
+        total += Resources(LUT=cost.counter(self.rows(folding)))
+        if folding.impl_style != TABLE:
+            total += self.affine().resources(
+                folding.PE, folding.resType, lambda words: self.in_block(folding, words)
+            )
+        return total
+
+    def _base_luts(self, folding: Folding) -> float:
+        """LUTs behind the search: what is added to the count, or values looked up."""
+        out_bits = self.out_type.bitwidth()
+        values = self.values()
+        if folding.impl_style == TABLE and values is not None:
+            return folding.PE * cost.logic_rom(values[:: folding.PE].reshape(-1), out_bits)
+        base = self.base if folding.impl_style == TABLE else self.affine().form.low_code
+        return folding.PE * out_bits / 2 if base and folding.impl_style != REQUANT else 0.0
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         dtype = carrier(self.x_type)
         thresholds = self.thresholds()
         return [count_thresholds(b, inputs[0], thresholds, self.values(), self.base, dtype)]
+
+
+def _multiplier(folding: Folding) -> str:
+    return "" if folding.impl_style == TABLE else f" with a multiplier of {folding.resType.upper()}"

@@ -147,8 +147,10 @@ def _convolve(
 ) -> Form:
     rank = codes.ndim - 2
     spread = (-1, *(1,) * rank)
-    x_scale = _common(x.scale)
-    scale = x_scale * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
+    w_scale = w_scale.reshape(spread) if w_scale.size > 1 else w_scale
+    x_scale = _of_groups(x.scale, group, codes.shape).reshape(spread)
+    x_scale = x_scale.reshape(()) if x_scale.size == 1 else x_scale
+    scale = x_scale * w_scale
     xnor = bipolar.is_bipolar(x) and bool(type_of_values(codes) == BIPOLAR)
     if xnor and not window.is_padded:
         unequal = codes.shape[1] * window.elements
@@ -156,25 +158,44 @@ def _convolve(
         fact = Integer.of(low, low + unequal, scale, -scale * unequal / 2)
         return _insert(editor, node, x.base, weights, window, group, fact, xnor=True)
     if window.is_padded and np.any(x.offset):
-        x = bipolar.centred(editor, node, x)
-        scale = x.scale * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
+        before, x = x.scale, bipolar.centred(editor, node, x)
+        scale = scale * (x.scale / before).flat[0]
     low, high = _range(x.fact, codes, group, window.is_padded)
     offset = np.zeros(())
     if np.any(x.offset):
-        if x.offset.size > 1:
-            raise Unsupported("an offset that differs along the summed axis")
-        sums = codes.reshape(len(codes), -1).sum(axis=1).reshape(spread)
-        offset = (
-            x.offset.reshape(()) * sums * (w_scale.reshape(spread) if w_scale.size > 1 else w_scale)
-        )
+        added = _per_channel_number(x.offset, codes.shape[1] * group)
+        sums = codes.reshape(*codes.shape[:2], -1).sum(axis=2)
+        total = (added[_seen(codes.shape, group)] * sums).sum(axis=1)
+        offset = total.reshape(spread) * w_scale
     fact = Integer.of(low.reshape(spread), high.reshape(spread), scale, offset)
     return _insert(editor, node, x.base, codes, window, group, fact)
 
 
-def _common(scale: FloatArray) -> FloatArray:
+def _of_groups(scale: FloatArray, group: int, shape: tuple[int, ...]) -> FloatArray:
+    """The input's scale for each output, or one for all; in a group it must be one."""
     if np.all(scale == scale.flat[0]):
         return np.asarray(scale.flat[0])
-    raise Unsupported("the input has scales that differ among channels; quantize it per tensor")
+    outputs, per_group = shape[:2]
+    by_group = _per_channel_number(scale, per_group * group).reshape(group, per_group)
+    if not np.all(by_group == by_group[:, :1]):
+        raise Unsupported("the input has scales that differ among channels; quantize it per tensor")
+    return np.repeat(by_group[:, 0], outputs // group)
+
+
+def _per_channel_number(array: FloatArray, channels: int) -> FloatArray:
+    """A number for each channel of [N, C, …]."""
+    if array.size > 1 and (array.size != channels or array.shape[-1] != 1):
+        raise Unsupported(
+            "the input has scales that differ along its image; quantize it per tensor"
+        )
+    return np.broadcast_to(array.reshape(-1), (channels,))
+
+
+def _seen(shape: tuple[int, ...], group: int) -> IntArray:
+    """For each output the channels that it sums over."""
+    outputs, per_group = shape[:2]
+    first = np.arange(outputs) // (outputs // group) * per_group
+    return first[:, None] + np.arange(per_group)
 
 
 def _range(fact: Integer, codes: IntArray, group: int, padded: bool) -> tuple[IntArray, IntArray]:
@@ -184,9 +205,7 @@ def _range(fact: Integer, codes: IntArray, group: int, padded: bool) -> tuple[In
     low, high = (_per_channel(a, channels) for a in (fact.low, fact.high))
     if padded:
         low, high = np.minimum(low, 0), np.maximum(high, 0)
-    # the inputs that each output sees
-    first = np.arange(outputs) // (outputs // group) * per_group
-    seen = first[:, None] + np.arange(per_group)
+    seen = _seen(codes.shape, group)
     positive = np.maximum(codes, 0).reshape(outputs, per_group, -1).sum(axis=2)
     negative = np.minimum(codes, 0).reshape(outputs, per_group, -1).sum(axis=2)
     lows = (low[seen] * positive + high[seen] * negative).sum(axis=1)

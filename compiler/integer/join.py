@@ -15,8 +15,9 @@ from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
 MAX_FACTOR = 256
 """Largest integer by which a tensor is multiplied to bring it onto another's scale."""
-EXACT = 2.0**-40
-"""Relative difference below which two ratios of float32 scales are the same."""
+EXACT = 2.0**-22
+"""Relative difference up to which float32 scales count as multiples of each other: what rounding
+to float32 makes of 0.3 and 3 * 0.1."""
 
 
 def add(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -69,8 +70,12 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
     sizes = [shape_of(form.base)[axis] for form in found]
     scales = [form.scale for form in found]
     offsets = [form.offset for form in found]
-    same_offset = all(np.array_equal(o, offsets[0]) for o in offsets)
+    same_offset = all(np.array_equal(o, offsets[0]) for o in offsets) and not any(
+        _varies(o, axis, rank) for o in offsets
+    )
     try:
+        if any(_varies(scale, axis, rank) for scale in scales):
+            raise Unsupported("its inputs have scales for each channel")
         factors, scale = common_grid(scales)
         operands = [multiplied(editor, node, f, n) for f, n in zip(found, factors, strict=True)]
     except Unsupported:
@@ -215,6 +220,11 @@ def _along(
         parts.append(np.broadcast_to(array, shape))
     joined: FloatArray = np.concatenate(parts, axis=axis).astype(np.float64)
     return joined
+
+
+def _varies(array: FloatArray, axis: int, rank: int) -> bool:
+    """There is more than one number along the axis."""
+    return array.ndim >= rank - axis and array.shape[axis - rank] > 1
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

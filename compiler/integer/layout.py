@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
-from qnnc.compiler.ir.facts import FloatArray, IntArray, set_integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
 Numbers = TypeVar("Numbers", FloatArray, IntArray)
 OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
@@ -34,7 +35,7 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
             return full.transpose(attribute(node, "perm", list(range(len(shape)))[::-1]))
         return _reshaped(array, shape, out_shape)
 
-    fact = form.fact
+    fact = arranged(node, form.fact, shape)
     values = form.constant
     if values is not None:
         if node.op_type == "Transpose":
@@ -63,6 +64,16 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
         ),
     )
     return Form(base, moved(form.scale), moved(form.offset))
+
+
+def arranged(node: ir.Node, fact: Integer, shape: tuple[int, ...]) -> Integer:
+    """A fact behind a layout operator: a Transpose has the golden tensor's elements in another
+    order."""
+    if node.op_type != "Transpose" or fact.golden is None:
+        return fact
+    numbers = np.arange(math.prod(shape)) if fact.order is None else fact.order
+    perm = attribute(node, "perm", list(range(len(shape)))[::-1])
+    return fact.with_(order=numbers.reshape(shape).transpose(perm).reshape(-1))
 
 
 def _reshaped(array: Numbers, shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Numbers:

@@ -79,7 +79,7 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
 
 def _drop(array: Numbers, axes: tuple[int, ...]) -> Numbers:
     """A per-channel array behind the removal of the axes that a reduction leaves at size one."""
-    return array if array.ndim == 0 else array.reshape(*array.shape[: -len(axes)])
+    return array if array.ndim == 0 else array.reshape(array.shape[: -len(axes)])
 
 
 def _reduced(node: ir.Node) -> tuple[int, ...]:

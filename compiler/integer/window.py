@@ -162,5 +162,5 @@ def _ceiled(
         count = -(-(i + b + a - reach) // s) + 1
         if (count - 1) * s >= i + b:
             count -= 1
-        result.append(max(a, (count - 1) * s + reach - i - b))
+        result.append(max(0, (count - 1) * s + reach - i - b))
     return result

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
+from qnnc.compiler.integer import layout
 from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import (
     Editor,
@@ -21,8 +22,15 @@ from qnnc.compiler.ir.edit import (
 from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.tails.collect import FloatingInput, Tail, collect, is_tail_end
+from qnnc.compiler.tails.collect import (
+    FloatingInput,
+    SeveralAnchors,
+    Tail,
+    collect,
+    is_tail_end,
+)
 from qnnc.compiler.tails.evaluate import evaluate
+from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
 from qnnc.compiler.tails.table import falling_channels, make_table, mirrored
 
 
@@ -48,7 +56,7 @@ class AbsorbTails(Pass):
             producer = codes.producer()
             assert producer is not None
             try:
-                self._absorb(model, editor, collect(codes))
+                self._absorb_any(model, editor, codes)
                 changed = True
             except FloatingInput as start:
                 if not sources(producer):
@@ -62,6 +70,41 @@ class AbsorbTails(Pass):
                 self.leave(producer, f"the function before this quantizer stays: {reason}")
         remove_unused(model)
         return changed
+
+    def _absorb_any(self, model: ir.Model, editor: Editor, codes: ir.Value) -> None:
+        try:
+            tail = collect(codes)
+        except SeveralAnchors:
+            self._absorb_pair(model, editor, codes)
+        else:
+            self._absorb(model, editor, tail)
+
+    def _absorb_pair(self, model: ir.Model, editor: Editor, codes: ir.Value) -> None:
+        tail = collect_pair(codes)
+        found = evaluate_pair(model, tail, self.max_elements)
+        if found.table.thresholds.shape[1] > self.max_thresholds:
+            raise Unsupported(f"it needs {found.table.thresholds.shape[1]} thresholds")
+        before, fact = tail.nodes[-1], integer(codes)
+        assert fact is not None
+        operands = [
+            scaled(editor, before, value, factor)
+            for value, factor in zip(tail.anchors, found.factors, strict=True)
+        ]
+        total = editor.insert(
+            before,
+            "Add",
+            operands,
+            f"{codes.name}_sum",
+            shape=shape_of(codes),
+            dtype=operands[0].dtype or ir.DataType.FLOAT,
+            origins=tail.nodes,
+        )
+        set_integer(total, Integer.of(found.low, found.high))
+        name = f"{codes.name}_thresholds"
+        y = multi_threshold.insert(editor, before, total, found.table, name, tail.nodes)
+        low, high = found.table.base, found.table.base + found.table.thresholds.shape[1]
+        set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
+        replace_value(codes, y)
 
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
         if len(tail.axes) > 1 and not tail.layouts:
@@ -85,6 +128,8 @@ class AbsorbTails(Pass):
         x = tail.anchor
         for node in tail.layouts:
             anchor_fact = integer(x)
+            if anchor_fact is not None:
+                anchor_fact = layout.arranged(node, anchor_fact, shape_of(x))
             x = editor.insert(
                 before,
                 node.op_type,
@@ -105,6 +150,28 @@ class AbsorbTails(Pass):
             low, high = int(table.values.min()), int(table.values.max())
         set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
         replace_value(tail.codes, y)
+
+
+def scaled(editor: Editor, before: ir.Node, x: ir.Value, factor: int) -> ir.Value:
+    """An integer tensor times a constant."""
+    fact = integer(x)
+    assert fact is not None
+    if factor == 1:
+        return x
+    operand = editor.initializer(f"{x.name}_factor", np.float32(factor).reshape(()))
+    set_integer(operand, Integer.of(factor, factor))
+    y = editor.insert(
+        before,
+        "Mul",
+        [x, operand],
+        f"{x.name}_scaled",
+        shape=shape_of(x),
+        dtype=x.dtype or ir.DataType.FLOAT,
+        origins=(before,),
+    )
+    ends = fact.low * factor, fact.high * factor
+    set_integer(y, Integer.of(np.minimum(*ends), np.maximum(*ends)))
+    return y
 
 
 def _whole(fact: Integer | None) -> Integer | None:

@@ -42,7 +42,8 @@ def _duplicate(editor: Editor, value: ir.Value, is_output: bool) -> bool:
         return False
     fact, shape = integer(value), shape_of(value)
     assert fact is not None
-    first = min((user for user, _ in inside), key=editor.position)
+    taking = value.uses() if host and not from_host else inside
+    first = min((user for user, _ in taking), key=editor.position)
     y = editor.insert(
         first,
         "DuplicateStreams",

@@ -36,7 +36,7 @@ class Tidy(Pass):
         for node in model.graph:
             if node.domain != "":
                 continue
-            if node.op_type in ("Identity", "Dropout") or _keeps_shape(node):
+            if node.op_type in ("Identity", "Dropout") or _moves_nothing(node):
                 changed |= _bypass(node)
             elif node.op_type == "Gemm":
                 _split_gemm(editor, node)
@@ -47,14 +47,21 @@ class Tidy(Pass):
         return changed or model.graph.num_nodes() != before
 
 
-def _keeps_shape(node: ir.Node) -> bool:
-    """A reshape to the shape that its input has, such as older opsets' Softmax is put between."""
-    if node.op_type not in ("Reshape", "Flatten") or node.inputs[0] is None:
+def _moves_nothing(node: ir.Node) -> bool:
+    """A Slice or Pad of nothing, a Concat of one tensor, a Transpose or Reshape to the same."""
+    source = node.inputs[0] if node.inputs else None
+    shapes = [v.shape for v in (source, node.outputs[0]) if v is not None]
+    if len(shapes) < 2 or None in shapes or shapes[0] != shapes[1]:
         return False
-    before, after = node.inputs[0].shape, node.outputs[0].shape
-    if before is None or after is None or not all(isinstance(d, int) for d in before):
-        return False
-    return list(before) == list(after)
+    if node.op_type == "Slice":
+        steps = constant(node.inputs[4]) if len(node.inputs) > 4 else np.ones(1)
+        return steps is not None and bool(np.all(steps > 0))
+    if node.op_type == "Transpose":
+        perm = attribute(node, "perm")
+        return perm is not None and list(perm) == sorted(perm)
+    if node.op_type == "Concat":
+        return len(node.inputs) == 1
+    return node.op_type in ("Reshape", "Flatten", "Pad")
 
 
 def _bypass(node: ir.Node) -> bool:

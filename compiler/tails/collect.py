@@ -112,6 +112,10 @@ def is_tail_end(value: ir.Value) -> bool:
     return not any(v is not None and integer(v) is not None for v in node.inputs)
 
 
+class SeveralAnchors(Unsupported):
+    """The tail combines several integer tensors; the text names them."""
+
+
 class FloatingInput(Exception):
     """The tail starts at a tensor that is not integer; the text names it."""
 
@@ -137,9 +141,9 @@ def collect(codes: ir.Value) -> Tail:
         if node in seen:
             continue
         seen.add(node)
-        _check(node)
+        check_elementwise(node)
         stack.append((node, True))
-        for value in _computed_inputs(node):
+        for value in computed_inputs(node):
             inner = value.producer()
             if integer(value) is not None:
                 if value not in anchors:
@@ -150,25 +154,27 @@ def collect(codes: ir.Value) -> Tail:
                 stack.append((inner, False))
     if len(anchors) != 1:
         named = ", ".join(quote(v.name) for v in anchors)
-        raise Unsupported(f"it combines {len(anchors)} integer tensors ({named})")
+        raise SeveralAnchors(f"it combines {len(anchors)} integer tensors ({named})")
     return _tail(anchors[0], codes, nodes, seen)
 
 
-def _check(node: ir.Node) -> None:
+def check_elementwise(node: ir.Node) -> None:
+    """Raise Unsupported for an operator that is neither elementwise nor moves elements."""
     known = node.op_type in ELEMENTWISE or node.op_type in layout.OPERATORS
     if node.domain not in ("", QNNC) or not known:
         raise Unsupported(f"{node.op_type} node {quote(node.name)} is not elementwise")
 
 
-def _computed_inputs(node: ir.Node) -> list[ir.Value]:
+def computed_inputs(node: ir.Node) -> list[ir.Value]:
+    """The inputs that are data, no constants."""
     data = node.inputs[:1] if node.op_type in layout.OPERATORS else node.inputs
     return [v for v in data if v is not None and constant(v) is None]
 
 
 def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.Node]) -> Tail:
     layouts = tuple(node for node in nodes if node.op_type in layout.OPERATORS)
-    chain = all(len(_computed_inputs(node)) == 1 for node in nodes)
-    if layouts and not chain:
+    chain = all(len(computed_inputs(node)) == 1 for node in nodes)
+    if layouts and not chain and not _cut_paths(anchor, nodes, layouts):
         raise Unsupported("it reshapes on one of several paths")
     axes: set[int] = set()
     for node in nodes:
@@ -188,6 +194,21 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.
         and all(_keeps_direction(node) for node in nodes)
     )
     return Tail(anchor, codes, tuple(nodes), layouts, tuple(sorted(axes)), monotone, exclusive)
+
+
+def _cut_paths(anchor: ir.Value, nodes: list[ir.Node], layouts: tuple[ir.Node, ...]) -> bool:
+    """Every path through the tail leads through each of these nodes."""
+    place = {node: i for i, node in enumerate(nodes)}
+    reach = _last_use(anchor, place)  # how far the values so far are used
+    for i, node in enumerate(nodes):
+        if node in layouts and reach > i:
+            return False
+        reach = max(reach, *(_last_use(v, place) for v in node.outputs))
+    return True
+
+
+def _last_use(value: ir.Value, place: dict[ir.Node, int]) -> int:
+    return max((place[user] for user, _ in value.uses() if user in place), default=0)
 
 
 def _varying_axes(node: ir.Node) -> set[int]:

@@ -8,6 +8,7 @@ exact by construction.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,15 +162,34 @@ def _bisected(evaluator: Evaluator) -> Steps:
         active = left < right
         right = np.where(active & reached, middle, right)
         left = np.where(active & ~reached, middle + 1, left)
-    _check_windows(evaluator, left, first, sign)
-    at, to = [], []
+    strange = _strange(evaluator, left, first, sign)
+    at, to, start = [], [], first.copy()
     for channel in range(low.size):
         inside = left[:, channel] <= high[channel]
         places, last_index = np.unique(left[inside, channel][::-1], return_index=True)
-        steps = int(inside.sum()) - last_index
+        codes = first[channel] + sign[channel] * (int(inside.sum()) - last_index)
+        if channel in strange:
+            start[channel], places, codes = _patched(
+                low[channel], high[channel], first[channel], places, codes, strange[channel]
+            )
         at.append(places)
-        to.append(first[channel] + sign[channel] * steps)
-    return Steps(low, high, first, tuple(at), tuple(to))
+        to.append(codes)
+    return Steps(low, high, start, tuple(at), tuple(to))
+
+
+def _patched(
+    low: int, high: int, first: int, places: IntArray, codes: IntArray, strange: dict[int, int]
+) -> tuple[int, IntArray, IntArray]:
+    """A staircase (codes from each place on, `first` before) with other codes at a few integers:
+    code at `low`, places, codes."""
+    integers = np.array(sorted(strange), dtype=np.int64)
+    points = np.unique(np.concatenate([[low], places, integers, integers + 1]))
+    points = points[points <= high]
+    found = np.concatenate([[first], codes])[np.searchsorted(places, points, "right")]
+    index = np.searchsorted(points, integers)
+    found[index] = [strange[int(x)] for x in integers]
+    moves = np.flatnonzero(np.diff(found)) + 1
+    return int(found[0]), points[moves], found[moves]
 
 
 def _moved(evaluator: Evaluator, x: IntArray, first: IntArray, sign: IntArray) -> IntArray:
@@ -178,17 +198,31 @@ def _moved(evaluator: Evaluator, x: IntArray, first: IntArray, sign: IntArray) -
     return (np.concatenate(parts) - first) * sign
 
 
-def _check_windows(evaluator: Evaluator, places: IntArray, first: IntArray, sign: IntArray) -> None:
-    """Near every step, codes must be what the steps say: rounding inside a library's tanh could
-    make the function turn round by a last bit."""
+def _strange(
+    evaluator: Evaluator, places: IntArray, first: IntArray, sign: IntArray
+) -> dict[int, dict[int, int]]:
+    """Integers near steps whose codes are not what the steps say, by channel, with their codes:
+    rounding inside a library's tanh can make the function turn round by a last bit.
+
+    Raises:
+        Unsupported: there are some so far from a step that others may lie further out.
+    """
+    strange: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for delta in range(-WINDOW, WINDOW + 1):
         x = np.clip(places + delta, evaluator.low, evaluator.high)
         found = _moved(evaluator, x, first, sign)
         expected = np.empty_like(found)
         for channel in range(places.shape[1]):
             expected[:, channel] = np.searchsorted(places[:, channel], x[:, channel], "right")
-        if not np.array_equal(found, expected):
-            raise Unsupported(
-                "it turns round by a rounding error, and its range is too large to evaluate "
-                "throughout; raise max-elements"
-            )
+        if np.array_equal(found, expected):
+            continue
+        for step, channel in np.argwhere(found != expected):
+            at = int(x[step, channel])
+            if np.abs(places[:, channel] - at).min() > WINDOW // 2:
+                raise Unsupported(
+                    "it turns round by a rounding error, and its range is too large to evaluate "
+                    "throughout; raise max-elements"
+                )
+            code = first[channel] + sign[channel] * found[step, channel]
+            strange[int(channel)][at] = int(code)
+    return strange

@@ -12,13 +12,12 @@ from qnnc.compiler.tails.evaluate import Steps
 
 
 def falling_channels(steps: Steps) -> NDArray[np.bool_]:
-    """Channels whose code never rises and falls at least once."""
-    return np.array(
-        [
-            to.size > 0 and bool(np.all(np.diff(np.concatenate([[first], to])) < 0))
-            for first, to in zip(steps.first, steps.to, strict=True)
-        ]
-    )
+    """Channels whose code falls further than it rises."""
+    moved = [
+        np.diff(np.concatenate([[first], to]))
+        for first, to in zip(steps.first, steps.to, strict=True)
+    ]
+    return np.array([bool(m.sum() < 0 and -m[m < 0].sum() > 2 * m[m > 0].sum()) for m in moved])
 
 
 def is_rising(steps: Steps) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.compiler.errors import ModelError
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.reference import BatchRunner, Session, Tensors, expand
@@ -63,7 +64,8 @@ class Golden:
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
         self._runner = BatchRunner(model, watched)
-        self._plain = expand(model, outputs=watched)
+        self._free = expand(model, outputs=watched, any_batch=True)
+        self._fixed = expand(model, outputs=watched)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
         """Tensors by name (all watched ones by default) for a batch of samples."""
@@ -83,35 +85,52 @@ class Golden:
         """
         if target in starts:
             return starts[target]
-        nodes, used = self._between(starts, target)
+        try:
+            return self._run_between(self._free, starts, target, whole=True)
+        except ModelError:  # a reshape to fixed sizes forbids a batch
+            return self._run_between(self._fixed, starts, target, whole=False)
+
+    @staticmethod
+    def _run_between(
+        plain: ir.Model, starts: Mapping[str, NDArray[Any]], target: str, *, whole: bool
+    ) -> NDArray[Any] | None:
+        nodes, used = _between(plain, starts, target)
         if nodes is None or not used:
             return None
         ends = [v for node in nodes for v in node.outputs if v.name == target]
-        model = expand(self._plain, inputs=used, outputs=ends, nodes=nodes, any_batch=True)
+        session = Session(expand(plain, inputs=used, outputs=ends, nodes=nodes, any_batch=True))
         feeds = {str(v.name): np.asarray(starts[str(v.name)], np.float32) for v in used}
-        return Session(model).run(feeds, [target])[target]
+        if whole:
+            return session.run(feeds, [target])[target]
+        count = len(next(iter(feeds.values())))
+        parts = [
+            session.run({n: a[i : i + 1] for n, a in feeds.items()}, [target])[target]
+            for i in range(count)
+        ]
+        return np.concatenate(parts)
 
-    def _between(
-        self, starts: Mapping[str, NDArray[Any]], target: str
-    ) -> tuple[list[ir.Node] | None, list[ir.Value]]:
-        """Nodes from the nearest starts to the target, in order, and those starts."""
-        producers = {v.name: node for node in self._plain.graph for v in node.outputs}
-        needed: set[ir.Node] = set()
-        used: dict[ir.Value, None] = {}
-        stack = [producers[target]] if target in producers else []
-        while stack:
-            node = stack.pop()
-            if node in needed:
+
+def _between(
+    plain: ir.Model, starts: Mapping[str, NDArray[Any]], target: str
+) -> tuple[list[ir.Node] | None, list[ir.Value]]:
+    """Nodes from the nearest starts to the target, in order, and those starts."""
+    producers = {v.name: node for node in plain.graph for v in node.outputs}
+    needed: set[ir.Node] = set()
+    used: dict[ir.Value, None] = {}
+    stack = [producers[target]] if target in producers else []
+    while stack:
+        node = stack.pop()
+        if node in needed:
+            continue
+        needed.add(node)
+        for value in node.inputs:
+            if value is None or value.const_value is not None:
                 continue
-            needed.add(node)
-            for value in node.inputs:
-                if value is None or value.const_value is not None:
-                    continue
-                producer = value.producer()
-                if value.name in starts:
-                    used[value] = None
-                elif producer is None:
-                    return None, []
-                else:
-                    stack.append(producer)
-        return [node for node in self._plain.graph if node in needed], list(used)
+            producer = value.producer()
+            if value.name in starts:
+                used[value] = None
+            elif producer is None:
+                return None, []
+            else:
+                stack.append(producer)
+    return [node for node in plain.graph if node in needed], list(used)

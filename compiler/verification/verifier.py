@@ -63,8 +63,8 @@ class Verifier:
             The outcome for all samples, and tensors by name for the first `keep`.
         """
         values = watched(model, self.golden)
-        layers = floating_layers(model, self.golden)
-        wanted = [*values, *layers, *also, *model.graph.outputs]
+        values = _in_order(model, [*values, *floating_layers(model, self.golden)])
+        wanted = [*values, *also, *model.graph.outputs]
         computed = [v for v in dict.fromkeys(wanted) if not v.is_graph_input()]
         runner = BatchRunner(model, computed)
         size = self._portion(computed)
@@ -73,7 +73,7 @@ class Verifier:
             inputs = {name: array[start : start + size] for name, array in self.inputs.items()}
             found = {**runner.run(inputs), **inputs}
             expected = self._golden(start, inputs)
-            total = total.followed_by(self._compare(model, [*layers, *values], found, expected))
+            total = total.followed_by(self._compare(model, values, found, expected))
             if start < keep:
                 kept.append({name: array[: keep - start] for name, array in found.items()})
         together = {n: np.concatenate([part[n] for part in kept]) for n in kept[0]} if kept else {}
@@ -148,6 +148,13 @@ def watched(model: ir.Model, golden: Golden) -> list[ir.Value]:
         if fact is not None and fact.golden in golden.tensors:
             result.append(value)
     return result
+
+
+def _in_order(model: ir.Model, values: Sequence[ir.Value]) -> list[ir.Value]:
+    """Values in the graph's order, so that what follows from a near-tie comes behind it."""
+    wanted = set(values)
+    everything = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
+    return [value for value in everything if value in wanted]
 
 
 def is_label(value: ir.Value) -> bool:

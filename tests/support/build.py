@@ -25,27 +25,53 @@ from qnnc.frontends.qonnx import from_proto
 
 
 def compile_proto(
-    proto: onnx.ModelProto, *, samples: int = 32, fold: bool = False, **options: object
+    proto: onnx.ModelProto,
+    *,
+    samples: int = 32,
+    fold: bool = False,
+    each: bool = True,
+    **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
-    """Take a QONNX model through all graph passes, verified behind each; options as for
-    `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
-    return compile_model(from_proto(proto), samples=samples, fold=fold, **options)
+    """Take a QONNX model through all graph passes, verified behind each (or only at the end);
+    options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
+    return compile_model(from_proto(proto), samples=samples, fold=fold, each=each, **options)
 
 
 def compile_model(
-    model: ir.Model, *, samples: int = 32, fold: bool = False, **options: object
+    model: ir.Model,
+    *,
+    samples: int = 32,
+    fold: bool = False,
+    each: bool = True,
+    **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
     """The same for what a frontend gave."""
+    verifier, runs = _compiled(model, samples, fold, each, options)
+    return model, verifier.check(model), runs
+
+
+def compile_with_verifier(
+    proto: onnx.ModelProto, *, samples: int, **options: object
+) -> tuple[ir.Model, Verifier]:
+    """A folded model, and what compares it and gives its tensors."""
+    model = from_proto(proto)
+    verifier, _ = _compiled(model, samples, True, False, options)
+    return model, verifier
+
+
+def _compiled(
+    model: ir.Model, samples: int, fold: bool, each: bool, options: dict[str, object]
+) -> tuple[Verifier, list[PassRun]]:
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
     name_sources(model)
     PassManager().run(model, declaring_passes(chosen))
     golden = Golden(model)
     verifier = Verifier(golden, random_inputs(model, golden, samples))
-    manager = PassManager(verifier)
+    manager = PassManager(verifier, each)
     runs = manager.run(model, lowering_passes(chosen))
     if fold:
         runs += manager.run(model, folding_passes(chosen, find_board(chosen.board)))
-    return model, verifier.check(model), runs
+    return verifier, runs
 
 
 def operators(model: ir.Model) -> list[str]:
@@ -58,7 +84,7 @@ def qnnc(
     *,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-    timeout: float = 300,
+    timeout: float = 900,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(

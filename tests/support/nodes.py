@@ -29,6 +29,9 @@ class NodeSpec:
         out_type: of the output.
         out_shape: of the output.
         constants: further inputs.
+        more_inputs: (type, shape) of further streamed inputs.
+        more_outputs: (type, shape) of further outputs.
+        unused: numbers of outputs that nothing uses.
     """
 
     op: str
@@ -38,6 +41,19 @@ class NodeSpec:
     out_type: BaseDataType
     out_shape: tuple[int, ...]
     constants: list[NDArray[Any]] = field(default_factory=list)
+    more_inputs: list[tuple[BaseDataType, tuple[int, ...]]] = field(default_factory=list)
+    more_outputs: list[tuple[BaseDataType, tuple[int, ...]]] = field(default_factory=list)
+    unused: tuple[int, ...] = ()
+
+    def inputs(self, i: int) -> dict[str, tuple[BaseDataType, tuple[int, ...]]]:
+        """Types and shapes of the streamed inputs of node `i` of a model, by name."""
+        streams = [(self.x_type, self.x_shape), *self.more_inputs]
+        return {f"x{i}" + (f"_{j}" if j else ""): stream for j, stream in enumerate(streams)}
+
+    def outputs(self, i: int) -> dict[str, tuple[BaseDataType, tuple[int, ...]]]:
+        """Types and shapes of the outputs of node `i` of a model, by name."""
+        streams = [(self.out_type, self.out_shape), *self.more_outputs]
+        return {f"y{i}" + (f"_{j}" if j else ""): stream for j, stream in enumerate(streams)}
 
 
 def random_of(
@@ -47,6 +63,14 @@ def random_of(
     if kind == DataType["BIPOLAR"]:
         return rng.choice([-1, 1], size=shape).astype(np.int64)
     return rng.integers(int(kind.min()), int(kind.max()), size=shape, endpoint=True)
+
+
+def extreme_weights(kind: BaseDataType, shape: tuple[int, int], first: str) -> NDArray[np.int64]:
+    """All weights of an output at the type's end, outputs by turns at the low and the high one."""
+    ends = [int(kind.min()), int(kind.max())]
+    if first == "high":
+        ends.reverse()
+    return np.broadcast_to(np.resize(ends, shape[1]), shape).astype(np.int64)
 
 
 def mvau(
@@ -61,10 +85,19 @@ def mvau(
     ram_style: str = "block",
     res: str = "lut",
     vectors: int = 1,
+    ends: str = "",
+    narrow: bool = False,
 ) -> NodeSpec:
-    """An MVAU with random weights; x BINARY and w BINARY is the XNOR form."""
+    """An MVAU with random weights; x BINARY and w BINARY is the XNOR form.
+
+    Args:
+        ends: "low" or "high" for weights at the ends of their type, starting with that.
+        narrow: no weight is as low as its type goes.
+    """
     x_type, w_type = DataType[x], DataType[w]
-    weights = random_of(rng, w_type, (mw, mh))
+    weights = extreme_weights(w_type, (mw, mh), ends) if ends else random_of(rng, w_type, (mw, mh))
+    if narrow:
+        weights = np.maximum(weights, int(w_type.min()) + 1)
     xnor = x == "BINARY" and w == "BINARY"
     if xnor:
         out_type = smallest_type(0, mw)
@@ -128,6 +161,79 @@ def thresholding(
         "ActVal": base,
         "numInputVectors": [vectors],
         "ram_style": ram_style,
+    }
+    shape = (vectors, channels)
+    return NodeSpec("Thresholding", attributes, x_type, shape, out_type, shape, constants)
+
+
+def tail(
+    rng: np.random.Generator,
+    *,
+    channels: int,
+    steps: int,
+    x: str,
+    function: str = "uniform",
+    spread: float = 1.2,
+    base: int = 0,
+    falling: bool = False,
+    strange: int = 0,
+    rows: int | None = None,
+    pe: int = 1,
+    style: str = "table",
+    res: str = "lut",
+    ram_style: str = "distributed",
+    vectors: int = 1,
+) -> NodeSpec:
+    """A Thresholding whose channels have a function of an affine map in common.
+
+    Args:
+        function: "uniform", "tanh" or "ties" (steps at exact halves, which go to even).
+        spread: how far the steps reach over the range of x.
+        falling: some channels fall, given by values.
+        strange: steps moved by one.
+        rows: of the table, 1 if all channels share one.
+    """
+    x_type = DataType[x]
+    low, high = int(x_type.min()), int(x_type.max())
+    count = channels if rows is None else rows
+    middle = rng.integers(low, high, size=(count, 1), endpoint=True) / 2 + (low + high) / 4
+    width = (high - low) * spread * rng.uniform(0.5, 1, size=(count, 1))
+    at = (np.arange(steps) + 0.5) / steps
+    codes = base + np.arange(steps)
+    if function == "tanh":
+        at = np.arctanh(0.99 * (2 * at - 1)) / 5 + 0.5
+    if function == "ties":
+        unit = 2.0 ** np.ceil(np.log2(width / steps))
+        places = (codes + 0.5 - base - steps // 2) * unit + np.rint(middle / unit) * unit
+        exact = np.where(codes % 2 == 0, np.floor(places) + 1, np.ceil(places))
+    else:
+        exact = np.ceil((at - 0.5) * width + middle)
+    thresholds = np.clip(exact, low, high + 1).astype(np.int64)
+    for _ in range(strange):
+        row, step = rng.integers(count), rng.integers(steps)
+        if low + 1 < thresholds[row, step] < high:
+            thresholds[row, step] += rng.choice([-1, 1])
+    thresholds = np.sort(thresholds, axis=1)
+    constants: list[NDArray[Any]] = [thresholds]
+    if falling:
+        values = np.broadcast_to(base + np.arange(steps + 1), (count, steps + 1))
+        constants.append(np.where(rng.random((count, 1)) < 0.5, values[:, ::-1], values))
+        base = 0
+        out_type = smallest_type(int(constants[1].min()), int(constants[1].max()))
+    else:
+        out_type = smallest_type(base, base + steps)
+    attributes = {
+        "NumChannels": channels,
+        "PE": pe,
+        "numSteps": steps,
+        "inputDataType": x_type.name,
+        "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
+        "outputDataType": out_type.name,
+        "ActVal": base,
+        "numInputVectors": [vectors],
+        "ram_style": ram_style,
+        "impl_style": style,
+        "resType": res,
     }
     shape = (vectors, channels)
     return NodeSpec("Thresholding", attributes, x_type, shape, out_type, shape, constants)
@@ -201,8 +307,8 @@ def model_of(specs: Sequence[NodeSpec]) -> ir.Model:
     """A model with every node between an input and an output of its own."""
     inputs, outputs, nodes, constants = [], [], [], []
     for i, spec in enumerate(specs):
-        x = _value(f"x{i}", spec.x_shape, spec.x_type)
-        y = _value(f"y{i}", spec.out_shape, spec.out_type)
+        streams = [_value(name, shape, kind) for name, (kind, shape) in spec.inputs(i).items()]
+        results = [_value(name, shape, kind) for name, (kind, shape) in spec.outputs(i).items()]
         extra = []
         for j, array in enumerate(spec.constants):
             kind = smallest_type(int(array.min()), int(array.max()))
@@ -217,15 +323,15 @@ def model_of(specs: Sequence[NodeSpec]) -> ir.Model:
             )
         node = ir.node(
             spec.op,
-            [x, *extra],
+            [*streams, *extra],
             {"backend": "fpgadataflow", **spec.attributes},
             domain=FINN,
-            outputs=[y],
+            outputs=results,
             name=f"{spec.op}_{i}",
         )
         set_part(node, ACCELERATOR)
-        inputs.append(x)
-        outputs.append(y)
+        inputs += streams
+        outputs += [value for j, value in enumerate(results) if j not in spec.unused]
         nodes.append(node)
         constants += extra
     graph = ir.Graph(
@@ -248,8 +354,21 @@ def _value(name: str, shape: tuple[int, ...], kind: BaseDataType) -> ir.Value:
 def random_inputs(
     rng: np.random.Generator, specs: Sequence[NodeSpec], frames: int
 ) -> dict[str, NDArray[Any]]:
-    """Random frames for every input of `model_of(specs)`."""
-    return {
-        f"x{i}": random_of(rng, s.x_type, (frames, *s.x_shape)).astype(carrier(s.x_type))
-        for i, s in enumerate(specs)
-    }
+    """Frames for every input of `model_of(specs)`: one at the low end of the type, one at the high
+    end, the rest random; where there are thresholds, half of the elements lie at one or just
+    below."""
+    found = {}
+    for i, spec in enumerate(specs):
+        for name, (kind, shape) in spec.inputs(i).items():
+            x = random_of(rng, kind, (frames, *shape))
+            if spec.op == "Thresholding":
+                rows = (x.shape[-1], spec.constants[0].shape[1])
+                table = np.broadcast_to(spec.constants[0], rows)
+                step = rng.integers(table.shape[1], size=x.shape)
+                edges = table[np.arange(x.shape[-1]), step] - rng.integers(2, size=x.shape)
+                edges = np.clip(edges, int(kind.min()), int(kind.max()))
+                x = np.where(rng.random(x.shape) < 0.5, edges, x)
+            for index, end in enumerate((kind.min(), kind.max())[:frames]):
+                x[index] = int(end)
+            found[name] = x.astype(carrier(kind))
+    return found

@@ -68,3 +68,45 @@ def frames_of(payload: bytes, rows: list[int]) -> NDArray[np.uint32]:
         position += row + 2
     assert position == len(data)
     return np.concatenate(kept)
+
+
+def make_memory_database(root: Path, part: str, luts: int, rams: int) -> Path:
+    """A database whose device has nothing but LUT and block RAM contents: tiles LUT_X0Y0, … with
+    SLICEL_X0.ALUT and RAM_X0Y0, … with RAMB18_Y0."""
+    (root / "mapping").mkdir(parents=True)
+    (root / "mapping" / "parts.yaml").write_text(f"{part}:\n  device: made2\n")
+    (root / "mapping" / "devices.yaml").write_text("made2:\n  fabric: made2\n")
+    (root / part).mkdir()
+    (root / "made2").mkdir()
+    lut_columns, ram_columns = -(-luts // 50), -(-rams // 10)
+    buses = {
+        "CLB_IO_CLK": {str(i): {"frame_count": 1} for i in range(lut_columns)},
+        "BLOCK_RAM": {str(i): {"frame_count": 128} for i in range(ram_columns)},
+    }
+    rows = {"0": {"configuration_buses": {b: {"configuration_columns": c} for b, c in
+                                          buses.items()}}}  # fmt: skip
+    regions = {"top": {"rows": rows}, "bottom": {"rows": {}}}
+    (root / part / "part.json").write_text(
+        json.dumps({"idcode": 0x3722093, "global_clock_regions": regions})
+    )
+    tiles = {}
+    for kind, bus, count, height, words, base, frames in (
+        ("LUT", "CLB_IO_CLK", luts, 50, 2, 0, 1),
+        ("RAM", "BLOCK_RAM", rams, 10, 10, 1 << 23, 128),
+    ):
+        for number in range(count):
+            column, row = divmod(number, height)
+            bits = {"baseaddr": f"0x{base | column << 7:08X}", "frames": frames,
+                    "offset": words * row, "words": words}  # fmt: skip
+            tiles[f"{kind}_X{number}Y0"] = {"type": kind, "bits": {bus: bits}}
+    (root / "made2" / "tilegrid.json").write_text(json.dumps(tiles))
+    lines = [f"LUT.SLICEL_X0.ALUT.INIT[{i:02}] 00_{i:02}" for i in range(64)]
+    (root / "segbits_lut.db").write_text("\n".join(lines) + "\n")
+    lines = [
+        f"RAM.RAMB18_Y0.{name}_{row:02X}[{i:03}] {first + row:02}_{i:03}"
+        for name, first, count in (("INIT", 0, 64), ("INITP", 64, 8))
+        for row in range(count)
+        for i in range(256)
+    ]
+    (root / "segbits_ram.block_ram.db").write_text("\n".join(lines) + "\n")
+    return root

@@ -12,6 +12,7 @@
 // timing:
 //   QNNC_RUNTIME_MEMORY   the simulator fills them in
 //   QNNC_XILINX_MEMORY    primitives, patched in the netlist after synthesis
+// A third, QNNC_UPDATABLE, turns style 0 into style 2.
 module qnnc_rom #(
     parameter integer WIDTH = 18,
     parameter integer DEPTH = 1024,
@@ -24,8 +25,13 @@ module qnnc_rom #(
     input  wire [ABITS-1:0] address,
     output wire [WIDTH-1:0] data
 );
+`ifdef QNNC_UPDATABLE
+  localparam integer KIND = STYLE == 0 ? 2 : STYLE;
+`else
+  localparam integer KIND = STYLE;
+`endif
   generate
-    if (STYLE == 0) begin : logic_rom
+    if (KIND == 0) begin : logic_rom
 `ifdef YOSYS
       (* rom_style = "logic" *)
 `else

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from qnnc.backends.rtl.ip.package import write_ip
-from qnnc.backends.rtl.stages.rtl import design_of
+from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 
@@ -18,6 +18,9 @@ class IpStage(Stage):
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
+        missing = not_in_rtl(build)
+        if missing:
+            return StageOutcome("skipped", missing)
         frames = {name: array[:2] for name, array in build.tensors.items()}
         write_ip(design_of(build), build.folder / FOLDER, build.board.part, frames)
         build.artifacts.stitched_ip = FOLDER

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from qnnc.backends.design import Design
+from qnnc.backends.design import Design, updatable
 from qnnc.backends.rtl.stitch import stitch
+from qnnc.compiler import plugins
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.errors import quote
 from qnnc.compiler.report import StreamPort
 
 FOLDER = "rtl"
@@ -20,7 +24,12 @@ class RtlStage(Stage):
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
+        missing = _without_rtl(build)
+        if missing:
+            return StageOutcome("skipped", f"node {quote(missing.name)} is HLS only")
         design = stitch(build.ready_model())
+        if build.options.updatable:
+            design = updatable(design)
         design.write(build.folder / FOLDER)
         build.shared[DESIGN] = design
         build.artifacts.rtl = FOLDER
@@ -39,6 +48,36 @@ class RtlStage(Stage):
             for port in (*design.inputs, *design.outputs)
         ]
         return StageOutcome()
+
+
+def _without_rtl(build: Build) -> DataflowNode | None:
+    """A node that is to be HLS and has no twin in SystemVerilog."""
+    known = plugins.names("qnnc.rtl")
+    for node in stream_graph(build.ready_model()).nodes:
+        if node.made_by == "hls" and node.op_type not in known:
+            return node
+    return None
+
+
+def has_design(build: Build) -> bool:
+    """The rtl stage has left a design."""
+    return DESIGN in build.shared
+
+
+def hls_nodes(build: Build) -> int:
+    """How many nodes Vitis HLS is to make; in simulation and synthesis their twins in
+    SystemVerilog stand for them."""
+    return sum(instance.node.made_by == "hls" for instance in design_of(build).instances)
+
+
+def not_in_rtl(build: Build) -> str:
+    """Why the accelerator cannot be packaged from its RTL alone; empty if it can."""
+    if not has_design(build):
+        return NO_DESIGN.reason
+    return "hls/stitch.tcl packages it with the HLS nodes" if hls_nodes(build) else ""
+
+
+NO_DESIGN = StageOutcome("skipped", "there is no RTL of the whole accelerator")
 
 
 def design_of(build: Build) -> Design:

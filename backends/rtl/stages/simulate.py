@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from qnnc.backends.rtl.stages.rtl import FOLDER, design_of
+from qnnc.backends.rtl.stages.rtl import FOLDER, NO_DESIGN, design_of, has_design, hls_nodes
 from qnnc.backends.simulation.simulate import (
     Pressure,
     SimulationResult,
@@ -30,10 +30,13 @@ class SimulateStage(Stage):
     name = "simulate"
 
     def run(self, build: Build) -> StageOutcome:
+        if not has_design(build):
+            return NO_DESIGN
         engine = choose_engine(build.options.engine)
         result = run_simulation(build, engine, frames_for(build))
         record(build, result)
-        return StageOutcome(reason=f"{result.engine}, {result.frames} frames")
+        twins = ", RTL twins of HLS nodes" if hls_nodes(build) else ""
+        return StageOutcome(reason=f"{result.engine}, {result.frames} frames{twins}")
 
 
 def frames_for(build: Build) -> int:

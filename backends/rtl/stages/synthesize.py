@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from qnnc.backends.rtl.stages.rtl import design_of
+from qnnc.backends.rtl.stages.rtl import NO_DESIGN, design_of, has_design
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
@@ -17,6 +17,8 @@ class SynthesizeStage(Stage):
     name = "synthesize"
 
     def run(self, build: Build) -> StageOutcome:
+        if not has_design(build):
+            return NO_DESIGN
         design = design_of(build)
         build.progress.detail(f"synthesising {len(design.modules)} distinct nodes")
         result = synthesize(

@@ -5,6 +5,7 @@
 // simulator's part (`Dut`) gives the ports; this part feeds input files,
 // records outputs and taps, and applies random back-pressure.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,14 @@ struct Dut {
   virtual bool fired(unsigned tap) = 0;
   virtual void read_tap(unsigned tap, uint32_t *data) = 0;
 };
+
+// A word with the bits above `bits` cleared.
+template <unsigned bits> std::array<uint32_t, (bits + 31) / 32> within(const uint32_t *data) {
+  std::array<uint32_t, (bits + 31) / 32> word;
+  std::memcpy(word.data(), data, sizeof word);
+  if (bits % 32) word.back() &= (UINT32_C(1) << bits % 32) - 1;
+  return word;
+}
 
 // xorshift64*, seeded by the caller: the same on every machine.
 struct Random {
@@ -132,9 +141,11 @@ inline int run(Dut &dut, int argc, char **argv) {
   }
   dut.reset(false);
 
-  uint64_t cycle = 0, idle = 0, first = UINT64_MAX;
+  // Behind the last output the run goes on until nothing moves inside: the last pixels of an
+  // image that no window needs are still to be swallowed.
+  uint64_t cycle = 0, idle = 0, first = UINT64_MAX, last = 0;
   bool done = false;
-  while (!done && idle < patience) {
+  while (idle < (done ? patience / 12 : patience)) {
     for (unsigned i = 0; i < ni; i++) {
       // AXI-Stream: once offered, a word stays until it is taken.
       if (!offering[i]) offering[i] = position[i] < feed[i].size() && random.chance(source);
@@ -153,7 +164,7 @@ inline int run(Dut &dut, int argc, char **argv) {
         moved = true;
         if (first == UINT64_MAX) first = cycle;
       }
-    done = true;
+    bool complete = true;
     for (unsigned i = 0; i < no; i++) {
       if (dut.valid(i)) dut.read(i, out[i].word.data());
       // AXI-Stream: once valid, a word stays as it is until it is taken.
@@ -168,7 +179,7 @@ inline int run(Dut &dut, int argc, char **argv) {
         moved = true;
         if (out[i].count % words_a_frame[i] == 0) fprintf(log, "%u %llu\n", i, (unsigned long long)cycle);
       }
-      done = done && out[i].count >= expected[i];
+      complete = complete && out[i].count >= expected[i];
     }
     for (unsigned i = 0; i < nt; i++)
       if (dut.fired(i)) {
@@ -178,6 +189,8 @@ inline int run(Dut &dut, int argc, char **argv) {
       }
     dut.edge();
     cycle++;
+    if (complete && !done) last = cycle;
+    done = complete;
     idle = moved ? 0 : idle + 1;
   }
   bool closed = fclose(log) == 0;
@@ -187,7 +200,7 @@ inline int run(Dut &dut, int argc, char **argv) {
     fprintf(stderr, "cannot write a record: disk full?\n");
     return 3;
   }
-  printf("%s %llu %llu\n", done ? "done" : "stuck", (unsigned long long)cycle,
+  printf("%s %llu %llu\n", done ? "done" : "stuck", (unsigned long long)(done ? last : cycle),
          (unsigned long long)(first == UINT64_MAX ? 0 : first));
   return done ? 0 : 4;
 }

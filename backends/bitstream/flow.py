@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The open flow: linked netlist with marks, nextpnr, contents into the FASM, the assembler."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from qnnc.backends.bitstream.fasm import Database, assemble
+from qnnc.backends.bitstream.fasm.bitfile import bit_file
+from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
+from qnnc.backends.bitstream.netlist.link import link_shell
+from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
+from qnnc.backends.bitstream.nextpnr import Nextpnr, route
+from qnnc.backends.bitstream.shell import Shell
+from qnnc.backends.bitstream.shell.shell import TOP
+from qnnc.backends.bitstream.stages.driver import shell_of
+from qnnc.backends.rtl.stages.rtl import design_of
+from qnnc.backends.synthesis import synthesize
+from qnnc.compiler.building.build import Build
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.files import write_bytes, write_text
+from qnnc.compiler.report import Implementation
+
+NETLIST, FASM, PLACES = "netlist.json", "design.fasm", "places.json"
+FILLED, BIT = "accelerator.fasm", "accelerator.bit"
+
+
+def make_bitstream(build: Build, tool: Nextpnr, folder: Path) -> Implementation:
+    """Everything from the synthesised nodes to the .bit file.
+
+    Raises:
+        TargetError: it does not fit or cannot be routed.
+        ToolError, WorkspaceError: a tool or the database is at fault.
+    """
+    assert build.options.prjxray_db is not None
+    shell, design = shell_of(build), design_of(build)
+    database = Database(build.options.prjxray_db, build.board.part)
+    build.progress.detail("linking the netlist")
+    nodes = synthesize(design, build.options.cache, build.options.jobs)
+    netlist = json.loads(link_shell(shell, nodes, build.options.cache).read_text(encoding="utf-8"))
+    contents = shell_contents(shell)
+    cells = movable_cells(shell)
+    marked = marks({cell: contents[cell] for cell in sorted(cells)})
+    patch(netlist, TOP, {**contents, **marked})
+    write_text(folder / NETLIST, json.dumps(netlist))
+    routed = route(
+        tool, build.board.part, folder / NETLIST, folder, build.clock_mhz, build.progress.detail
+    )
+    build.progress.detail("assembling the bitstream")
+    fasm = routed.fasm.read_text(encoding="utf-8").splitlines()
+    places = find_places(fasm, marked)
+    save_places(places, folder / PLACES)
+    digest = fill(fasm, places, contents, database, folder)
+    patch(netlist, TOP, contents)
+    write_text(folder / NETLIST, json.dumps(netlist))
+    return Implementation(
+        flow="nextpnr",
+        tool=tool.version(),
+        fmax_mhz=round(routed.fmax_mhz, 2),
+        seconds=routed.seconds,
+        memory_mb=routed.memory_mb,
+        utilisation={name: list(pair) for name, pair in routed.utilisation.items()},
+        features=sum(1 for line in fasm if line.strip()),
+        payload_sha256=digest,
+    )
+
+
+def fill(
+    fasm: list[str],
+    places: dict[str, Place],
+    contents: Contents,
+    database: Database,
+    folder: Path,
+) -> str:
+    """Put contents into FASM with marks, and assemble it; the SHA-256 of the payload."""
+    filled = put_contents(fasm, places, contents)
+    payload = assemble(filled, database, FILLED)
+    write_text(folder / FILLED, "\n".join(filled) + "\n")
+    write_bytes(folder / BIT, bit_file(payload, "accelerator", database.part, datetime.now(UTC)))
+    return hashlib.sha256(payload).hexdigest()
+
+
+def save_places(places: dict[str, Place], path: Path) -> None:
+    """Write places as JSON."""
+    plain = {cell: [place.feature, list(place.order)] for cell, place in places.items()}
+    write_text(path, json.dumps(plain))
+
+
+def load_places(path: Path) -> dict[str, Place]:
+    """Places as they were written; raises WorkspaceError."""
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            cell: Place(str(feature), tuple(map(int, order)))
+            for cell, (feature, order) in plain.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise WorkspaceError(f"{path} is missing or broken; build the bitstream again") from error
+
+
+def same_cells(places: dict[str, Place], shell: Shell) -> bool:
+    """The shell's memories that can be exchanged are in just these cells."""
+    return set(places) == movable_cells(shell)

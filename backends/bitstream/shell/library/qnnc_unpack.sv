@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words of a stream out of beats of 8 bytes: several words a beat (BYTES is 1,
+// 2 or 4), one (8) or several beats a word (a multiple of 8). It gives a word or
+// takes a beat every cycle, and leaves what is behind the last word.
+module qnnc_unpack #(
+    parameter integer BYTES = 1,
+    parameter integer WIDTH = 8
+) (
+    input  wire             aclk,
+    input  wire             aresetn,
+    input  wire             begin_run,
+    input  wire [     31:0] units,
+    output wire             done,
+    input  wire [     63:0] s_axis_tdata,
+    input  wire             s_axis_tvalid,
+    output wire             s_axis_tready,
+    output wire [WIDTH-1:0] m_axis_tdata,
+    output wire             m_axis_tvalid,
+    input  wire             m_axis_tready
+);
+  generate
+    if (BYTES < 8) begin : narrow
+      localparam integer RATIO = 8 / BYTES;
+      reg [31:0] left;  // words to give
+      reg last;  // there is one
+      reg finished;  // there is none
+      reg [63:0] held;
+      reg [3:0] count;  // words in `held`
+      wire taken = m_axis_tvalid & m_axis_tready;
+      assign done = finished;
+      assign m_axis_tvalid = count != 4'd0;
+      assign m_axis_tdata = held[WIDTH-1:0];
+      assign s_axis_tready = ~done & (count == 4'd0 | count == 4'd1 & taken & ~last);
+      always @(posedge aclk) begin
+        if (!aresetn) begin
+          left <= 32'd0;
+          last <= 1'b0;
+          finished <= 1'b1;
+          count <= 4'd0;
+        end else begin
+          if (begin_run) begin
+            left <= units;
+            last <= units == 32'd1;
+            finished <= 1'b0;
+          end else if (taken) begin
+            left <= left - 32'd1;
+            last <= left == 32'd2;
+            finished <= last;
+          end
+          if (taken & last) count <= 4'd0;
+          else if (s_axis_tvalid & s_axis_tready) count <= RATIO[3:0];
+          else if (taken) count <= count - 4'd1;
+        end
+        if (s_axis_tvalid & s_axis_tready) held <= s_axis_tdata;
+        else if (taken) held <= held >> (8 * BYTES);
+      end
+    end else begin : wide
+      localparam integer BEATS = BYTES / 8;
+      reg [BYTES*8-1:0] held;
+      reg [BYTES*8-1:0] word;
+      reg [31:0] left;  // beats to come
+      reg [15:0] count;  // beats in `held`
+      reg valid;
+      wire full = count == BEATS - 1;
+      wire free = ~valid | m_axis_tready;
+      assign done = ~valid & left == 32'd0;
+      assign m_axis_tvalid = valid;
+      assign m_axis_tdata = word[WIDTH-1:0];
+      assign s_axis_tready = ~full | free;
+      always @(posedge aclk) begin
+        if (!aresetn) begin
+          count <= 16'd0;
+          valid <= 1'b0;
+          left  <= 32'd0;
+        end else begin
+          if (begin_run) left <= units;
+          else if (s_axis_tvalid & s_axis_tready) left <= left - 32'd1;
+          if (s_axis_tvalid & s_axis_tready) count <= full ? 16'd0 : count + 16'd1;
+          if (s_axis_tvalid & full & free) valid <= 1'b1;
+          else if (m_axis_tready) valid <= 1'b0;
+        end
+        if (s_axis_tvalid & s_axis_tready) begin
+          if (BEATS > 1) held <= {s_axis_tdata, held[BYTES*8-1:(BEATS > 1 ? 64 : 0)]};
+          if (full) word <= BEATS > 1 ? {s_axis_tdata, held[BYTES*8-1:(BEATS > 1 ? 64 : 0)]} : s_axis_tdata;
+        end
+      end
+    end
+  endgenerate
+endmodule

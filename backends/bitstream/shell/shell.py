@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generating the shell around a stitched accelerator of any number of streams."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from qnnc.backends.design import LUTS, Design, Memory, Port
+from qnnc.compiler.board import Board
+from qnnc.compiler.errors import TargetError
+from qnnc.compiler.files import new_folder
+
+MODULE, TOP = "qnnc_shell", "qnnc_top"
+BUILD_ID_FILE = "build_id.mem"
+REGISTERS = 0x43C00000
+"""Address of the registers, in the range of GP0."""
+MEMORY_LOW = 0x00100000
+"""The DDR memory below is not open to the programmable logic (UG585, table 4-1)."""
+MAX_STREAMS = 30
+
+
+@dataclass(frozen=True)
+class ShellStream:
+    """A stream of the accelerator as the shell sees it.
+
+    Attributes:
+        name: of the AXI-Stream.
+        is_input: into the accelerator.
+        number: among inputs or outputs; its AXI id.
+        index: among all, inputs first; places its registers.
+        bits: of tdata.
+        words: a frame.
+        port: of the stitched accelerator.
+    """
+
+    name: str
+    is_input: bool
+    number: int
+    index: int
+    bits: int
+    words: int
+    port: Port
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of a word in memory: 1, 2, 4, 8 or a multiple of 8."""
+        size = -(-self.bits // 8)
+        return 1 << (size - 1).bit_length() if size < 8 else 8 * -(-size // 8)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of a frame in memory; frames follow each other without gaps."""
+        return self.memory_bytes * self.words
+
+    @property
+    def dma_cycles(self) -> float:
+        """Cycles that moving a frame takes at least: 8 bytes, or a word, a cycle."""
+        return max(self.frame_bytes / 8, self.words)
+
+    @property
+    def registers(self) -> int:
+        """Offset of its registers."""
+        return 0x40 + 0x20 * self.index
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The shell of a design.
+
+    Attributes:
+        design: the accelerator.
+        streams: inputs, then outputs.
+        text: SystemVerilog of the generated module.
+        build_id: 64 bits that name model and settings.
+        memory_top: end of the board's memory.
+    """
+
+    design: Design
+    streams: tuple[ShellStream, ...]
+    text: str
+    build_id: int
+    memory_top: int
+
+    @property
+    def inputs(self) -> list[ShellStream]:
+        """Streams into the accelerator."""
+        return [stream for stream in self.streams if stream.is_input]
+
+    @property
+    def outputs(self) -> list[ShellStream]:
+        """Streams out of it."""
+        return [stream for stream in self.streams if not stream.is_input]
+
+    @property
+    def build_id_memory(self) -> Memory:
+        """What the register of the build id reads."""
+        mask = (1 << 32) - 1
+        words = [0, 0, self.build_id & mask, self.build_id >> 32, *60 * [0]]
+        return Memory(words, 32, LUTS, "control.build_id_rom")
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """SystemVerilog of the shell and what it uses of the library, without the accelerator's
+        own modules and without the top at the PS7."""
+        parts = {**self.design.parts, **library()}
+        found = {f"{MODULE}.sv": self.text}
+        waiting = [self.text]
+        while waiting:
+            for module in set(re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)):
+                name = f"{module}.sv"
+                if name in parts and name not in found and name != f"{TOP}.sv":
+                    found[name] = parts[name]
+                    waiting.append(found[name])
+        return dict(sorted(found.items()))
+
+    def write(self, folder: Path) -> None:
+        """Write everything that a flow takes into a new folder: shell, accelerator, top and
+        memory files."""
+        texts = {**self.design.sources, **self.sources, f"{TOP}.sv": library()[f"{TOP}.sv"]}
+        memories = {**self.design.memory_files(), BUILD_ID_FILE: self.build_id_memory}
+        with new_folder(folder) as out:
+            for name, text in texts.items():
+                (out / name).write_text(text, encoding="utf-8")
+            for name, memory in memories.items():
+                (out / name).write_text(memory.text(), encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def library() -> dict[str, str]:
+    """Text of every file of the shell's own library, by name."""
+    folder = files("qnnc.backends.bitstream.shell").joinpath("library")
+    return {
+        file.name: file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda f: f.name)
+        if file.name.endswith(".sv")
+    }
+
+
+def make_shell(design: Design, board: Board, build_id: int) -> Shell:
+    """Generate the shell of an accelerator.
+
+    Raises:
+        TargetError: more streams than the registers have room for.
+    """
+    ports = [*design.inputs, *design.outputs]
+    if len(ports) > MAX_STREAMS:
+        raise TargetError(f"the accelerator has {len(ports)} streams; the shell takes 30")
+    streams = tuple(
+        ShellStream(
+            port.name,
+            index < len(design.inputs),
+            index if index < len(design.inputs) else index - len(design.inputs),
+            index,
+            port.bytes * 8,
+            port.stream.words,
+            port,
+        )
+        for index, port in enumerate(ports)
+    )
+    memory_top = board.ddr_mbyte << 20
+    text = (
+        _environment()
+        .get_template("shell.sv.j2")
+        .render(
+            inputs=[s for s in streams if s.is_input],
+            outputs=[s for s in streams if not s.is_input],
+            accelerator=design.top,
+            build_id_file=BUILD_ID_FILE,
+            memory_low=MEMORY_LOW,
+            memory_top=memory_top,
+        )
+    )
+    return Shell(design, streams, text, build_id, memory_top)
+
+
+def build_id(design: Design, *more: str) -> int:
+    """64 bits of a hash over the accelerator's sources, its memories' contents and settings."""
+    state = hashlib.sha256()
+    contents = {name: memory.text() for name, memory in design.memory_files().items()}
+    for name, text in sorted({**design.sources, **contents}.items()):
+        state.update(f"{name}\0{text}\0".encode())
+    for text in more:
+        state.update(f"{text}\0".encode())
+    return int.from_bytes(state.digest()[:8], "little")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("qnnc.backends.bitstream.shell"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - SystemVerilog; names are the stitcher's own
+    )

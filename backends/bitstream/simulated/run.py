@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running a build's package on the simulated board."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnc.backends.bitstream.package.package import Source, golden_samples, write_package
+from qnnc.backends.bitstream.shell import Shell
+from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
+from qnnc.backends.bitstream.simulated.platform import SimulatedPlatform, load_driver
+from qnnc.backends.bitstream.simulated.program import build_board
+from qnnc.backends.bitstream.stages.driver import make_build_shell
+from qnnc.backends.rtl.resimulate import remake
+from qnnc.backends.simulation.simulate import choose_engine
+from qnnc.compiler.building.build import Build
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.samples import read_array
+
+TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True)
+class BoardResult:
+    """A batch on the simulated board.
+
+    Attributes:
+        engine: simulator.
+        frames: how many.
+        mismatches: frames whose answer is not the golden graph's (floating-point answers: up to
+            float32 rounding).
+        correct: frames whose answer is the label, or None without labels.
+        cycles: that the accelerator counted, first request to last answer.
+        bound_cycles: least possible cycles a frame: of the slowest node, or of moving the data.
+        frames_per_second: at the build's clock.
+        stalls: for each stream, cycles in which its receiver waited, and a word waited.
+    """
+
+    engine: str
+    frames: int
+    mismatches: int
+    correct: int | None
+    cycles: int
+    bound_cycles: float
+    frames_per_second: float
+    stalls: Mapping[str, tuple[int, int]]
+
+
+def bound_of(shell: Shell, build: Build) -> float:
+    """Least possible cycles a frame."""
+    nodes = max(layer.cycles for layer in build.layers)
+    loads = [max(s.dma_cycles for s in group) for group in (shell.inputs, shell.outputs)]
+    shared = [sum(s.frame_bytes for s in group) / 8 for group in (shell.inputs, shell.outputs)]
+    return float(max(nodes, *loads, *shared))
+
+
+def run_on_board(
+    folder: Path,
+    *,
+    engine: str = "auto",
+    samples: Path | None = None,
+    labels: Path | None = None,
+    count: int | None = None,
+    bus: Bus | None = None,
+) -> BoardResult:
+    """Take a build's package to the simulated board and run samples through its driver.
+
+    Args:
+        folder: of the build.
+        samples: of real inputs; by default those of the build, or random ones.
+        labels: of the samples.
+        count: how many frames; by default 64.
+        bus: how the processing system's ports behave.
+
+    Raises:
+        WorkspaceError: the build or the files do not fit.
+        VerificationError: the shell breaks AXI's rules.
+    """
+    with tempfile.TemporaryDirectory(prefix="qnnc-board-") as name:
+        scratch = Path(name)
+        build = remake(folder, scratch / "build", samples=samples)
+        shell = make_build_shell(build)
+        chosen = choose_engine(engine)
+        (scratch / "work").mkdir()
+        program = build_board(
+            shell, scratch / "rtl", scratch / "work", build.options.cache, chosen,
+            build.options.jobs,
+        )  # fmt: skip
+        inputs = {name: array[: count or 64] for name, array in build.inputs.items()}
+        package = folder.absolute() / "package"
+        if not (package / "driver.py").is_file():
+            package = scratch / "package"
+            model = scratch / "build" / "model"
+            source = Source(
+                shell, build.board, build.clock_mhz, model, inputs, None, version("qnnc")
+            )
+            write_package(source, package)
+        driver = load_driver(package)
+        with SimulatedBoard(program, scratch / "rtl", bus) as board:
+            accelerator = driver.Accelerator(
+                str(package), platform=SimulatedPlatform(board), timeout=TIMEOUT
+            )
+            ordered = list(inputs.values())
+            found = accelerator.predict(ordered if len(ordered) > 1 else ordered[0])
+            cycles, stalls = int(accelerator.run_cycles), dict(accelerator.stalls())
+        answers = found if isinstance(found, list) else [found]
+        golden = golden_samples(
+            scratch / "build" / "model" / "golden.onnx", inputs, len(ordered[0])
+        )
+        frames = len(ordered[0])
+        wrong = _differ(answers, [golden[f"output_{i}"] for i in range(len(answers))])
+        return BoardResult(
+            chosen,
+            frames,
+            wrong,
+            _correct(answers[0], labels),
+            cycles,
+            bound_of(shell, build),
+            frames * build.clock_mhz * 1e6 / cycles,
+            stalls,
+        )
+
+
+FLOAT_TOLERANCE = 1e-5
+"""Of floating-point outputs, relative to the largest: the golden graph rounds its sums."""
+
+
+def _differ(found: list[NDArray[Any]], golden: list[NDArray[Any]]) -> int:
+    """Frames that differ: integers must be equal, floating-point numbers up to rounding."""
+    wrong = np.zeros(len(golden[0]), dtype=bool)
+    for have, want in zip(found, golden, strict=True):
+        apart = np.abs(have.astype(np.float64) - want).reshape(len(wrong), -1).max(axis=1)
+        reach = np.abs(want).max() * FLOAT_TOLERANCE if want.dtype.kind == "f" else 0.0
+        wrong |= ~(apart <= reach)
+    return int(wrong.sum())
+
+
+def _correct(answers: NDArray[np.generic], labels: Path | None) -> int | None:
+    if labels is None:
+        return None
+    wanted = read_array(labels).reshape(-1)
+    flat = answers.reshape(len(answers), -1)
+    if wanted.size < len(flat):
+        raise WorkspaceError(f"{labels} has {wanted.size} labels for {len(flat)} samples")
+    labelled = flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)
+    return int((labelled == wanted[: len(flat)]).sum())

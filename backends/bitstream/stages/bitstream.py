@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bitstream: place and route with what tools there are, and the .bit file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from qnnc.backends.bitstream.flow import make_bitstream
+from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
+from qnnc.backends.bitstream.stages.driver import package_build, shell_of
+from qnnc.backends.bitstream.vivado.run import run_vivado
+from qnnc.backends.rtl.stages.rtl import not_in_rtl
+from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.build import Build
+from qnnc.compiler.errors import TargetError, ToolError
+from qnnc.compiler.report import Implementation
+
+FOLDER = "bitstream"
+NAME = "accelerator.bit"
+
+
+class BitstreamStage(Stage):
+    """nextpnr with a prjxray database, or else Vivado."""
+
+    name = "bitstream"
+    products = (FOLDER,)
+
+    def run(self, build: Build) -> StageOutcome:
+        missing_rtl = not_in_rtl(build)
+        if missing_rtl:
+            return StageOutcome("skipped", missing_rtl)
+        folder = build.folder / FOLDER
+        nextpnr, missing = _nextpnr(build)
+        vivado = shutil.which("vivado") if build.options.flow in ("auto", "vivado") else None
+        if nextpnr is not None and build.options.prjxray_db is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            result = make_bitstream(build, nextpnr, folder)
+        elif vivado is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            result = run_vivado(build, Path(vivado), folder)
+        elif build.options.until == self.name:
+            raise ToolError(f"no tool for a bitstream: {missing}, or put Vivado on PATH")
+        else:
+            return StageOutcome("skipped", missing)
+        build.implementation = result
+        check_timing(result, build.clock_mhz)
+        package_build(build, shell_of(build), folder / NAME)
+        build.artifacts.bitstream = f"{FOLDER}/{NAME}"
+        return StageOutcome(reason=f"{result.tool}, {result.fmax_mhz:g} MHz")
+
+
+def _nextpnr(build: Build) -> tuple[Nextpnr | None, str]:
+    """A nextpnr to use, and what is missing for a bitstream without Vivado."""
+    options = build.options
+    if options.flow == "vivado":
+        return None, "--flow vivado needs vivado on PATH"
+    found = find_nextpnr(build.board.part, options.nextpnr, options.chipdb)
+    if found is None:
+        return None, f"no nextpnr was found: {GET}"
+    if options.prjxray_db is None:
+        return found, (
+            "no prjxray database: give its family folder, such as prjxray-db/zynq7, with "
+            "--prjxray-db or QNNC_PRJXRAY_DB"
+        )
+    return found, ""
+
+
+def check_timing(result: Implementation, clock_mhz: float) -> None:
+    """Raise TargetError if the clock is not reached."""
+    if result.fmax_mhz < clock_mhz:
+        lower = max(1, int(result.fmax_mhz))
+        raise TargetError(
+            f"placed and routed, the design reaches {result.fmax_mhz:g} MHz of the {clock_mhz:g} "
+            f"asked for; set --clock-mhz {lower}, or a smaller --fps or --budget"
+        )

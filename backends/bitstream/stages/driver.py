@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""driver: the shell's sources, scripts for Vivado, and the package without its bitstream."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from qnnc.backends.bitstream.netlist.contents import SMALL, movable
+from qnnc.backends.bitstream.package.package import Source, write_package
+from qnnc.backends.bitstream.shell import Shell, make_shell
+from qnnc.backends.bitstream.shell.shell import build_id
+from qnnc.backends.bitstream.vivado.scripts import write_scripts
+from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
+from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.build import Build
+
+SHELL, VIVADO, PACKAGE = "shell", "vivado", "package"
+KEY = "bitstream.shell"
+
+
+class DriverStage(Stage):
+    """Everything for the board but the bitstream."""
+
+    name = "driver"
+    products = (SHELL, VIVADO, PACKAGE, f"{PACKAGE}.zip")
+
+    def run(self, build: Build) -> StageOutcome:
+        missing_rtl = not_in_rtl(build)
+        if missing_rtl:
+            return StageOutcome("skipped", missing_rtl)
+        shell = make_build_shell(build)
+        build.shared[KEY] = shell
+        shell.write(build.folder / SHELL)
+        write_scripts(shell, build.board, build.clock_mhz, build.folder / VIVADO, f"../{SHELL}")
+        package_build(build, shell, None)
+        build.artifacts.driver = PACKAGE
+        return StageOutcome(reason=_fixed(build))
+
+
+def _fixed(build: Build) -> str:
+    """What `qnnc update` will not be able to change."""
+    instances = design_of(build).instances
+    memories = [m for i in instances for m in i.rtl.memories.values()]
+    fixed = sum(memory.fixed for memory in memories)
+    small = sum(not memory.fixed and not movable(memory) for memory in memories)
+    parts = []
+    if fixed:
+        parts.append(f"{fixed} tables that are part of the logic (--updatable moves them)")
+    if small:
+        parts.append(f"{small} tables of up to {SMALL} words")
+    return f"qnnc update cannot change {' and '.join(parts)}" if parts else ""
+
+
+def make_build_shell(build: Build) -> Shell:
+    """The shell of a build that has its design; its name covers model, board and clock."""
+    design = design_of(build)
+    return make_shell(design, build.board, build_id(design, build.board.name, f"{build.clock_mhz}"))
+
+
+def shell_of(build: Build) -> Shell:
+    """The shell that the driver stage has left."""
+    shell = build.shared[KEY]
+    assert isinstance(shell, Shell)
+    return shell
+
+
+def package_build(build: Build, shell: Shell, bitstream: Path | None) -> None:
+    """Write the package of a build."""
+    source = Source(
+        shell,
+        build.board,
+        build.clock_mhz,
+        build.folder / "model",
+        build.inputs,
+        bitstream,
+        version("qnnc"),
+    )
+    write_package(source, build.folder / PACKAGE)

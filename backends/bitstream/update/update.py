@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qnnc update: another model of the same shape into a build's bitstream."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from qnnc.backends.bitstream.fasm import Database
+from qnnc.backends.bitstream.flow import (
+    FASM,
+    NETLIST,
+    PLACES,
+    fill,
+    load_places,
+    same_cells,
+)
+from qnnc.backends.bitstream.netlist.contents import movable, patch, shell_contents
+from qnnc.backends.bitstream.shell import Shell
+from qnnc.backends.bitstream.shell.shell import TOP
+from qnnc.backends.bitstream.stages.bitstream import FOLDER, NAME
+from qnnc.backends.bitstream.stages.driver import PACKAGE, SHELL, make_build_shell, package_build
+from qnnc.backends.design import Design, Memory
+from qnnc.backends.rtl.resimulate import remake
+from qnnc.backends.rtl.stages.ip import FOLDER as IP
+from qnnc.backends.rtl.stages.ip import IpStage
+from qnnc.backends.rtl.stages.rtl import FOLDER as RTL
+from qnnc.backends.rtl.stages.rtl import RtlStage, design_of
+from qnnc.compiler.board import find_board
+from qnnc.compiler.building.build import Build, options_from, settings_of
+from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace
+from qnnc.compiler.errors import ModelError, WorkspaceError
+from qnnc.compiler.files import write_text
+from qnnc.compiler.ir.facts import sources
+from qnnc.compiler.progress import Silent
+from qnnc.compiler.report import Report
+
+
+def update(folder: Path, model: str, prjxray_db: Path | None = None) -> str:
+    """Put another model into a build that has a bitstream by the open flow.
+
+    The new model is compiled and verified as in a build; then contents of memories are exchanged
+    in the FASM, the netlist, the RTL, the IP and the package.
+
+    Args:
+        model: with the same topology, types and folding as the build's.
+        prjxray_db: family folder of a prjxray database; by default the build's.
+
+    Returns:
+        The SHA-256 of the new configuration payload.
+
+    Raises:
+        ModelError: it differs in more than contents of memories.
+        WorkspaceError: the folder is no build with a bitstream by nextpnr.
+    """
+    folder = folder.absolute()
+    routed = folder / FOLDER
+    if not all((routed / name).is_file() for name in (FASM, PLACES, NETLIST)):
+        raise WorkspaceError(
+            f"{folder} has no bitstream made by nextpnr; build it with --until bitstream"
+        )
+    workspace = Workspace(folder)
+    with tempfile.TemporaryDirectory(prefix="qnnc-update-") as name:
+        scratch = Path(name)
+        old = design_of(remake(folder, scratch / "old"))
+        build = _compiled(workspace, model, scratch / "new")
+        design = design_of(build)
+        check_same(old, design)
+        root = prjxray_db or build.options.prjxray_db
+        if root is None:
+            raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
+        database = Database(root, build.board.part)
+        shell = make_build_shell(build)
+        digest = _exchange(shell, database, routed)
+        IpStage().run(build)
+        package_build(build, shell, routed / NAME)
+        shell.write(build.folder / SHELL)
+        for part in ("model", RTL, IP, SHELL, PACKAGE):
+            shutil.rmtree(folder / part, ignore_errors=True)
+            shutil.move(build.folder / part, folder / part)
+        shutil.move(build.folder / f"{PACKAGE}.zip", folder / f"{PACKAGE}.zip")
+    _record(workspace, build, digest)
+    return digest
+
+
+def _compiled(workspace: Workspace, model: str, scratch: Path) -> Build:
+    options = replace(
+        options_from(workspace.settings(), scratch), model=str(Path(model).absolute())
+    )
+    build = Build(options, find_board(options.board), Workspace(scratch), Silent())
+    for stage in (PassesStage(), EstimateStage(), RtlStage()):
+        stage.run(build)
+    return build
+
+
+def check_same(old: Design, new: Design) -> None:
+    """Raise ModelError, naming the first difference, unless only contents of memories differ."""
+    if len(old.instances) != len(new.instances):
+        raise ModelError(
+            f"the new model gives {len(new.instances)} nodes, the build has {len(old.instances)}; "
+            "build it anew"
+        )
+    for before, after in zip(old.instances, new.instances, strict=True):
+        where = f"node {after.name} ({', '.join(sources(after.node.node)) or after.node.op_type})"
+        if before.rtl.module != after.rtl.module:
+            raise ModelError(
+                f"{where} of the new model has another shape, type or folding; build it anew"
+            )
+        for name, memory in before.rtl.memories.items():
+            other = after.rtl.memories[name]
+            if (memory.width, len(memory.words)) != (other.width, len(other.words)):
+                raise ModelError(f"{where} of the new model has another {name}; build it anew")
+            if not movable(memory) and list(memory.words) != list(other.words):
+                raise ModelError(f"{where} of the new model has another {name}, {_why(memory)}")
+    if old.sources != new.sources:
+        raise ModelError("the new model gives another accelerator; build it anew")
+
+
+def _why(memory: Memory) -> str:
+    if memory.fixed:
+        return "which is part of the logic; build with --updatable to keep such tables in memories"
+    return f"a table of {len(memory.words)} words, too small to be exchanged; build it anew"
+
+
+def _exchange(shell: Shell, database: Database, routed: Path) -> str:
+    places = load_places(routed / PLACES)
+    if not same_cells(places, shell):
+        raise WorkspaceError(f"{routed / PLACES} is not of this build; build the bitstream again")
+    contents = shell_contents(shell)
+    fasm = (routed / FASM).read_text(encoding="utf-8").splitlines()
+    digest = fill(fasm, places, contents, database, routed)
+    netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))
+    patch(netlist, TOP, contents)
+    write_text(routed / NETLIST, json.dumps(netlist))
+    return digest
+
+
+def _record(workspace: Workspace, build: Build, digest: str) -> None:
+    options = replace(build.options, out=workspace.folder)
+    write_text(workspace.path(MARKER), json.dumps(settings_of(options), indent=2) + "\n")
+    report = Report.model_validate_json(workspace.path(REPORT).read_text(encoding="utf-8"))
+    report.model = options.model
+    report.verification.levels = build.levels
+    if report.implementation is not None:
+        report.implementation.payload_sha256 = digest
+    write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One dataflow node in FINN's terms: attributes, constants, annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.backends.finn.attributes import ATTRIBUTES, style
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.datatypes import datatype, smallest_type
+from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.ir.edit import FINN, constant
+
+_LAYOUTS = {2: "['N', 'C']", 4: "['N', 'H', 'W', 'C']"}
+_CONSTANT_TYPES = ("weightDataType", "rhs_dtype")
+
+
+@dataclass(frozen=True)
+class FinnNode:
+    """A node with its constants; `style` is hls or rtl."""
+
+    proto: onnx.NodeProto
+    constants: list[onnx.TensorProto]
+    annotations: list[onnx.TensorAnnotation]
+    style: str
+
+
+def finn_node(
+    node: DataflowNode, name: str, inputs: Sequence[str], outputs: Sequence[str]
+) -> FinnNode:
+    """Make FINN's node.
+
+    Args:
+        name: of the node.
+        inputs: names of its streams in.
+        outputs: names of its streams out.
+
+    Raises:
+        ModelError: FINN has no such operator, or cannot do what the node does.
+    """
+    if node.op_type not in ATTRIBUTES:
+        raise ModelError(f"node {quote(node.name)}: FINN has no {node.op_type}")
+    if node.op_type == "Thresholding" and len(node.node.inputs) > 2:
+        raise ModelError(
+            f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "
+            "values of a function that is not monotone"
+        )
+    chosen = style(node.op_type, str(node.attr("preferred_impl_style", "none")))
+    attributes = {
+        key: attribute.value
+        for key, attribute in node.node.attributes.items()
+        if key in ATTRIBUTES[node.op_type]
+    }
+    attributes.update(backend="fpgadataflow", preferred_impl_style=chosen)
+    names = list(inputs)
+    tensors, annotations = [], []
+    for index, value in enumerate(node.node.inputs):
+        array = constant(value)
+        if value is None or array is None:
+            continue
+        own = f"{name}_param{index}"
+        tensors.append(numpy_helper.from_array(np.asarray(array, dtype=np.float32), own))
+        annotations.append(annotation(own, _constant_type(node, array)))
+        names.append(own)
+    proto = helper.make_node(
+        node.op_type, names, list(outputs), name=name, domain=FINN, **attributes
+    )
+    return FinnNode(proto, tensors, annotations, chosen)
+
+
+def _constant_type(node: DataflowNode, array: NDArray[Any]) -> BaseDataType:
+    """The type that the node's attribute gives its constant; both must agree in FINN."""
+    for name in _CONSTANT_TYPES:
+        if name in node.node.attributes:
+            return datatype(str(node.attr(name)))
+    return smallest_type(int(array.min()), int(array.max()))
+
+
+def annotation(tensor: str, kind: BaseDataType, rank: int = 0) -> onnx.TensorAnnotation:
+    """FINN's annotation of a tensor: integer type, and layout if it is a stream."""
+    made = onnx.TensorAnnotation(tensor_name=tensor)
+    entries = {"finn_datatype": kind.name}
+    if rank in _LAYOUTS:
+        entries["tensor_layout"] = _LAYOUTS[rank]
+    for key, value in entries.items():
+        made.quant_parameter_tensor_names.append(onnx.StringStringEntryProto(key=key, value=value))
+    return made

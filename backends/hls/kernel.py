@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dataflow node in C++: a class of the template library, and the tables that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.dataflow import Ports, Stream
+from qnnc.compiler.datatypes import BIPOLAR, TERNARY
+
+
+@dataclass(frozen=True)
+class Table:
+    """Constants of a kernel.
+
+    Attributes:
+        word: what a word of it is called within the kernel's class; `word`_word reads it.
+        datatype: of an element.
+        values: [rows, columns, lanes], or [rows, lanes] for one word a row.
+        style: "block", "distributed" or "" for the tool's choice.
+    """
+
+    word: str
+    datatype: BaseDataType
+    values: NDArray[np.int64]
+    style: str = ""
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Of the array of words."""
+        return tuple(self.values.shape[:-1])
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What a node runs.
+
+    Attributes:
+        header: of the library.
+        template: the class, without its namespace, such as "mvau<...>"; its function `run`
+            takes the input streams, the output streams and the tables.
+        ports: the streams.
+        tables: in the order of the arguments.
+    """
+
+    header: str
+    template: str
+    ports: Ports
+    tables: tuple[Table, ...] = ()
+
+
+def cpp_type(kind: BaseDataType) -> str:
+    """The library's class of an element type."""
+    if kind == BIPOLAR:
+        return "qnnc::bipolar"
+    if kind == TERNARY:
+        return "qnnc::ternary"
+    return f"qnnc::integer<{kind.bitwidth()}, {_flag(kind.min() < 0)}>"
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def template(name: str, *arguments: BaseDataType | int | bool | str) -> str:
+    """A class of the library with its arguments."""
+    return f"{name}<{', '.join(_argument(a) for a in arguments)}>"
+
+
+def _argument(value: BaseDataType | int | bool | str) -> str:
+    if isinstance(value, bool):
+        return _flag(value)
+    if isinstance(value, int):
+        return str(value)
+    return value if isinstance(value, str) else cpp_type(value)
+
+
+def word_type(stream: Stream) -> str:
+    """C++ type of a stream's words."""
+    return f"qnnc::word_t<{cpp_type(stream.datatype)}, {stream.lanes}>"
+
+
+def stream_type(stream: Stream) -> str:
+    """C++ type of a stream."""
+    return f"qnnc::stream<{word_type(stream)} >"
+
+
+@lru_cache(maxsize=1)
+def library() -> dict[str, str]:
+    """Text of every header of the library, by name."""
+    folder = files("qnnc.backends.hls").joinpath("library")
+    return {
+        file.name: file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda f: f.name)
+        if file.name.endswith(".h")
+    }
+
+
+def hex_word(elements: Sequence[int], kind: BaseDataType) -> str:
+    """A word's code in hexadecimal, element 0 in the low bits."""
+    bits = kind.bitwidth()
+    mask, code = (1 << bits) - 1, 0
+    for element in reversed(elements):
+        value = (element + 1) // 2 if kind == BIPOLAR else element
+        code = (code << bits) | (value & mask)
+    return f"{code:x}"

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of an MVAU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
+from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow.mvau import MVAU
+
+
+class MvauHls(HlsNode):
+    """`qnnc::mvau`, weights in the order of use: [pass * steps + step][PE][SIMD]."""
+
+    node: MVAU
+
+    def __init__(self, node: DataflowNode) -> None:
+        assert isinstance(node, MVAU)
+        super().__init__(node)
+
+    def widest(self, arriving: Sequence[Stream]) -> Folding:
+        simd = largest_divisor(arriving[0].lanes, self.node.MW)
+        return Folding(PE=self.node.MH, SIMD=simd)
+
+    def kernel(self, folding: Folding) -> Kernel:
+        node = self.node
+        steps, passes = node.steps(folding), node.passes(folding)
+        # [MW, MH] -> [SF, SIMD, NF, PE] -> [NF, SF, PE, SIMD]
+        arranged = node.weights().reshape(steps, folding.SIMD, passes, folding.PE)
+        words = arranged.transpose(2, 0, 3, 1).reshape(steps * passes, folding.PE, folding.SIMD)
+        name = template(
+            "mvau",
+            node.x_type,
+            node.w_type,
+            node.out_type,
+            node.MW,
+            node.MH,
+            folding.SIMD,
+            folding.PE,
+            node.vectors,
+            node.xnor,
+            folding.resType == "dsp",
+        )
+        weights = Table("weights", node.w_type, words, folding.ram_style)
+        return Kernel("qnnc_mvau.h", name, node.ports(folding), (weights,))

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of a StreamingFIFO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qnnc.backends.hls.hls_node import HlsNode
+from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow.streaming_fifo import StreamingFIFO
+
+
+class StreamingFifoHls(HlsNode):
+    """`qnnc::fifo`."""
+
+    node: StreamingFIFO
+    transparent = True
+
+    def __init__(self, node: DataflowNode) -> None:
+        assert isinstance(node, StreamingFIFO)
+        super().__init__(node)
+
+    def widest(self, arriving: Sequence[Stream]) -> Folding:
+        return self.node.folding()
+
+    def kernel(self, folding: Folding) -> Kernel:
+        ports = self.node.ports(folding)
+        x = ports.inputs[0]
+        name = template("fifo", x.datatype, x.lanes, x.words, self.node.depth)
+        return Kernel("qnnc_stream.h", name, ports)

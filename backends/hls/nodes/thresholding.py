@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of a Thresholding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
+from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow.thresholding import Thresholding
+from qnnc.compiler.datatypes import smallest_type
+
+
+class ThresholdingHls(HlsNode):
+    """`qnnc::thresholding`, or `qnnc::stepwise` where counts stand for other values."""
+
+    node: Thresholding
+
+    def __init__(self, node: DataflowNode) -> None:
+        assert isinstance(node, Thresholding)
+        super().__init__(node)
+
+    def widest(self, arriving: Sequence[Stream]) -> Folding:
+        return Folding(PE=largest_divisor(arriving[0].lanes, self.node.channels))
+
+    def kernel(self, folding: Folding) -> Kernel:
+        node = self.node
+        table = self._words(node.thresholds(), folding)
+        kind = smallest_type(int(table.min()), int(table.max()))
+        tables = [Table("row", kind, table, folding.ram_style)]
+        rows, steps = table.shape[0], table.shape[1]
+        types = (node.x_type, kind, node.out_type)
+        values = node.values()
+        if values is None:
+            shape = (node.channels, folding.PE, steps, rows, node.base, node.vectors)
+            name = template("thresholding", *types, *shape)
+        else:
+            name = template(
+                "stepwise", *types, node.channels, folding.PE, steps, rows, node.vectors
+            )
+            tables.append(Table("value_row", node.out_type, self._words(values, folding)))
+        return Kernel("qnnc_thresholding.h", name, node.ports(folding), tuple(tables))
+
+    def _words(self, array: NDArray[np.int64], folding: Folding) -> NDArray[np.int64]:
+        """[C or 1, n] as [C / PE or 1, n, PE]."""
+        if self.node.shared:
+            array = np.repeat(array[:1], folding.PE, axis=0)
+        return array.reshape(-1, folding.PE, array.shape[1]).transpose(0, 2, 1)

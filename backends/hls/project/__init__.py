@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder for Vitis HLS: sources, testbenches with golden vectors, Tcl."""

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a network answers: the models of a build, run on a user's samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.reference import BatchRunner
+from qnnc.compiler.samples import read_array, shaped
+
+Inputs = dict[str, NDArray[np.float32]]
+
+
+def load_model(workspace: Workspace, name: str) -> ir.Model:
+    """A model of a build, such as "golden.onnx".
+
+    Raises:
+        WorkspaceError: it is not there or cannot be read.
+    """
+    path = workspace.path("model") / name
+    try:
+        return ir.from_proto(onnx.load(path))
+    except Exception as error:
+        raise WorkspaceError(f"{path} is missing or broken; build again") from error
+
+
+def load_samples(model: ir.Model, path: Path) -> Inputs:
+    """A file of samples, shaped for a model's first input; raises WorkspaceError if it does not
+    fit."""
+    value = model.graph.inputs[0]
+    shape = (1, *(int(d) for d in list(value.shape or [])[1:]))  # type: ignore[arg-type]
+    return {str(value.name): shaped(read_array(path), shape, path)}
+
+
+def answers(model: ir.Model, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Run a model; [samples, answers] as `as_answers` gives them."""
+    return as_answers(BatchRunner(model, chunk=256).run(inputs), gives_labels(model))
+
+
+def as_answers(outputs: Mapping[str, NDArray[Any]], labels: bool) -> NDArray[Any]:
+    """[samples, answers]: labels, or the best class of scores, or all outputs.
+
+    Args:
+        labels: the outputs are labels already.
+    """
+    first = next(iter(outputs.values()))
+    flat = first.reshape(first.shape[0], -1)
+    if len(outputs) == 1 and flat.shape[1] > 1 and not labels:
+        best: NDArray[Any] = np.argmax(flat, axis=1).reshape(-1, 1)
+        return best
+    return np.concatenate([o.reshape(o.shape[0], -1) for o in outputs.values()], axis=1)
+
+
+def gives_labels(model: ir.Model) -> bool:
+    """The model ends in a choice of labels."""
+    return any(node.op_type in ("TopK", "ArgMax") for node in model.graph)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""choose-backend: which backend makes each node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from qnnc.compiler import plugins
+from qnnc.compiler.dataflow import is_dataflow
+from qnnc.compiler.errors import ModelError, OptionError, quote
+from qnnc.compiler.ir.facts import sources
+from qnnc.compiler.passes.base import Pass
+
+CHOICES = ("rtl", "hls", "auto")
+
+
+@dataclass
+class ChooseBackend(Pass):
+    """Write each node's backend into preferred_impl_style, FINN's attribute for it.
+
+    Options:
+        choice: `rtl`, `hls` or `auto` for all nodes, then, after commas, exceptions such as
+            `MVAU=hls` or `fc1=rtl`: an operator, a node of the user's model, or a dataflow node.
+            `auto` is RTL where the operator has it, HLS otherwise.
+    """
+
+    name = "choose-backend"
+    choice: str = "rtl"
+
+    def run(self, model: ir.Model) -> bool:
+        default, exceptions = parse(self.choice)
+        unused = dict(exceptions)
+        changed = False
+        for node in model.graph:
+            if not is_dataflow(node):
+                continue
+            names = [node.op_type, *sources(node), node.name or ""]
+            style = default
+            for name in names:  # the most particular comes last
+                if name in exceptions:
+                    style = exceptions[name]
+                    unused.pop(name, None)
+            style = _resolved(node, style)
+            if style == "hls":
+                node.attributes["preferred_impl_style"] = ir.AttrString(
+                    "preferred_impl_style", style
+                )
+                changed = True
+        if unused:
+            known = sorted({n.op_type for n in model.graph if is_dataflow(n)})
+            raise OptionError(
+                f"--backend names {next(iter(unused))!r}, which is no operator or node of the "
+                f"accelerator (operators: {', '.join(known)})"
+            )
+        return changed
+
+
+def parse(choice: str) -> tuple[str, dict[str, str]]:
+    """The backend of all nodes, and exceptions by name; raises OptionError for anything else."""
+    default, exceptions = "rtl", {}
+    for part in choice.split(","):
+        name, equals, style = part.strip().rpartition("=")
+        if style not in CHOICES or (equals and not name):
+            raise OptionError(
+                f"--backend takes {', '.join(CHOICES)} and exceptions such as MVAU=hls, not "
+                f"{part.strip()!r}"
+            )
+        if equals:
+            exceptions[name] = style
+        else:
+            default = style
+    return default, exceptions
+
+
+def _resolved(node: ir.Node, style: str) -> str:
+    if style == "auto":
+        return "rtl" if node.op_type in plugins.names("qnnc.rtl") else "hls"
+    if node.op_type not in plugins.names(f"qnnc.{style}"):
+        raise ModelError(
+            f"node {quote(node.name)}: the {style} backend has no {node.op_type}; choose the other "
+            f"with --backend {style},{node.op_type}={'rtl' if style == 'hls' else 'hls'}"
+        )
+    return style

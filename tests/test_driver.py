@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver that is shipped: packing, host parts, and whole batches on the simulated board."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qonnx.core.datatype import DataType
+
+from benchmarks.networks import MlpSpec, mlp
+from qnnc.backends.bitstream.fasm.bitfile import bit_file
+from qnnc.backends.bitstream.package.package import Source, write_package
+from qnnc.backends.bitstream.shell import Shell
+from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
+from qnnc.backends.bitstream.simulated.platform import (
+    SimulatedPlatform,
+    load_driver,
+    pynq_device,
+)
+from qnnc.backends.bitstream.simulated.run import run_on_board
+from qnnc.compiler.board import find_board
+from qnnc.compiler.building.build import run_build
+from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.datatypes import BIPOLAR
+from qnnc.compiler.packing import pack_words, unpack_words
+from tests.conftest import shared_file
+from tests.support.build import qnnc
+from tests.support.shell import compiled, engines
+
+PACKAGE = Path(__file__).parent.parent / "backends" / "bitstream" / "package"
+BUS = Bus(seed=5, latency=(3, 50), percent=80)
+FRAMES = 40
+
+
+@pytest.fixture(scope="module")
+def driver() -> ModuleType:
+    return load_driver(PACKAGE)
+
+
+class Network:
+    """A small network with its package and its simulated board."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        import onnx
+
+        path = folder / "model.onnx"
+        onnx.save(mlp(MlpSpec((40, 16, 6), 2, 3, "relu", 2, seed=4)), path)
+        self.build = folder / "build"
+        options = BuildOptions(
+            str(path), self.build, until="rtl", fps=500_000.0, cache=cache, top_k=1
+        )
+        run_build(options)
+        from qnnc.backends.bitstream.stages.driver import make_build_shell
+        from qnnc.backends.rtl.resimulate import remake
+
+        remade = remake(self.build, folder / "remade")
+        self.shell: Shell = make_build_shell(remade)
+        self.samples = {name: array[:FRAMES] for name, array in remade.inputs.items()}
+        self.package = folder / "package"
+        self.bit = folder / "fake.bit"
+        from datetime import UTC, datetime
+
+        self.bit.write_bytes(
+            bit_file(b"\xaa\x99\x55\x66" * 4, "x", "xc7z020clg400-1", datetime.now(UTC))
+        )
+        board = find_board("Pynq-Z1")
+        source = Source(
+            self.shell, board, 100.0, self.build / "model", self.samples, self.bit, "test"
+        )
+        write_package(source, self.package)
+        self.program = compiled(self.shell, folder / "sim", cache, engines()[-1])
+        self.rtl = folder / "sim" / "rtl"
+
+    def golden(self) -> tuple[np.ndarray, np.ndarray]:
+        with np.load(self.package / "golden.npz") as data:
+            return data["input_0"], data["output_0"]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Network:
+    return Network(tmp_path_factory.mktemp("driver"), cache)
+
+
+@pytest.mark.parametrize("name", ["driver.py", "validate.py"])
+def test_it_is_python_3_8(name: str) -> None:
+    ast.parse((PACKAGE / name).read_text(), feature_version=(3, 8))
+
+
+TYPES = ["BIPOLAR", "BINARY", "TERNARY", "INT3", "UINT4", "INT5", "UINT8", "INT8", "UINT11",
+         "INT16", "INT24", "UINT32"]  # fmt: skip
+
+
+def stream(kind: str, lanes: int, words: int) -> dict[str, Any]:
+    datatype = DataType[kind]
+    size = -(-datatype.bitwidth() * lanes // 8)
+    return {
+        "name": "s", "shape": [1, words * lanes], "bits": datatype.bitwidth(),
+        "signed": datatype.min() < 0 and datatype != BIPOLAR, "bipolar": datatype == BIPOLAR,
+        "low": int(datatype.min()), "high": int(datatype.max()), "lanes": lanes, "words": words,
+        "memory_bytes": 1 << (size - 1).bit_length() if size < 8 else 8 * -(-size // 8),
+        "registers": 64,
+    }  # fmt: skip
+
+
+@given(
+    kind=st.sampled_from(TYPES),
+    lanes=st.integers(1, 40),
+    words=st.integers(1, 5),
+    frames=st.integers(1, 4),
+    seed=st.integers(0, 1000),
+    form=st.sampled_from(["float32", "int64", "small"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_packing_equals_the_compilers(
+    driver: ModuleType, kind: str, lanes: int, words: int, frames: int, seed: int, form: str
+) -> None:
+    datatype = DataType[kind]
+    layout = driver.Layout(stream(kind, lanes, words))
+    rng = np.random.default_rng(seed)
+    values = rng.integers(int(datatype.min()), int(datatype.max()), (frames, words * lanes),
+                          endpoint=True)  # fmt: skip
+    if datatype == BIPOLAR:
+        values = np.where(values > 0, 1, -1)
+    if form == "float32":
+        values &= ~np.int64(0xFF) if datatype.bitwidth() > 24 else ~np.int64(0)
+    given_ = values.astype(
+        np.min_scalar_type(int(datatype.max()))
+        if form == "small" and not datatype.signed()
+        else "int64"
+        if form == "small"
+        else form
+    )
+    out = np.full(layout.frame_bytes * frames + 8, 0xA5, np.uint8)
+    layout.pack(given_, out)
+    expected = pack_words(values, datatype, lanes, layout.memory_bytes)
+    assert np.array_equal(out[:-8], expected.reshape(-1))
+    assert np.all(out[-8:] == 0xA5)
+    back = layout.unpack(out, frames)
+    assert np.array_equal(back, values)
+    assert np.array_equal(back.reshape(-1), unpack_words(expected, datatype, lanes))
+
+
+def test_packing_refuses_what_does_not_fit(driver: ModuleType) -> None:
+    layout = driver.Layout(stream("TERNARY", 4, 2))
+    out = np.zeros(layout.frame_bytes, np.uint8)
+    for bad in (np.full((1, 8), 2), np.full((1, 8), 0.5), np.full((1, 8), -2.0),
+                np.full((1, 8), np.nan)):  # fmt: skip
+        with pytest.raises(driver.AcceleratorError):
+            layout.pack(bad, out)
+    assert not out.any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "lanes"), [("UINT8", 1), ("UINT8", 8), ("INT2", 16), ("BIPOLAR", 64)]
+)
+def test_packing_is_quick(driver: ModuleType, kind: str, lanes: int) -> None:
+    """At least 100 MB of elements a second, a byte each, by processor time."""
+    layout = driver.Layout(stream(kind, lanes, 1024 // lanes))
+    low, high = layout.low, layout.high
+    kind_of = np.int8 if low < 0 else np.uint8
+    shape = (8192, 1024)
+    values = np.random.default_rng(0).integers(low, high, shape, kind_of, endpoint=True)
+    if kind == "BIPOLAR":
+        values = (2 * (values > 0) - 1).astype(np.int8)
+    out = np.zeros(layout.frame_bytes * len(values), np.uint8)
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        layout.pack(values, out)
+        middle = time.process_time()
+        layout.unpack(out, len(values))
+        times.append((middle - start, time.process_time() - middle))
+    best = np.min(times, axis=0)
+    rates = values.nbytes / best / 1e6
+    assert rates.min() >= 100, f"{rates} MB/s"
+
+
+def test_answers_equal_the_golden_graph(network: Network) -> None:
+    driver = load_driver(network.package)
+    images, labels = network.golden()
+    for use_numpy in (False, True):
+        with SimulatedBoard(network.program, network.rtl, BUS) as board:
+            # buffers of 7 frames: the batch passes in parts, while both buffers are in use
+            accelerator = driver.Accelerator(
+                str(network.package), SimulatedPlatform(board), frames=7, use_numpy=use_numpy
+            )
+            assert np.array_equal(accelerator.predict(images), labels)
+            assert np.array_equal(accelerator.predict(images[:1]), labels[:1])
+            with pytest.raises(driver.AcceleratorError, match="empty"):
+                accelerator.predict(images[:0])
+            measured = accelerator.throughput()
+            assert measured["frames"] == 7
+            assert measured["frames_per_second"] == pytest.approx(
+                7 * 1e8 / measured["cycles"], rel=1e-9
+            )
+            assert accelerator.latency(2)["seconds"] > 0
+
+
+def test_validate_finds_a_wrong_answer(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib
+    import sys
+
+    monkeypatch.syspath_prepend(str(network.package))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for name in ("driver", "validate"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    driver, validate = importlib.import_module("driver"), importlib.import_module("validate")
+    with SimulatedBoard(network.program, network.rtl, BUS) as board:
+        accelerator = driver.Accelerator(str(network.package), SimulatedPlatform(board))
+        assert validate.validate(accelerator, str(network.package)) == (FRAMES, 0)
+        right = accelerator.predict
+
+        def wrong(batch: Any) -> Any:
+            answers = right(batch).copy()
+            answers[3] += 1
+            return answers
+
+        accelerator.predict = wrong
+        assert validate.validate(accelerator, str(network.package)) == (FRAMES, 1)
+    for name in ("driver", "validate"):
+        sys.modules.pop(name, None)
+
+
+def test_errors_end_in_a_usable_accelerator(network: Network) -> None:
+    driver = load_driver(network.package)
+    images, labels = network.golden()
+    with SimulatedBoard(network.program, network.rtl, BUS) as board:
+        accelerator = driver.Accelerator(str(network.package), SimulatedPlatform(board))
+        board.fail_read(0)
+        with pytest.raises(driver.AcceleratorError, match="memory answered a read"):
+            accelerator.predict(images)
+        assert np.array_equal(accelerator.predict(images), labels)
+        # a run that never ends: nothing answers within the timeout
+        accelerator.platform.pause = lambda seconds: None
+        accelerator.timeout = 0.0
+        accelerator.start(7)
+        with pytest.raises(driver.AcceleratorError, match="did not end within 0 s"):
+            accelerator._wait(driver.DONE, "the run")
+        del accelerator.platform.pause
+        accelerator.timeout = 10.0
+        accelerator.reset()
+        assert np.array_equal(accelerator.predict(images), labels)
+
+
+def test_another_build_on_the_board_is_refused(network: Network, tmp_path: Path) -> None:
+    driver = load_driver(network.package)
+    import shutil
+
+    other = tmp_path / "other"
+    shutil.copytree(network.package, other)
+    about = json.loads((other / "accelerator.json").read_text())
+    about["build_id"] = "00000000deadbeef"
+    (other / "accelerator.json").write_text(json.dumps(about))
+    with (
+        SimulatedBoard(network.program, network.rtl, BUS) as board,
+        pytest.raises(driver.AcceleratorError, match="this package is 00000000deadbeef"),
+    ):
+        driver.Accelerator(str(other), SimulatedPlatform(board))
+
+
+def test_the_package(network: Network) -> None:
+    names = {path.name for path in network.package.iterdir()}
+    assert names == {
+        "README.md", "accelerator.bit", "accelerator.hwh", "accelerator.json", "driver.py",
+        "golden.npz", "post.npz", "post.onnx", "pre.npz", "pre.onnx", "validate.py",
+    }  # fmt: skip
+    with zipfile.ZipFile(network.package.with_suffix(".zip")) as archive:
+        assert {name.removeprefix("accelerator/") for name in archive.namelist()} == names
+    assert f"[n, {network.golden()[0].shape[1]}]" in (network.package / "README.md").read_text()
+
+
+def test_the_bin_file_is_the_payload_with_bytes_reversed(
+    network: Network, driver: ModuleType
+) -> None:
+    assert driver.bit_to_bin(str(network.bit)) == b"\x66\x55\x99\xaa" * 4
+    with pytest.raises(driver.AcceleratorError, match=r"no \.bit file"):
+        driver.bit_to_bin(str(network.package / "driver.py"))
+
+
+def test_pynq_reads_the_hwh(network: Network) -> None:
+    pytest.importorskip("pynq", reason="pynq is not installed")
+    from pynq.pl_server.hwh_parser import _HWHZynq
+
+    parser = _HWHZynq(str(network.package / "accelerator.hwh"))
+    ip = parser.ip_dict["qnnc_0"]
+    assert (ip["phys_addr"], ip["addr_range"]) == (0x43C00000, 0x1000)
+    assert ip["registers"]["CONTROL"]["address_offset"] == 0x10
+    assert ip["registers"]["M_AXIS_SIZE"]["address_offset"] == 0x64
+    clock = parser.clock_dict[0]
+    assert clock["enable"] == 1
+    assert 1000 / (clock["divisor0"] * clock["divisor1"]) == 100
+    assert [parser.clock_dict[i]["enable"] for i in (1, 2, 3)] == [0, 0, 0]
+    assert "qnnc_0/irq" in parser.interrupt_pins or parser.nets
+
+
+def test_the_metadata_package_of_pynq_reads_the_hwh(network: Network) -> None:
+    frontend = pytest.importorskip("pynqmetadata.frontends", reason="pynq is not installed")
+    module = frontend.Metadata(input=str(network.package / "accelerator.hwh"))
+    assert {"processing_system7_0", "qnnc_0"} <= set(module.blocks)
+    port = module.blocks["qnnc_0"].ports["S_AXI"]
+    assert (port.baseaddr, port.range) == (0x43C00000, 0x1000)
+    assert port.registers["CONTROL"].offset == 0x10
+
+
+def test_the_driver_through_pynq(network: Network) -> None:
+    pytest.importorskip("pynq", reason="pynq is not installed")
+    driver = load_driver(network.package)
+    images, labels = network.golden()
+    with SimulatedBoard(network.program, network.rtl, BUS) as board:
+        device = pynq_device(board)
+        accelerator = driver.Accelerator(str(network.package), device=device)
+        assert isinstance(accelerator.platform, driver.PynqPlatform)
+        assert device.downloaded == [str(network.package / "accelerator.bit")]
+        assert np.array_equal(accelerator.predict(images), labels)
+
+
+def test_256_images_of_the_example(example: Path, cache: Path, tmp_path: Path) -> None:
+    images = shared_file("data/mnist/t10k-images-idx3-ubyte.gz")
+    labels = shared_file("data/mnist/t10k-labels-idx1-ubyte.gz")
+    options = ["--input-type", "uint8", "--input-scale", "1/255", "--top-k", "1", "--fps", "100000"]
+    out = tmp_path / "build"
+    done = qnnc(
+        ["build", example / "tfc_w2a2.onnx", *options, "--samples", images, "--until", "rtl",
+         "--out", out, "--cache-dir", cache]
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = run_on_board(out, samples=images, labels=labels, count=256, bus=BUS)
+    assert result.frames == 256
+    assert result.mismatches == 0
+    assert result.correct is not None and result.correct > 240
+    assert result.cycles / result.frames <= 1.05 * result.bound_cycles
+    assert result.frames_per_second == pytest.approx(256 * 1e8 / result.cycles)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shell on the simulated board: data, errors, resets, whatever the bus does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qnnc.backends.bitstream.simulated.board import Bus
+from tests.support.shell import BUILD_ID, Host, compiled, engines, inverter
+
+SHAPES = {
+    "bytes": [(8, 10)],
+    "narrow": [(16, 7)],
+    "several": [(32, 5), (8, 3), (200, 2)],
+    "wide": [(64, 16), (136, 3)],
+}
+RELUCTANT = Bus(seed=7, latency=(1, 90), percent=55)
+QUICK = Bus(seed=3, latency=(20, 20))
+UNALIGNED, SHORT, OUTSIDE, READ, WRITE, BUSY, PROTOCOL, ACCESS = (1 << i for i in range(8))
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, tuple]:
+    made: dict[str, tuple] = {}
+    for index, (name, streams) in enumerate(SHAPES.items()):
+        shell = inverter(streams)
+        folder = tmp_path_factory.mktemp(name)
+        engine = engines()[index % len(engines())]
+        made[name] = (shell, compiled(shell, folder, cache, engine), folder / "rtl")
+    return made
+
+
+@pytest.mark.parametrize("bus", [RELUCTANT, QUICK], ids=["reluctant", "quick"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_batches_pass_back_to_back(boards: dict[str, tuple], name: str, bus: Bus) -> None:
+    with Host(*boards[name], bus) as host:
+        assert host.get(0) == 0x514E4E43
+        assert host.get(8) | host.get(12) << 32 == BUILD_ID
+        for frames, shift in ((1, 0), (3, 8), (40, 120), (17, 4080), (2, 16)):
+            host.run(frames, shift)
+            assert host.errors == 0
+
+
+def test_zero_frames_end_at_once(boards: dict[str, tuple]) -> None:
+    with Host(*boards["bytes"], QUICK) as host:
+        host.run(5)
+        host.prepare(0)
+        host.put(0x10, 1)
+        assert host.wait(limit=3) == 0b0011
+        host.expect_inverted(0)
+        assert host.get(0x24) == 0
+        host.run(6)
+
+
+@pytest.mark.parametrize(
+    ("register", "value", "error"),
+    [
+        (0x00, lambda host: host.buffers[0][0] + 4, UNALIGNED),
+        (0x04, lambda host: 8 * 10 - 8, SHORT),
+        (0x20, lambda host: host.buffers[1][0] + 1, UNALIGNED),
+        (0x24, lambda host: 0, SHORT),
+        (0x00, lambda host: 0x1000, OUTSIDE),
+        (0x00, lambda host: 0x1FFFFFB8, OUTSIDE),
+        (0x20, lambda host: 0xFFFFFFF8, OUTSIDE),
+    ],
+)
+def test_bad_buffers_are_refused(
+    boards: dict[str, tuple], register: int, value: object, error: int
+) -> None:
+    with Host(*boards["bytes"], QUICK) as host:
+        host.prepare(8)
+        host.put(0x40 + register, value(host))  # type: ignore[operator]
+        host.put(0x10, 1)
+        assert host.wait(limit=3) == 0b0111
+        assert host.errors == error
+        host.expect_inverted(0)  # nothing was written
+        host.run(9)
+        assert host.errors == 0
+
+
+@pytest.mark.parametrize("frames", [0xFFFFFFFF, 1 << 29, 0x1999999A])
+def test_frame_counts_that_overflow_are_too_many(boards: dict[str, tuple], frames: int) -> None:
+    """0x1999999A frames of 10 bytes are 4 bytes modulo 2**32."""
+    with Host(*boards["bytes"], QUICK) as host:
+        host.prepare(4)
+        host.put(0x1C, frames)
+        host.put(0x10, 1)
+        assert host.wait(limit=3) & 0b0110 == 0b0110
+        assert host.errors & SHORT
+        host.expect_inverted(0)
+
+
+@pytest.mark.parametrize("name", ["bytes", "several"])
+def test_bus_errors_are_flagged_and_the_run_ends(boards: dict[str, tuple], name: str) -> None:
+    with Host(*boards[name], RELUCTANT) as host:
+        for after in (0, 3):
+            for fail, error in ((host.board.fail_read, READ), (host.board.fail_write, WRITE)):
+                host.prepare(80)
+                fail(after)
+                host.put(0x10, 1)
+                assert host.wait() & 0b0111 == 0b0111
+                assert host.errors == error
+                host.run(4)
+                assert host.errors == 0
+
+
+@pytest.mark.parametrize("name", ["narrow", "several"])
+def test_reset_at_any_moment(boards: dict[str, tuple], name: str) -> None:
+    """Whatever is on its way comes to its end first: the board checks AXI's rules."""
+    with Host(*boards[name], Bus(seed=11, latency=(5, 60), percent=70)) as host:
+        for delay in (0, 1, 2, 3, 20, 33, 34, 35, 36, 37, 38, 40, 45, 61, 90, 150, 260, 400):
+            host.prepare(200)
+            host.put(0x10, 1)
+            if delay:
+                host.board.advance(delay)
+            host.put(0x10, 2)
+            host.wait(bit=1)
+            assert host.status == 1
+            host.run(3)
+            assert host.errors == 0
+
+
+def test_reset_by_the_processing_system(boards: dict[str, tuple]) -> None:
+    with Host(*boards["bytes"], QUICK) as host:
+        host.prepare(200)
+        host.put(0x10, 1)
+        host.board.advance(100)
+        host.board.reset()
+        assert host.status == 1
+        assert host.get(0x40) == 0
+        host.run(5)
+
+
+def test_starting_twice_and_other_misuse(boards: dict[str, tuple]) -> None:
+    with Host(*boards["bytes"], QUICK) as host:
+        host.prepare(60)
+        host.put(0x10, 1)
+        host.put(0x10, 1)
+        host.put(0x1C, 1)  # ignored while it runs
+        host.put(0x40, 0)
+        assert host.wait() == 0b0111
+        assert host.errors == BUSY
+        host.expect_inverted(60)
+        host.run(2)
+        host.board.write(0x43C0001C, 0xFFFF, strobes=3)
+        assert host.errors == ACCESS
+        assert host.get(0x1C) == 2
+        host.run(2)
+        assert host.errors == 0
+        assert host.get(0x0F00) == 0
+        assert host.errors == ACCESS
+        host.run(2)
+        assert host.board.read(0x43C00000 + 0x10, beats=5) == host.get(0x20)
+
+
+def test_interrupt_follows_done(boards: dict[str, tuple]) -> None:
+    with Host(*boards["bytes"], QUICK) as host:
+        host.run(2)
+        assert not host.board.interrupt
+        host.put(0x10, 4)
+        assert host.board.interrupt
+        host.put(0x14, 2)
+        host.board.advance(4)
+        assert not host.board.interrupt
+        assert host.status == 1
+
+
+def test_throughput_of_the_dma(boards: dict[str, tuple]) -> None:
+    """A stream of 64 bits passes 8 bytes a cycle in and out; several share the port fairly."""
+    for name, bus in (("bytes", Bus(latency=(30, 30))), ("wide", Bus(latency=(30, 30)))):
+        shell = boards[name][0]
+        with Host(*boards[name], bus) as host:
+            frames = 2000
+            host.run(frames)
+            bytes_ = sum(stream.frame_bytes for stream in shell.inputs) / 8
+            bound = max(bytes_, *(stream.words for stream in shell.inputs))
+            assert bound * frames <= host.get(0x24) < 1.05 * bound * frames + 200
+
+
+def test_counters_of_stalls(boards: dict[str, tuple]) -> None:
+    with Host(*boards["bytes"], Bus(latency=(200, 200))) as host:
+        host.run(3)
+        # the first word comes 200 cycles after it was asked for, and then all come at once
+        assert 200 <= host.get(0x4C) < 220
+        assert 200 <= host.get(0x6C) < 230
+        assert host.get(0x24) > 400

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Vivado scripts, executed by tclsh with Vivado's commands replaced by recorders."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from qnnc.backends.bitstream.fasm.bitfile import bit_file
+from qnnc.backends.bitstream.vivado.run import fmax
+from qnnc.backends.bitstream.vivado.scripts import write_scripts
+from qnnc.compiler.board import find_board
+from qnnc.compiler.errors import ToolError
+from qnnc.compiler.report import Implementation
+from tests.support.shell import inverter
+
+# Commands with files check that they are there; queries give something to work with.
+STUBS = """\
+set record [open [lindex $argv 0] w]
+set argv [lrange $argv 1 end]
+proc unknown {args} { puts $::record $args; return [lindex $args 0]_[join [lrange $args 1 end] _] }
+proc with_files {command args} {
+    foreach path $args {
+        foreach file $path {
+            if {[string index $file 0] ne "-" && ![file isfile $file]} { error "no file $file" }
+        }
+    }
+    puts $::record [concat $command $args]
+}
+foreach command {read_verilog read_mem read_xdc add_files remove_files} {
+    interp alias {} $command {} with_files $command
+}
+proc get_property {args} { puts $::record [concat get_property $args]; return SLACK }
+proc get_cells {args} { return {a b c} }
+proc version {args} { return 2023.2 }
+proc synth_design {args} {
+    puts $::record [concat synth_design $args]
+    foreach file [glob *.mem] {}
+    if {![file isfile build_id.mem]} { error "memory files are not in the working directory" }
+}
+proc write_bitstream {args} {
+    puts $::record [concat write_bitstream $args]
+    file copy -force FAKE [lindex $args end]
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def tclsh() -> str:
+    found = shutil.which("tclsh")
+    if found is None:
+        pytest.skip("tclsh is not installed")
+    return found
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    shell = inverter([(8, 4)])
+    shell.write(tmp_path / "shell")
+    write_scripts(shell, find_board("Pynq-Z1"), 125.0, tmp_path / "vivado", "../shell")
+    return tmp_path / "vivado"
+
+
+def execute(
+    tclsh: str, scripts: Path, name: str, *arguments: str, slack: str = "0.5"
+) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+    """Run a script; gives the commands it called, in words."""
+    folder = scripts.parent
+    fake = folder / "fake.bit"
+    from datetime import UTC, datetime
+
+    fake.write_bytes(bit_file(b"\0" * 16, "x", "xc7z020clg400-1", datetime.now(UTC)))
+    text = STUBS.replace("FAKE", str(fake)).replace("return SLACK", f"return {slack}")
+    runner = folder / "run.tcl"
+    runner.write_text(
+        f"{text}\nrename source _source\n"
+        f"set script {{{scripts / name}}}\ninfo script $script\n_source $script\nclose $record\n"
+    )
+    record = folder / "record.txt"
+    done = subprocess.run(
+        [tclsh, runner, record, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    return done, [line.split() for line in record.read_text().splitlines()]
+
+
+def test_build_script(tclsh: str, scripts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done, calls = execute(tclsh, scripts, "build.tcl", str(out))
+    assert done.returncode == 0, done.stderr
+    names = [call[0] for call in calls]
+    order = ["read_xdc", "synth_design", "opt_design", "place_design", "route_design",
+             "report_timing_summary", "write_bitstream"]  # fmt: skip
+    assert [name for name in names if name in order] == order
+    read = [Path(call[-1]).name for call in calls if call[0] == "read_verilog"]
+    assert set(read) == {path.name for path in (tmp_path / "shell").glob("*.sv")}
+    assert read[-1] == "qnnc_top.sv"
+    memories = [Path(call[-1]).name for call in calls if call[0] == "read_mem"]
+    assert set(memories) == {path.name for path in (tmp_path / "shell").glob("*.mem")}
+    synth = next(call for call in calls if call[0] == "synth_design")
+    assert synth[1:] == ["-top", "qnnc_top", "-part", "xc7z020clg400-1"]
+    result = (out / "result.txt").read_text().splitlines()
+    assert result[:2] == ["slack_ns 0.5", "version 2023.2"]
+    assert "used_LUT 3" in result
+    assert (out / "accelerator.bit").is_file()
+
+
+def test_a_missing_source_ends_the_build(tclsh: str, scripts: Path, tmp_path: Path) -> None:
+    (tmp_path / "shell" / "qnnc_fifo.sv").unlink()
+    done, _ = execute(tclsh, scripts, "build.tcl", str(tmp_path / "out"))
+    assert done.returncode != 0
+    assert "qnnc_fifo.sv" in done.stderr
+
+
+def test_the_clock_constraint(scripts: Path) -> None:
+    text = (scripts / "clock.xdc").read_text()
+    assert "create_clock -name aclk -period 8.000" in text
+
+
+def test_ip_and_block_design(tclsh: str, scripts: Path, tmp_path: Path) -> None:
+    done, calls = execute(tclsh, scripts, "package_ip.tcl")
+    assert done.returncode == 0, done.stderr
+    by_name = {call[0]: call for call in calls}
+    assert "qnnc_top.sv" in by_name["remove_files"][-1]
+    assert {"ipx::package_project", "ipx::save_core"} <= set(by_name)
+    done, calls = execute(tclsh, scripts, "block_design.tcl")
+    assert done.returncode == 0, done.stderr
+    flat = [" ".join(call) for call in calls]
+    assert any("CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 125" in line for line in flat)
+    assert sum(line.startswith("connect_bd_intf_net") for line in flat) == 2
+    assert any(line.startswith("assign_bd_address -offset 0x43C00000") for line in flat)
+
+
+def test_running_it(tclsh: str, scripts: Path, tmp_path: Path) -> None:
+    """A program named vivado that hands its script to tclsh."""
+    from types import SimpleNamespace
+
+    from qnnc.backends.bitstream.vivado.run import run_vivado
+    from qnnc.compiler.progress import Silent
+
+    execute(tclsh, scripts, "build.tcl", str(tmp_path / "unused"))  # writes run.tcl
+    program = tmp_path / "vivado-fake"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'while [ "$1" != -tclargs ]; do shift; done\n'
+        f'exec {tclsh} {tmp_path / "run.tcl"} {tmp_path / "record.txt"} "$2"\n'
+    )
+    program.chmod(0o755)
+    folder = tmp_path / "bitstream"
+    folder.mkdir()
+    build = SimpleNamespace(folder=tmp_path, progress=Silent(), clock_mhz=125.0)
+    result = run_vivado(build, program, folder)  # type: ignore[arg-type]
+    assert isinstance(result, Implementation)
+    assert (result.flow, result.tool) == ("vivado", "Vivado 2023.2")
+    assert result.fmax_mhz == fmax(125.0, "0.5") == round(1000 / 7.5, 2)
+    assert result.utilisation["LUT"] == [3]
+    program.write_text("#!/bin/sh\necho 'ERROR: [Synth 8-439] module x not found'\nexit 1\n")
+    with pytest.raises(ToolError, match="module x not found"):
+        run_vivado(build, program, folder)  # type: ignore[arg-type]
