@@ -40,8 +40,19 @@ def specs() -> list[nodes.NodeSpec]:
             if x == "UINT8" and simd > 16:
                 continue
             found.append(nodes.mvau(rng, mw=64, mh=64, x=x, w=w, pe=pe, simd=simd, ram_style=ram))
-    for simd in (1, 4, 16):
-        found.append(nodes.mvau(rng, mw=64, mh=64, x="UINT8", w="INT8", pe=2, simd=simd, res="dsp"))
+    for x, w, pe, simd in (
+        ("UINT8", "INT8", 2, 1),
+        ("UINT8", "INT8", 2, 4),
+        ("UINT8", "INT8", 16, 4),
+        ("INT8", "INT8", 4, 16),
+        ("UINT8", "INT8", 1, 16),
+        ("UINT4", "INT4", 8, 16),
+        ("UINT4", "INT4", 8, 1),
+    ):
+        for narrow in (False, True):
+            found.append(
+                nodes.mvau(rng, mw=64, mh=64, x=x, w=w, pe=pe, simd=simd, res="dsp", narrow=narrow)
+            )
     for channels, steps, x, pe in (
         (64, 1, "UINT7", 1),
         (64, 3, "INT10", 1),
@@ -64,10 +75,9 @@ def specs() -> list[nodes.NodeSpec]:
     return found
 
 
-def main() -> None:
+def compare(specs: list[nodes.NodeSpec], cache: Path) -> None:
     """Print estimate, synthesis and their ratio for every node."""
-    cache = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
-    design = stitch(nodes.model_of(specs()))
+    design = stitch(nodes.model_of(specs))
     result = synthesize(design, cache, 2)
     worst: dict[str, float] = {}
     for instance, node in zip(design.instances, result.nodes, strict=True):
@@ -87,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    compare(specs(), Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp()))

@@ -12,7 +12,7 @@ import pytest
 
 from qnnc.frontends.qdq import from_proto
 from tests.support.build import compile_model, operators, run_main
-from tests.support.quantized import depthwise, mlp, samples, static_quantized
+from tests.support.quantized import depthwise, mlp, resnet, samples, static_quantized
 
 
 @pytest.mark.parametrize("qoperator", [False, True])
@@ -73,3 +73,12 @@ def test_depthwise_cnn_lowers(qoperator: bool, tmp_path: Path) -> None:
     model, outcome, _ = compile_model(from_proto(proto), samples=4)
     assert outcome.mismatches == 0
     assert operators(model).count("VVAU") == 2
+
+
+@pytest.mark.parametrize("qoperator", [False, True])
+def test_residual_cnn_lowers(qoperator: bool, tmp_path: Path) -> None:
+    """Both branches of its additions have scales of their own."""
+    proto = static_quantized(resnet(), tmp_path, qoperator, reduce_range=qoperator)
+    model, outcome, _ = compile_model(from_proto(proto), samples=4)
+    assert outcome.mismatches == 0
+    assert operators(model).count("ElementwiseAdd") == 2

@@ -24,6 +24,10 @@ def specs() -> list[nodes.NodeSpec]:
         nodes.mvau(rng, mw=36, mh=16, x="UINT4", w="INT4", pe=2, simd=6, ram_style="distributed"),
         nodes.mvau(rng, mw=100, mh=90, x="UINT2", w="INT3", pe=1, simd=1),
         nodes.mvau(rng, mw=16, mh=8, x="UINT8", w="INT8", pe=2, simd=4, res="dsp"),
+        nodes.mvau(rng, mw=48, mh=10, x="UINT8", w="INT8", pe=5, simd=16, res="dsp", narrow=True),
+        nodes.mvau(rng, mw=40, mh=8, x="UINT4", w="INT4", pe=4, simd=1, res="dsp"),
+        nodes.mvau(rng, mw=27, mh=4, x="UINT8", w="INT8", pe=2, simd=9),
+        nodes.mvau(rng, mw=40, mh=4, x="UINT4", w="BIPOLAR", pe=2, simd=20),
         nodes.thresholding(rng, channels=64, steps=3, x="INT10", pe=1),
         nodes.thresholding(rng, channels=256, steps=3, x="INT10", pe=1, ram_style="block"),
         nodes.tail(rng, channels=64, steps=63, x="INT8", pe=1, style="requant", res="lut"),
@@ -71,7 +75,8 @@ def test_block_ram_and_dsp_are_exact_and_luts_close(
         estimate = instance.node.resources(instance.node.folding()).rounded()
         found = node.resources
         assert (estimate.BRAM18, estimate.DSP) == (found.BRAM18, found.DSP), node.instance
-        assert abs(estimate.LUT - found.LUT) <= max(12, 0.15 * found.LUT), node.instance
+        near = 0.1 if instance.node.op_type == "MVAU" else 0.15
+        assert abs(estimate.LUT - found.LUT) <= max(12, near * found.LUT), node.instance
 
 
 def test_unchanged_nodes_come_from_the_cache(

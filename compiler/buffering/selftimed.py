@@ -73,7 +73,8 @@ class Graph:
         intake, given = consumer.intakes[channel.target[1]], self._given(channel)
         which = np.searchsorted(given, intake.needed)
         before = np.concatenate([[0], given])[which]
-        share = (intake.needed - before) / (given[which] - before)
+        # a firing that needs nothing waits for none of the producer's elements
+        share = (intake.needed - before) / np.maximum(1, given[which] - before)
         wait = np.ceil(share * producer.cycles[which]).astype(np.int64)
         if intake.room == 0 and np.array_equal(intake.needed, intake.freed):
             # elements are used up as they come: only the last must be there in time

@@ -81,7 +81,7 @@ class ChannelFold(DataflowNode):
 
     def resources(self, folding: Folding) -> Resources:
         out_bits, groups = self.out_type.bitwidth(), self.groups(folding)
-        control = cost.counter(self.window) + cost.counter(groups) + 22
+        control = cost.counter(self.window) + 2 * cost.counter(groups) + 20  # the ring counts too
         ring = cost.lut_ram(out_bits * folding.PE, groups) if groups > 1 else 0
         shared = Resources(
             LUT=control + ring + folding.PE * out_bits, FF=2 * folding.PE * out_bits + 24

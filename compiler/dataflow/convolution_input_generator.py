@@ -125,11 +125,11 @@ class ConvolutionInputGenerator(DataflowNode):
         address = cost.bits_for(depth)
         luts = sum(cost.counter(n) for n in (kh, kw, oh, ow, self.channels // folding.SIMD))
         luts += cost.counter(depth) + cost.counter(self.channels // folding.SIMD)
-        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 16
-        ffs = width + 3 * address + 40
+        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 4
+        ffs = 3 * address + 18
         if folding.ram_style == "block":
             return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(width, depth))
-        return Resources(LUT=luts + cost.lut_ram(width, depth), FF=ffs)
+        return Resources(LUT=luts + cost.lut_ram(width, depth), FF=ffs + width)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         shape = (1, *self.window.out, self.window.elements * self.channels)

@@ -73,6 +73,11 @@ def counter(states: int) -> float:
     return 0 if states <= 1 else bits_for(states) + 1
 
 
+def product(a: int, b: int) -> float:
+    """LUTs of a product of `a` by `b` bits (Yosys's array of adders)."""
+    return max(a + b, 1.6 * a * b - 5)
+
+
 def comparator(bits: int) -> float:
     """LUTs of x >= y."""
     return math.ceil(bits / 2) + 1

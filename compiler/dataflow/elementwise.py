@@ -91,8 +91,8 @@ class Elementwise(DataflowNode):
         out_bits, x_bits = self.out_type.bitwidth(), self.x_type.bitwidth()
         if not self.is_constant:
             bits = x_bits + self.y_type.bitwidth()
-            luts = folding.PE * (self.lane_luts() + bits) + 14
-            return Resources(LUT=luts, FF=folding.PE * (2 * bits + 2 * out_bits) + 12)
+            luts = folding.PE * (self.lane_luts() + bits) + 7
+            return Resources(LUT=luts, FF=folding.PE * (2 * bits + out_bits) + 5)
         folds = self.folds(folding)
         table = cost.logic_rom(self.operand()[:: folding.PE], self.y_type.bitwidth())
         luts = folding.PE * (self.lane_luts() + table + out_bits) + cost.counter(folds) + 12

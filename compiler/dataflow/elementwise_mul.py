@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.elementwise import Elementwise
 from qnnc.compiler.ir.facts import IntArray
 
@@ -23,4 +24,6 @@ class ElementwiseMul(Elementwise):
             # a multiplication by a constant is an addition for every further one bit
             ones = int(np.abs(self.operand()).item()).bit_count()
             return float(max(0, ones - 1) * self.out_type.bitwidth())
+        if not self.is_constant:
+            return cost.product(self.x_type.bitwidth(), self.y_type.bitwidth())
         return 1.6 * float(self.x_type.bitwidth() * self.y_type.bitwidth())

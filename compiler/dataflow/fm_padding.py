@@ -85,6 +85,6 @@ class FMPadding(DataflowNode):
 def border_resources(width: int, rows: int, columns: int, words: int) -> Resources:
     """Estimate of `border.sv.j2`: three counters, a multiplexer, a register slice."""
     luts = cost.counter(rows) + cost.counter(columns) + cost.counter(words)
-    luts += 0.6 * (cost.bits_for(rows) + cost.bits_for(columns)) + 8 + 1.2 * width
+    luts += 0.6 * (cost.bits_for(rows) + cost.bits_for(columns)) + 4 + width
     ffs = cost.bits_for(rows) + cost.bits_for(columns) + cost.bits_for(words)
     return Resources(LUT=luts, FF=ffs + 2 * width + 2)

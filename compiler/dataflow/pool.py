@@ -54,7 +54,7 @@ class Pool(ChannelFold):
     def lane_resources(self, folding: Folding) -> Resources:
         bits = self.out_type.bitwidth()
         if self.function == "MaxPool":
-            return Resources(LUT=cost.comparator(bits) + bits if bits > 1 else 1.5)
+            return Resources(LUT=cost.comparator(bits) + bits if bits > 1 else 1)
         return Resources(LUT=bits + 1)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

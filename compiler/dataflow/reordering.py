@@ -110,8 +110,8 @@ class Reordering(DataflowNode):
         stream = self.ports(folding).inputs[0]
         depth, loops = self.depth(folding), self.loops(folding)
         address = cost.bits_for(depth)
-        luts = sum(cost.counter(loop.count) for loop in loops) + 2.2 * address + 14
-        ffs = stream.bits + 2 * address + sum(cost.bits_for(loop.count) for loop in loops) + 8
+        luts = sum(cost.counter(loop.count) for loop in loops) + 2.2 * address + 11
+        ffs = 2 * address + sum(cost.bits_for(loop.count) for loop in loops) + 4
         if folding.ram_style == "block":
             return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(stream.bits, depth))
-        return Resources(LUT=luts + cost.lut_ram(stream.bits, depth), FF=ffs)
+        return Resources(LUT=luts + cost.lut_ram(stream.bits, depth), FF=ffs + stream.bits)

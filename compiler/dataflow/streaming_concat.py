@@ -66,7 +66,8 @@ class StreamingConcat(DataflowNode):
         width, count = folding.SIMD * self.out_type.bitwidth(), len(self.channels)
         longest = max(self.channels) // folding.SIMD
         luts = cost.counter(longest) + cost.counter(count) + 2 * count + 4
-        luts += width * (1 + math.ceil((count - 1) / 3))
+        # two streams fit into the slice's own LUTs; beyond, a LUT takes three of them
+        luts += width * (1 + (math.ceil((count - 1) / 3) if count > 2 else 0))
         return Resources(LUT=luts, FF=2 * width + cost.bits_for(longest) + count + 2)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

@@ -110,10 +110,12 @@ class VVAU(ChannelFold):
             product = Resources(LUT=1, FF=1)
         elif folding.resType == "dsp":
             product = Resources(FF=x_bits, DSP=1)
+        elif self.w_type == BIPOLAR:
+            product = Resources(LUT=x_bits + 7, FF=x_bits + 1)  # a negation and a choice
         elif self.w_type.bitwidth() <= 2:
             product = Resources(LUT=x_bits + 1, FF=x_bits + 1)
         else:
-            product = Resources(LUT=1.15 * x_bits * w_bits + 2, FF=x_bits + w_bits)
+            product = Resources(LUT=cost.product(x_bits, w_bits), FF=x_bits + w_bits)
         return product + Resources(LUT=acc + 1, FF=x_bits * self.weight_latency(folding))
 
     def resources(self, folding: Folding) -> Resources:

@@ -17,7 +17,7 @@ from qnnc.compiler.ir.facts import IntArray
 FULL = 0.4
 """How full a table is at most."""
 MIXED = 3
-"""High bits of a key that go into each bit of its place."""
+"""High bits of a key that go into each bit of its place, at most."""
 SEEDS = 200
 
 
@@ -89,8 +89,8 @@ def hash_table(
 
 
 def _some(rng: np.random.Generator, first: int, count: int) -> list[int]:
-    """Up to MIXED of the numbers first..first + count - 1."""
-    chosen = rng.choice(count, min(MIXED, count), replace=False)
+    """Up to MIXED of the numbers first..first + count - 1, how many being left to chance too."""
+    chosen = rng.choice(count, min(int(rng.integers(MIXED + 1)), count), replace=False)
     return sorted(first + int(i) for i in chosen)
 
 

@@ -39,8 +39,19 @@ def border(streams: Streams, image: ir.Value, pads: list[int], value: int) -> ir
             "inputDataType": fact.type.name,
         },
         [shape],
-        [Integer.of(min(value, fact.low.min()), max(value, fact.high.max()), datatype=fact.type)],
+        [
+            passed_on(fact, range_of=(min(value, fact.low.min()), max(value, fact.high.max()))),
+        ],
     )[0]
+
+
+def passed_on(fact: Integer, range_of: tuple[int, int] | None = None) -> Integer:
+    """The fact of a stream that carries elements of another: scale and offset hold where they
+    are one for all, and no golden tensor is like it."""
+    low, high = range_of or (fact.low.min(), fact.high.max())
+    one = fact.scale.size == 1 and fact.offset.size == 1
+    scale, offset = (fact.scale, fact.offset) if one else (np.ones(()), np.zeros(()))
+    return Integer.of(low, high, scale.reshape(()), offset.reshape(()), datatype=fact.type)
 
 
 def windows(streams: Streams, image: ir.Value, window: Window) -> ir.Value:
@@ -65,7 +76,7 @@ def windows(streams: Streams, image: ir.Value, window: Window) -> ir.Value:
             "depthwise": 0,
         },
         [shape],
-        [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type)],
+        [passed_on(fact)],
     )[0]
 
 

@@ -159,15 +159,28 @@ def _codes(model: ir.Model, tail: PairTail, a: IntArray, b: IntArray) -> IntArra
 
 
 def _ratio(tail: PairTail) -> tuple[float, float]:
-    """How strongly the code depends on either integer: their scales."""
-    scales = []
-    for value in tail.anchors:
-        fact = integer(value)
-        assert fact is not None
-        if np.any(fact.scale != fact.scale.flat[0]) or fact.scale.flat[0] == 0:
-            raise Unsupported("its two integers have scales that differ among channels")
-        scales.append(float(fact.scale.flat[0]))
-    return scales[0], scales[1]
+    """How strongly the code depends on either integer: what each is multiplied by on its way to
+    where they meet. (Its fact does not say that of integers that stand for themselves.)"""
+    inside = set(tail.nodes)
+    return _multiplied(tail.anchors[0], inside), _multiplied(tail.anchors[1], inside)
+
+
+def _multiplied(value: ir.Value, inside: set[ir.Node]) -> float:
+    """The product of constants that a tensor is multiplied by before it meets another."""
+    factor = 1.0
+    while True:
+        user = next((user for user, _ in value.uses() if user in inside), None)
+        if user is None or len(computed_inputs(user)) > 1:
+            break
+        operand = next((a for v in user.inputs if (a := constant(v)) is not None), None)
+        if operand is not None and user.op_type in ("Mul", "Dequantize"):
+            factor *= float(operand.reshape(-1)[0])
+        elif operand is not None and user.op_type == "Div" and user.inputs[0] is value:
+            factor /= float(operand.reshape(-1)[0])
+        value = user.outputs[0]
+    if factor == 0 or not np.isfinite(factor):
+        raise Unsupported("one of its two integers is multiplied by zero")
+    return factor
 
 
 def _table(sums: IntArray, codes: IntArray) -> Table | None:

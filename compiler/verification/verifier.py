@@ -29,6 +29,8 @@ Inputs = Mapping[str, NDArray[np.float32]]
 PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU", "IntegerConv", "VVAU"})
 OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
 """Products whose weights have the outputs along the first axis, not the last."""
+SUMS = frozenset({"Add", "ElementwiseAdd", "StreamingConcat", "Reshape"})
+"""Operators whose results are made of sums: those of groups side by side among them."""
 PORTION = 1 << 25
 """Elements of all tensors together that are compared at once."""
 
@@ -195,9 +197,14 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     x = node.inputs[0] if node.inputs else None
     operand = integer(x) if x is not None else None
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if node.op_type in SUMS:
+        return _added(node, reach.astype(np.float64))
     if node.op_type not in PRODUCTS or operand is None or weights is None:
         return _terms(node), reach.astype(np.float64)
-    largest = max(abs(int(operand.low.min())), abs(int(operand.high.max())))
+    largest = float(max(abs(int(operand.low.min())), abs(int(operand.high.max()))))
+    # the golden graph sums values with their offset, even where the offsets cancel out
+    scale = np.where(operand.scale == 0, 1, operand.scale)
+    largest += float(np.abs(operand.offset / scale).max())
     first = node.op_type in OUTPUTS_FIRST
     per_output = (
         np.abs(weights).reshape(len(weights), -1).sum(axis=1)
@@ -208,6 +215,17 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     if node.op_type == "IntegerConv":
         per_output = per_output.reshape(-1, *(1,) * (len(shape_of(value)) - 2))
     return weights.size // (len(weights) if first else weights.shape[-1]), per_output
+
+
+def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
+    """Terms and magnitudes of what is made of sums, which may cancel each other out."""
+    terms, magnitude = 1, reach
+    for value in node.inputs:
+        fact = integer(value) if value is not None else None
+        if value is not None and fact is not None and constant(value) is None:
+            count, inner = _summed(value, fact)
+            terms, magnitude = terms + count, magnitude + np.broadcast_to(inner.max(), ())
+    return terms, magnitude
 
 
 def _terms(node: ir.Node) -> int:

@@ -34,15 +34,19 @@ def compile_proto(
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
     """Take a QONNX model through all graph passes, verified behind each (or only at the end);
     options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
-    model, verifier, runs = _compiled(from_proto(proto), samples, fold, each, options)
-    return model, verifier.check(model), runs
+    return compile_model(from_proto(proto), samples=samples, fold=fold, each=each, **options)
 
 
 def compile_model(
-    model: ir.Model, *, samples: int = 32, fold: bool = False, **options: object
+    model: ir.Model,
+    *,
+    samples: int = 32,
+    fold: bool = False,
+    each: bool = True,
+    **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
     """The same for what a frontend gave."""
-    model, verifier, runs = _compiled(model, samples, fold, True, options)
+    verifier, runs = _compiled(model, samples, fold, each, options)
     return model, verifier.check(model), runs
 
 
@@ -50,13 +54,14 @@ def compile_with_verifier(
     proto: onnx.ModelProto, *, samples: int, **options: object
 ) -> tuple[ir.Model, Verifier]:
     """A folded model, and what compares it and gives its tensors."""
-    model, verifier, _ = _compiled(from_proto(proto), samples, True, False, options)
+    model = from_proto(proto)
+    verifier, _ = _compiled(model, samples, True, False, options)
     return model, verifier
 
 
 def _compiled(
     model: ir.Model, samples: int, fold: bool, each: bool, options: dict[str, object]
-) -> tuple[ir.Model, Verifier, list[PassRun]]:
+) -> tuple[Verifier, list[PassRun]]:
     chosen = BuildOptions(model="", out=Path("unused"), **options)  # type: ignore[arg-type]
     name_sources(model)
     PassManager().run(model, declaring_passes(chosen))
@@ -66,7 +71,7 @@ def _compiled(
     runs = manager.run(model, lowering_passes(chosen))
     if fold:
         runs += manager.run(model, folding_passes(chosen, find_board(chosen.board)))
-    return model, verifier, runs
+    return verifier, runs
 
 
 def operators(model: ir.Model) -> list[str]:

@@ -227,9 +227,10 @@ def _row_product(affine: Affine, row: int) -> str:
 
 
 def _module(name: str, ports: list[str], tree: TreeText) -> str:
+    results = tree.results or ["0"]
     lines = [f"\nmodule {name} (", ",\n".join(f"    {port}" for port in ports), ");"]
     lines += [f"  {line}" for line in tree.declarations]
     lines.append("  always @(posedge aclk) begin")
     lines += [f"    {statement}" for statement in tree.statements]
-    lines += ["  end", f"  assign sum = {tree.results[0]};", "endmodule"]
+    lines += ["  end", f"  assign sum = {results[0]};", "endmodule"]
     return "\n".join(lines) + "\n"
