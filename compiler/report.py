@@ -130,14 +130,16 @@ class HostSide(_Part):
     post_nodes: list[str] = Field(description="source nodes behind it")
 
 
+Place = Literal["dataflow", "host-pre", "host-post", "folded", "open"]
+"""Where a node of the user's model can be."""
+
+
 class NodeOrigin(_Part):
     """Where a node of the user's model went."""
 
     node: str
     op: str
-    places: list[Literal["dataflow", "host-pre", "host-post", "folded", "open"]] = Field(
-        description="open: the passes ended before it was decided"
-    )
+    places: list[Place] = Field(description="open: the passes ended before it was decided")
     dataflow: list[str] = Field(description="dataflow nodes that do (part of) it")
     folded_by: str = Field("", description="the pass that made it needless")
     reason: str = Field("", description="why it is not (wholly) in hardware, from the pass")

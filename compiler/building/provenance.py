@@ -17,10 +17,14 @@ from qnnc.compiler.ir.facts import HOST_PRE, part, reason, sources
 from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.passes.manager import PassRun
 from qnnc.compiler.passes.to_dataflow import ToDataflow
-from qnnc.compiler.report import NodeOrigin
+from qnnc.compiler.report import NodeOrigin, Place
 from qnnc.compiler.rewrites import rewrite
 
-DATAFLOW, PRE, POST, FOLDED, OPEN = "dataflow", "host-pre", "host-post", "folded", "open"
+DATAFLOW: Place = "dataflow"
+PRE: Place = "host-pre"
+POST: Place = "host-post"
+FOLDED: Place = "folded"
+OPEN: Place = "open"
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Trail:
 
 def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[NodeOrigin]:
     """Where every node of the user's model is in a model of any stage."""
-    places: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
+    places: dict[str, dict[Place, None]] = {name: {} for name in trail.operators}
     nodes: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
     told = _told([r for run in runs for r in run.reasons])
     for node in model.graph:
@@ -80,7 +84,7 @@ def _told(reasons: Sequence[Reason]) -> dict[str, str]:
     return {name: r.text for r in reasons for name in r.sources}
 
 
-def _place(node: ir.Node) -> str:
+def _place(node: ir.Node) -> Place:
     if is_dataflow(node):
         return DATAFLOW
     where = part(node)
@@ -90,7 +94,7 @@ def _place(node: ir.Node) -> str:
 
 
 def _origin(
-    name: str, trail: Trail, places: list[str], nodes: list[str], told: dict[str, str]
+    name: str, trail: Trail, places: list[Place], nodes: list[str], told: dict[str, str]
 ) -> NodeOrigin:
     operator = trail.operators[name]
     outside = [place for place in places if place != DATAFLOW]
