@@ -55,7 +55,7 @@ def simulate(
 
         plain = asdict(result)
         plain["mismatches"] = result.mismatches
-        del plain["outputs"]
+        del plain["outputs"], plain["done"]
         typer.echo(library.dumps(plain, indent=2))
     else:
         for stream in result.streams:

@@ -19,9 +19,8 @@ module qnnc_output_buffer #(
 );
   reg [DEPTH-1:0] valid;
   reg [DEPTH*WIDTH-1:0] data;
-  wire [DEPTH:0] ready;  // ready[i]: stage i takes a word in this cycle
+  wire [DEPTH-1:0] ready;  // ready[i]: stage i takes a word in this cycle
 
-  assign ready[DEPTH] = m_axis_tready;
   assign m_axis_tvalid = valid[DEPTH-1];
   assign m_axis_tdata = data[(DEPTH-1)*WIDTH+:WIDTH];
   assign popped = m_axis_tvalid & m_axis_tready;
@@ -38,7 +37,8 @@ module qnnc_output_buffer #(
         assign in_valid = valid[i-1];
         assign in_data  = data[(i-1)*WIDTH+:WIDTH];
       end
-      assign ready[i] = ~valid[i] | ready[i+1];
+      // a free stage from here on, or the last word leaves; no net depends on itself
+      assign ready[i] = ~(&valid[DEPTH-1:i]) | m_axis_tready;
       always @(posedge aclk) begin
         if (!aresetn) valid[i] <= 1'b0;
         else if (ready[i]) valid[i] <= in_valid;
