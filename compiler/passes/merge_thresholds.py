@@ -35,6 +35,7 @@ class MergeThresholds(Pass):
                 source = node.inputs[0]
                 assert source is not None
                 replace_value(node.outputs[0], source, take_name=False)
+                model.graph.remove(node, safe=True)  # else it would count as a user of its input
                 changed = True
             else:
                 changed |= self._merge(editor, node)
