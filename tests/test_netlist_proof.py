@@ -54,8 +54,9 @@ def netlist_design(design: Design, folder: Path, cache: Path) -> tuple[Design, P
     (folder / "netlist.json").write_text(json.dumps(netlist))
     rtl = folder / "rtl"
     rtl.mkdir()
+    # braces in escaped names make Verilator 5.006 lose count of its indentation
     run_script(
-        ["read_json netlist.json", "write_verilog -noattr rtl/netlist.sv"],
+        ["read_json netlist.json", "rename -hide w:* c:*", "write_verilog -noattr rtl/netlist.sv"],
         folder, folder / "yosys.log", "writing the netlist",
     )  # fmt: skip
     cells = (share_folder() / "xilinx" / "cells_sim.v").read_text()
