@@ -24,6 +24,7 @@ from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.collect import (
     FloatingInput,
+    Place,
     SeveralAnchors,
     Tail,
     collect,
@@ -31,7 +32,7 @@ from qnnc.compiler.tails.collect import (
 )
 from qnnc.compiler.tails.evaluate import evaluate
 from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
-from qnnc.compiler.tails.table import falling_channels, make_table, mirrored
+from qnnc.compiler.tails.table import along_one_axis, falling_channels, make_table, mirrored
 
 
 @dataclass
@@ -107,12 +108,12 @@ class AbsorbTails(Pass):
         replace_value(codes, y)
 
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
-        if len(tail.axes) > 1 and not tail.layouts:
+        if len(tail.axes) > 1 and tail.place is not Place.BOTH:
             raise Unsupported("its parameters differ along several axes")
         steps = evaluate(model, tail, self.max_elements)
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1:
-            raise Unsupported("its parameters differ along several axes of a reshaped tensor")
+            steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
         falling = falling_channels(steps)
         if falling.any() and _can_flip(tail, falling):
             steps = mirrored(steps, falling, _flip(editor, tail, falling))
@@ -122,34 +123,44 @@ class AbsorbTails(Pass):
         self._insert(editor, tail, table)
 
     def _insert(self, editor: Editor, tail: Tail, table: multi_threshold.Table) -> None:
+        """Put the table on the side of the layout operators on which its channels lie."""
         fact = integer(tail.codes)
         assert fact is not None
-        before = tail.nodes[-1]
-        x = tail.anchor
-        for node in tail.layouts:
-            anchor_fact = integer(x)
-            if anchor_fact is not None:
-                anchor_fact = layout.arranged(node, anchor_fact, shape_of(x))
-            x = editor.insert(
-                before,
-                node.op_type,
-                [x, *node.inputs[1:]],
-                f"{x.name}_moved",
-                attributes={name: a.value for name, a in node.attributes.items()},
-                shape=shape_of(node.outputs[0]),
-                dtype=x.dtype or ir.DataType.FLOAT,
-                origins=(node,),
-            )
-            set_integer(x, _whole(anchor_fact))
-        y = multi_threshold.insert(
-            editor, before, x, table, f"{tail.codes.name}_thresholds", tail.nodes
-        )
+        name = f"{tail.codes.name}_thresholds"
         if table.values is None:
             low, high = table.base, table.base + table.thresholds.shape[1]
         else:
             low, high = int(table.values.min()), int(table.values.max())
-        set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
+        fact = fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None)
+        if tail.layouts and tail.place is not Place.BEHIND:
+            y = multi_threshold.insert(editor, tail.nodes[-1], tail.anchor, table, name, tail.nodes)
+            set_integer(y, Integer.of(low, high))
+            y = _rearranged(editor, tail, y)
+        else:
+            x = _rearranged(editor, tail, tail.anchor)
+            y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
+        set_integer(y, fact)
         replace_value(tail.codes, y)
+
+
+def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
+    """An integer tensor behind the layout operators of a tail."""
+    for node in tail.layouts:
+        fact = integer(x)
+        if fact is not None:
+            fact = layout.arranged(node, fact, shape_of(x))
+        x = editor.insert(
+            tail.nodes[-1],
+            node.op_type,
+            [x, *node.inputs[1:]],
+            f"{x.name}_moved",
+            attributes={name: a.value for name, a in node.attributes.items()},
+            shape=shape_of(node.outputs[0]),
+            dtype=x.dtype or ir.DataType.FLOAT,
+            origins=(node,),
+        )
+        set_integer(x, _whole(fact))
+    return x
 
 
 def scaled(editor: Editor, before: ir.Node, x: ir.Value, factor: int) -> ir.Value:

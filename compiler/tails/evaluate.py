@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.edit import attribute, shape_of
 from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.reference import Session, expand
-from qnnc.compiler.tails.collect import Tail
+from qnnc.compiler.tails.collect import Place, Tail
 
 CHUNK = 1 << 20
 """Elements evaluated in one run."""
@@ -51,12 +52,13 @@ class Evaluator:
 
     def __init__(self, model: ir.Model, tail: Tail) -> None:
         self.tail = tail
-        shape = shape_of(tail.anchor)
-        keep_all = bool(tail.layouts and tail.axes)
+        shape = shape_of(tail.codes if tail.place is Place.BEHIND else tail.anchor)
+        keep_all = tail.place is Place.BOTH
         rank = len(shape)
         self._dims = [
             size if keep_all or axis - rank in tail.axes else 1 for axis, size in enumerate(shape)
         ][1:]
+        self._order = _order(tail.layouts, shape) if keep_all else None
         plain = expand(
             model,
             inputs=[tail.anchor],
@@ -71,9 +73,12 @@ class Evaluator:
         self.channels = math.prod(self._dims)
         fact = integer(tail.anchor)
         assert fact is not None
-        full = [1, *shape[1:]] if not keep_all else list(shape)
-        self.low = self._per_channel(fact.low, full, np.min)
-        self.high = self._per_channel(fact.high, full, np.max)
+        low, high = fact.low, fact.high
+        if tail.layouts and tail.place is not Place.BEFORE:  # channels may lie elsewhere then
+            low, high = low.min(), high.max()
+        full = [1, *shape[1:]]
+        self.low = self._per_channel(low, full, np.min)
+        self.high = self._per_channel(high, full, np.max)
 
     def _per_channel(self, bound: IntArray, shape: list[int], reduce: object) -> IntArray:
         """A bound for each channel, over the axes along which the function is the same."""
@@ -92,7 +97,20 @@ class Evaluator:
         codes: NDArray[np.floating] = self._session.run(feeds, [name])[name]
         if not np.all(np.isfinite(codes)):
             raise Unsupported("it gives values that are not finite")
-        return as_integers(codes).reshape(x.shape)
+        found = as_integers(codes).reshape(x.shape)
+        if self._order is not None:
+            found[:, self._order] = found.copy()
+        return found
+
+
+def _order(layouts: Sequence[ir.Node], shape: Sequence[int]) -> IntArray:
+    """Where each element behind the layout operators stood before them."""
+    places = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
+    for node in layouts:
+        if node.op_type == "Transpose":
+            places = places.transpose(attribute(node, "perm", list(range(places.ndim))[::-1]))
+        places = places.reshape(shape_of(node.outputs[0]))
+    return places.reshape(-1)
 
 
 def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
