@@ -30,7 +30,7 @@ from qnnc.compiler.tails.collect import (
     collect,
     is_tail_end,
 )
-from qnnc.compiler.tails.evaluate import evaluate
+from qnnc.compiler.tails.evaluate import check_steps, evaluate
 from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
 from qnnc.compiler.tails.table import along_one_axis, falling_channels, make_table, mirrored
 
@@ -83,8 +83,7 @@ class AbsorbTails(Pass):
     def _absorb_pair(self, model: ir.Model, editor: Editor, codes: ir.Value) -> None:
         tail = collect_pair(codes)
         found = evaluate_pair(model, tail, self.max_elements)
-        if found.table.thresholds.shape[1] > self.max_thresholds:
-            raise Unsupported(f"it needs {found.table.thresholds.shape[1]} thresholds")
+        check_steps(found.table.thresholds.shape[1], self.max_thresholds)
         before, fact = tail.nodes[-1], integer(codes)
         assert fact is not None
         operands = [
@@ -110,7 +109,7 @@ class AbsorbTails(Pass):
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
         if len(tail.axes) > 1 and tail.place is not Place.BOTH:
             raise Unsupported("its parameters differ along several axes")
-        steps = evaluate(model, tail, self.max_elements)
+        steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1:
             steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
@@ -118,8 +117,7 @@ class AbsorbTails(Pass):
         if falling.any() and _can_flip(tail, falling):
             steps = mirrored(steps, falling, _flip(editor, tail, falling))
         table = make_table(steps, axis)
-        if table.thresholds.shape[1] > self.max_thresholds:
-            raise Unsupported(f"it needs {table.thresholds.shape[1]} thresholds a channel")
+        check_steps(table.thresholds.shape[1], self.max_thresholds)
         self._insert(editor, tail, table)
 
     def _insert(self, editor: Editor, tail: Tail, table: multi_threshold.Table) -> None:

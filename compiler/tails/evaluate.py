@@ -68,6 +68,8 @@ class Evaluator:
             any_batch=True,
             skip=() if keep_all else tail.layouts,
         )
+        if tail.place is Place.BEHIND:  # fed as what the layout operators make of the anchor
+            plain.graph.inputs[0].shape = ir.Shape([f"{axis}" for axis in range(rank)])
         self._session = Session(plain)
         self._dtype = np.float64 if tail.anchor.dtype == ir.DataType.DOUBLE else np.float32
         self.channels = math.prod(self._dims)
@@ -113,16 +115,20 @@ def _order(layouts: Sequence[ir.Node], shape: Sequence[int]) -> IntArray:
     return places.reshape(-1)
 
 
-def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
+def evaluate(model: ir.Model, tail: Tail, max_elements: int, max_steps: int) -> Steps:
     """Where the tail's code changes.
 
     Ranges of up to `max_elements` integers (channels counted each) are evaluated throughout,
     larger ones by bisection.
 
     Raises:
-        Unsupported: the range is too large and the tail may turn round.
+        Unsupported: the range is too large and the tail may turn round, or it has more than
+            `max_steps` steps, as far as that is soon seen.
     """
     evaluator = Evaluator(model, tail)
+    if tail.monotone:
+        ends = [evaluator.run(x[None])[0] for x in (evaluator.low, evaluator.high)]
+        check_steps(int(np.abs(ends[1] - ends[0]).max()), max_steps)
     span = int((evaluator.high - evaluator.low).max()) + 1
     if span * evaluator.channels <= max_elements:
         return _exhaustive(evaluator, span)
@@ -132,6 +138,15 @@ def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
             "to evaluate throughout; quantize its input to fewer bits"
         )
     return _bisected(evaluator)
+
+
+def check_steps(steps: int, most: int) -> None:
+    """Raise Unsupported for more thresholds than a table may have."""
+    if steps > most:
+        raise Unsupported(
+            f"it needs {steps} thresholds a channel, {most} are the most; quantize to "
+            f"{most.bit_length() - 1} bits or fewer"
+        )
 
 
 def _exhaustive(evaluator: Evaluator, span: int) -> Steps:
