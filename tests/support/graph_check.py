@@ -37,7 +37,8 @@ def failure(model: onnx.ModelProto, samples: int = 50) -> str | None:
 
 
 def _general(text: str) -> str:
-    return re.sub(r"[0-9.e+-]*[0-9]", "#", re.sub(r"'[^']*'", "'*'", text.splitlines()[0]))[:200]
+    first = text.partition("\n")[0]
+    return re.sub(r"[0-9.e+-]*[0-9]", "#", re.sub(r"'[^']*'", "'*'", first))[:200]
 
 
 def simulated_failure(
