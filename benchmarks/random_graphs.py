@@ -27,7 +27,7 @@ from tests.support.random_graphs import random_graph
 from tests.support.shrink import as_text, shrink
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("compiler", "frontends/qonnx", "backends", "tests/support", "benchmarks")
+SOURCES = ("compiler", "frontends/qonnx", "backends", "tests/support", "benchmarks/qonnx_graph.py")
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ def through_hardware(cache: Path, seed: int) -> Result:
 def fingerprint() -> str:
     """A digest of everything that results depend on."""
     digest = hashlib.sha256()
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*")):
+    for source in SOURCES:
+        place = ROOT / source
+        for path in [place] if place.is_file() else sorted(place.rglob("*")):
             if path.suffix in (".py", ".sv", ".cpp", ".h", ".j2"):
                 digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -109,14 +110,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--folder", type=Path, default=Path("build/random-graphs"))
     chosen = parser.parse_args()
-    seeds = range(chosen.first, chosen.first + chosen.graphs)
     hardware = partial(through_hardware, chosen.folder / "cache")
     faults = 0
-    for what, job, share in (
-        ("dataflow", through_dataflow, seeds),
-        ("hardware", hardware, seeds[: chosen.simulated]),
+    for what, job, count in (
+        ("dataflow", through_dataflow, chosen.graphs),
+        ("hardware", hardware, chosen.simulated),
     ):
-        results = run(what, job, share, chosen.folder, chosen.jobs)
+        seeds = range(chosen.first, chosen.first + count)
+        results = run(what, job, seeds, chosen.folder, chosen.jobs)
         wrong = sum(result.fault is not None for result in results)
         seconds = sum(result.seconds for result in results)
         print(f"{what}: {len(results)} graphs, {wrong} failed, {seconds:.0f} s", flush=True)
