@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from qnnc.backends.design import Design
-from qnnc.backends.simulation.compiler import digest
+from qnnc.backends.simulation.compiler import compiler_version, digest
 from qnnc.backends.simulation.ports import dut_source
 from qnnc.compiler.errors import ToolError
-from qnnc.compiler.files import publish_program
+from qnnc.compiler.files import publish_program, write_bytes
 
+OPTIMIZATION = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 PRELUDE = """\
 #include "Vqnnc_sim.h"
 #include "verilated.h"
@@ -107,6 +110,7 @@ def compile_model(
     assert found is not None
     prefix = found.group(1)
     (work / "main.cpp").write_text(main, encoding="utf-8")
+    runtime = _known_runtime(work / "obj", cache)
     sources = sorted(str(path) for path in rtl.glob("*.sv"))
     done = subprocess.run(
         [
@@ -130,7 +134,7 @@ def compile_model(
             "--top-module",
             top,
             "-MAKEFLAGS",
-            "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
+            OPTIMIZATION,
             "--Mdir",
             str(work / "obj"),
             "-o",
@@ -148,5 +152,22 @@ def compile_model(
     if done.returncode != 0:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
         raise ToolError(f"Verilator failed: {(errors or ['no message'])[0]}")
+    for name, kept in runtime.items():
+        if not kept.exists() and (work / "obj" / name).exists():
+            write_bytes(kept, (work / "obj" / name).read_bytes())
     publish_program(work / "obj" / "sim", target)
     return target
+
+
+def _known_runtime(objects: Path, cache: Path) -> dict[str, Path]:
+    """Put the objects of Verilator's own sources, the same for all models and half of the work,
+    where its makefile finds them; returns their places in the cache."""
+    key = digest("verilator-runtime", version(), OPTIMIZATION, compiler_version())
+    kept = {name: cache / f"{key}-{name}" for name in ("verilated.o", "verilated_threads.o")}
+    objects.mkdir()
+    later = time.time() + 86400  # the makefile wants them younger than itself
+    for name, path in kept.items():
+        if path.exists():
+            (objects / name).write_bytes(path.read_bytes())
+            os.utime(objects / name, (later, later))
+    return kept
