@@ -19,12 +19,12 @@ NOTHING = "there is nothing to accelerate"
 """A random graph may be such that all of it is the host's."""
 
 
-def failure(model: onnx.ModelProto, samples: int = 50) -> str | None:
+def failure(model: onnx.ModelProto, samples: int = 50, *, fold: bool = True) -> str | None:
     """Take a model through all passes and compare every tensor of the dataflow graph with the
     golden one; None if all is well, or else what is wrong, without names and numbers, so that
     equal faults give equal texts."""
     try:
-        compile_proto(model, samples=samples, each=False, fold=True)
+        compile_proto(model, samples=samples, each=False, fold=fold)
     except QnncError as error:
         if NOTHING in str(error):
             return None
