@@ -70,6 +70,8 @@ def run_study(run: StudyRun, told: Told = lambda text, done, count: None) -> Sto
         store = Store(run.study, url, run.heartbeat)
         store.recover()
         store.queue_grid()
+        if not store.unfinished():
+            return store
         job = Job(
             study=run.study.model_dump_json(),
             storage=url,

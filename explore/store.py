@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import socket
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ HEARTBEAT = 15
 GRACE = 4
 """Heartbeats that may be missing."""
 OBJECTIVES = ("error", "LUT", "BRAM18")
+ATTEMPTS = 5
+RACES = ("IntegrityError", "OperationalError", "ProgrammingError")
+"""SQLAlchemy's errors when another worker makes the same tables at the same moment."""
 SQLITE_PATIENCE = 120
 """Seconds to wait for another worker's write."""
 
@@ -65,24 +69,31 @@ class Store:
         self.study = study
         self._optuna = optuna()
         self._states = self._optuna.trial.TrialState
+        self._storage = self._connect(url, heartbeat)
+        self.trials = self._open("")
+
+    def _connect(self, url: str, heartbeat: int) -> Any:
+        """The database, with tables made if need be; others may be making them just now."""
         connect = {"timeout": SQLITE_PATIENCE} if url.startswith("sqlite") else {}
-        try:
-            self._storage = self._optuna.storages.RDBStorage(
-                url,
-                engine_kwargs={"connect_args": connect, "pool_pre_ping": True},
-                heartbeat_interval=heartbeat,
-                grace_period=heartbeat * GRACE,
-                heartbeat_stale_trial_callback=self._requeue,
-            )
-            self.trials = self._open("")
-        except (OptionError, ToolError):
-            raise
-        except Exception as error:  # whatever SQLAlchemy and the database's driver raise
-            text = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise OptionError(
-                f"storage {_without_password(url)} cannot be used: {text} (SQLite: "
-                "sqlite:///path, PostgreSQL: postgresql+psycopg://user@host/database)"
-            ) from error
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._optuna.storages.RDBStorage(
+                    url,
+                    engine_kwargs={"connect_args": connect, "pool_pre_ping": True},
+                    heartbeat_interval=heartbeat,
+                    grace_period=heartbeat * GRACE,
+                    heartbeat_stale_trial_callback=self._requeue,
+                )
+            except Exception as error:  # whatever SQLAlchemy and the database's driver raise
+                if attempt < ATTEMPTS - 1 and type(error).__name__ in RACES:
+                    time.sleep(1)
+                    continue
+                text = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise OptionError(
+                    f"storage {_without_password(url)} cannot be used: {text} (SQLite: "
+                    "sqlite:///path, PostgreSQL: postgresql+psycopg://user@host/database)"
+                ) from error
+        raise AssertionError("the last attempt returns or raises")
 
     def _open(self, suffix: str) -> Any:
         """An Optuna study, made if there is none, with settings that are this study's."""
@@ -156,6 +167,12 @@ class Store:
     def running(self) -> int:
         """How many are being worked at."""
         return len(self._all((self._states.RUNNING,)))
+
+    def unfinished(self) -> bool:
+        """Whether there is anything to do, or being done."""
+        return bool(
+            self.waiting() or self.running() or len(self.searched()) < self.study.search.trials
+        )
 
     def results(self) -> dict[str, dict[str, Any]]:
         """What is known of each finished network of the grid, by name, in the grid's order."""

@@ -224,7 +224,8 @@ def _parsed(name: str, text: str, quick: bool, changes: dict[str, dict[str, Any]
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"study {name}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        # a mistyped key is also a missing one: what is there says more than what is not
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         raise OptionError(f"study {name}: {where}: {first['msg']}") from error
     except (TypeError, AttributeError) as error:
