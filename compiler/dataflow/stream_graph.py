@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import onnx_ir as ir
 
@@ -52,7 +53,7 @@ class StreamGraph:
         """Streams out of the accelerator."""
         return [edge for edge in self.edges if edge.target is None]
 
-    @property
+    @cached_property
     def inner(self) -> list[Edge]:
         """Streams between nodes."""
         return [edge for edge in self.edges if edge.source is not None and edge.target is not None]
