@@ -13,7 +13,8 @@ SCHEMA_VERSION = 1
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # validators are built when they are first wanted: most commands want few of them
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class ResourceCount(_Part):

@@ -65,7 +65,8 @@ def test_a_killed_build_is_not_taken_for_done(
         assert code == 2 and output == "" and errors.count("\n") == 1
     assert run_main(capfd, *arguments)[0] == 0
     left = {path.name for path in out.iterdir()}
-    assert left == {"build.json", "report.json", ".lock", "model", "emulator", "rtl"}
+    made = {"build.json", "report.html", "report.json", "model", "emulator", "rtl"}
+    assert left == {".lock", *made}
     assert status(out) == "ok"
     assert run_main(capfd, "verify", out, "--samples", samples)[0] == 0
 
@@ -160,7 +161,7 @@ def test_a_full_disk(limit: int, model: Path, tmp_path: Path, capfd: Capture) ->
     assert "File too large" in done.stderr
     assert not (out / "report.json").exists() or status(out) == "failed"
     left = {path.name for path in out.iterdir()}
-    assert left <= {".lock", "build.json", "report.html", "report.json", "model"}
+    assert left <= {".lock", "build.json", "report.html", "report.json", "model", "emulator"}
     assert run_main(capfd, "build", model, "--out", out, "--until", "rtl")[0] == 0
 
 
