@@ -89,7 +89,7 @@ class DeclareInput(Pass):
                 raise OptionError(
                     f"the model has no input {quote(self.input)}; it has "
                     f"{', '.join(quote(name) for name in named)}"
-                    f"{close_matches(self.input, list(named))}"
+                    f"{close_matches(self.input, [str(name) for name in named])}"
                 )
             return named[self.input]
         if len(named) != 1:
