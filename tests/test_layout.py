@@ -6,12 +6,14 @@ from __future__ import annotations
 import itertools
 import time
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qnnc.compiler.page.layout import GAP, MOST, Layout, layered
 
 WIDTH = 100.0
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 
 
 @st.composite
@@ -28,6 +30,7 @@ def rows_of(layout: Layout) -> dict[int, int]:
     return {node: index for index, row in enumerate(layout.rows) for node, _ in row.nodes}
 
 
+@patient
 @given(graphs(), st.sets(st.integers(0, 13)))
 def test_edges_go_down_and_nothing_overlaps(
     graph: tuple[int, list[tuple[int, int]]], late: set[int]
@@ -46,6 +49,7 @@ def test_edges_go_down_and_nothing_overlaps(
         assert all(left >= -1e-6 and right <= layout.width + 1e-6 for left, right in taken)
 
 
+@patient
 @given(graphs())
 def test_an_edge_is_a_line_from_node_to_node(graph: tuple[int, list[tuple[int, int]]]) -> None:
     count, edges = graph
