@@ -24,6 +24,8 @@ from qnnc.compiler.tails.collect import Place, Tail
 
 CHUNK = 1 << 20
 """Elements evaluated in one run."""
+SMALL = 1 << 16
+"""Elements up to which one thread is enough."""
 WINDOW = 32
 """Integers on each side of a bisected threshold that are checked one by one."""
 
@@ -70,7 +72,6 @@ class Evaluator:
         )
         if tail.place is Place.BEHIND:  # fed as what the layout operators make of the anchor
             plain.graph.inputs[0].shape = ir.Shape([f"{axis}" for axis in range(rank)])
-        self._session = Session(plain)
         self._dtype = np.float64 if tail.anchor.dtype == ir.DataType.DOUBLE else np.float32
         self.channels = math.prod(self._dims)
         fact = integer(tail.anchor)
@@ -81,6 +82,9 @@ class Evaluator:
         full = [1, *shape[1:]]
         self.low = self._per_channel(low, full, np.min)
         self.high = self._per_channel(high, full, np.max)
+        # a pool of threads takes longer to start than a small range to evaluate
+        span = int((self.high - self.low).max()) + 1
+        self._session = Session(plain, threads=1 if span * self.channels <= SMALL else 0)
 
     def _per_channel(self, bound: IntArray, shape: list[int], reduce: object) -> IntArray:
         """A bound for each channel, over the axes along which the function is the same."""
