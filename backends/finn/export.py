@@ -18,15 +18,19 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from qnnc.backends.finn.attributes import FOLDING, INSERTED
+from qnnc.backends.finn.monotone import make_monotone
 from qnnc.backends.finn.nodes import annotation, finn_node
 from qnnc.backends.finn.parent import parent_model
+from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import Workspace
-from qnnc.compiler.dataflow import DataflowNode, Stream
+from qnnc.compiler.dataflow import DataflowNode, Stream, is_dataflow
+from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.files import new_folder
+from qnnc.compiler.ir.facts import ACCELERATOR, set_part
 from qnnc.compiler.reference import Session, expand
 
 FOLDER = "finn"
@@ -60,6 +64,7 @@ class Partition:
         outputs: its streams out.
         tensors: all its streams.
         nodes: our node for each of its nodes, in order, with the name FINN will give it.
+        cycles: that FINN's estimate should give for each, by that name.
     """
 
     model: onnx.ModelProto
@@ -67,6 +72,7 @@ class Partition:
     outputs: list[Tensor]
     tensors: list[Tensor]
     nodes: list[tuple[str, DataflowNode]]
+    cycles: dict[str, int]
 
 
 def export_finn(folder: Path) -> Path:
@@ -80,7 +86,8 @@ def export_finn(folder: Path) -> Path:
     options = workspace.settings()["options"]
     board = find_board(str(options["board"]))
     clock = float(options.get("clock_mhz") or board.clock_mhz)
-    dataflow = load_model(workspace, "dataflow.onnx")
+    dataflow = _dataflow(workspace)
+    make_monotone(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))
     parent = parent_model(pre, post, partition.inputs, partition.outputs, PARTITION)
@@ -94,6 +101,7 @@ def export_finn(folder: Path) -> Path:
             {
                 "part": board.part,
                 "cycles": {name: node.cycles(node.folding()) for name, node in partition.nodes},
+                "finn_cycles": partition.cycles,
             },
         )
         golden = golden_tensors(dataflow, partition)
@@ -103,6 +111,16 @@ def export_finn(folder: Path) -> Path:
             text = text.replace("@PART@", board.part).replace("@NS@", f"{1000 / clock:.3f}")
             (out / name).write_text(text, encoding="utf-8")
     return target
+
+
+def _dataflow(workspace: Workspace) -> ir.Model:
+    """The dataflow graph; the file does not say that reshapes between its nodes belong to it."""
+    model = load_model(workspace, "dataflow.onnx")
+    inside = {node for node in model.graph if is_dataflow(node)}
+    for node in model.graph:
+        if node in inside or _connects(node, inside):
+            set_part(node, ACCELERATOR)
+    return model
 
 
 def _proto(workspace: Workspace, name: str) -> onnx.ModelProto:
@@ -133,19 +151,26 @@ def partition_of(model: ir.Model) -> Partition:
     names = _Streams(graph)
     counts: Counter[str] = Counter()
     protos, constants, annotations, nodes = [], [], [], []
+    cycles: dict[str, int] = {}
     for index, node in enumerate(graph.nodes):
         if node.op_type in INSERTED:
             continue
         ports = node.ports(node.folding())
         inputs = [names.at_input(End(index, port)).name for port in range(len(ports.inputs))]
         outputs = [names.at_output(End(index, p)).name for p in range(len(ports.outputs))]
-        made = finn_node(node, f"{node.op_type}_{counts[node.op_type]}", inputs, outputs)
+        lanes = depthwise_lanes(graph, index)
+        changed = {}
+        if isinstance(node, ConvolutionInputGenerator) and lanes is not None:
+            changed = {"depthwise": 1, "SIMD": lanes}
+        name = f"{node.op_type}_{counts[node.op_type]}"
+        made = finn_node(node, name, inputs, outputs, changed)
         counts[node.op_type] += 1
         protos.append(made.proto)
         constants += made.constants
         annotations += made.annotations
         styled = f"{node.op_type}_{made.style}"
         nodes.append((f"{styled}_{counts[styled]}", node))
+        cycles[nodes[-1][0]] = finn_cycles(node, lanes)
         counts[styled] += 1
     tensors = names.used
     inputs_ = [names.at_input(edge.target) for edge in graph.inputs if edge.target]
@@ -164,7 +189,7 @@ def partition_of(model: ir.Model) -> Partition:
         annotation(t.name, t.stream.datatype, len(t.stream.shape)) for t in tensors
     )
     whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    return Partition(whole, inputs_, outputs_, tensors, nodes)
+    return Partition(whole, inputs_, outputs_, tensors, nodes, cycles)
 
 
 def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,11 @@ class FinnNode:
 
 
 def finn_node(
-    node: DataflowNode, name: str, inputs: Sequence[str], outputs: Sequence[str]
+    node: DataflowNode,
+    name: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    changed: Mapping[str, int],
 ) -> FinnNode:
     """Make FINN's node.
 
@@ -42,6 +46,7 @@ def finn_node(
         name: of the node.
         inputs: names of its streams in.
         outputs: names of its streams out.
+        changed: attributes that are others in FINN.
 
     Raises:
         ModelError: FINN has no such operator, or cannot do what the node does.
@@ -53,13 +58,17 @@ def finn_node(
             f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "
             "values of a function that is not monotone"
         )
+    if int(node.attr("PadValue", 0)):
+        raise ModelError(
+            f"node {quote(node.name)}: FINN's FMPadding pads with 0 only, not {node.attr('PadValue')}"
+        )
     chosen = style(node.op_type, str(node.attr("preferred_impl_style", "none")))
     attributes = {
         key: attribute.value
         for key, attribute in node.node.attributes.items()
         if key in ATTRIBUTES[node.op_type]
     }
-    attributes.update(backend="fpgadataflow", preferred_impl_style=chosen)
+    attributes.update(changed, backend="fpgadataflow", preferred_impl_style=chosen)
     names = list(inputs)
     tensors, annotations = [], []
     for index, value in enumerate(node.node.inputs):

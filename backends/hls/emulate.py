@@ -11,7 +11,14 @@ import numpy as np
 
 from qnnc.backends.hls.emulator.emulator import Emulator
 from qnnc.backends.hls.stages.emulate import FOLDER
-from qnnc.compiler.answers import answers, as_answers, gives_labels, load_model, load_samples
+from qnnc.compiler.answers import (
+    answers,
+    as_answers,
+    gives_labels,
+    load_model,
+    load_samples,
+    near_ties,
+)
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.samples import load_labels
@@ -24,6 +31,7 @@ class EmulationVerdict:
     Attributes:
         samples: how many.
         same: on how many the emulator's answer is the golden graph's.
+        near: on how many more they differ by no more than the golden graph's own rounding.
         correct: how many answers agree with the labels, or None without labels.
         threads: that shared the frames.
         seconds: of the emulator for all frames; host parts, files and start-up not counted.
@@ -32,6 +40,7 @@ class EmulationVerdict:
 
     samples: int
     same: int
+    near: int
     correct: int | None
     threads: int
     seconds: float
@@ -74,6 +83,7 @@ def emulate(
     return EmulationVerdict(
         samples=len(mine),
         same=int(np.all(mine == theirs, axis=1).sum()),
+        near=int(near_ties(golden, inputs, mine, theirs).sum()),
         correct=None if wanted is None else int((mine[:, 0] == wanted).sum()),
         threads=threads,
         seconds=emulation.seconds,
