@@ -25,12 +25,14 @@ from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import Workspace
-from qnnc.compiler.dataflow import DataflowNode, Stream, is_dataflow
+from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.files import new_folder
-from qnnc.compiler.ir.facts import ACCELERATOR, set_part
+from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.facts import ACCELERATOR, part
+from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import Session, expand
 
 FOLDER = "finn"
@@ -86,7 +88,7 @@ def export_finn(folder: Path) -> Path:
     options = workspace.settings()["options"]
     board = find_board(str(options["board"]))
     clock = float(options.get("clock_mhz") or board.clock_mhz)
-    dataflow = _dataflow(workspace)
+    dataflow, _ = load_ir(workspace.path("model") / "dataflow.onnx")
     make_monotone(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))
@@ -111,16 +113,6 @@ def export_finn(folder: Path) -> Path:
             text = text.replace("@PART@", board.part).replace("@NS@", f"{1000 / clock:.3f}")
             (out / name).write_text(text, encoding="utf-8")
     return target
-
-
-def _dataflow(workspace: Workspace) -> ir.Model:
-    """The dataflow graph; the file does not say that reshapes between its nodes belong to it."""
-    model = load_model(workspace, "dataflow.onnx")
-    inside = {node for node in model.graph if is_dataflow(node)}
-    for node in model.graph:
-        if node in inside or _connects(node, inside):
-            set_part(node, ACCELERATOR)
-    return model
 
 
 def _proto(workspace: Workspace, name: str) -> onnx.ModelProto:
@@ -246,10 +238,9 @@ def golden_tensors(
     rng = np.random.default_rng(seed)
     graph = stream_graph(model)
     entries = list(dict.fromkeys(edge.value for edge in graph.inputs))
+    shapes = {str(value.name): shape_of(value) for value in entries}
     results = list(dict.fromkeys(v for node in graph.nodes for v in node.node.outputs))
-    inside = [node.node for node in graph.nodes]
-    between = set(inside)
-    nodes = [n for n in model.graph if n in between or _connects(n, between)]
+    nodes = [node for node in model.graph if part(node) == ACCELERATOR]
     session = Session(expand(model, inputs=entries, outputs=results, nodes=nodes))
     frames: dict[str, list[NDArray[Any]]] = {t.name: [] for t in partition.tensors}
     for _ in range(FRAMES):
@@ -257,7 +248,7 @@ def golden_tensors(
             t.ours: rng.integers(
                 int(t.stream.datatype.min()),
                 int(t.stream.datatype.max()),
-                t.stream.shape,
+                shapes[t.ours],
                 endpoint=True,
             ).astype(_numpy(entries, t.ours))
             for t in partition.inputs
@@ -267,13 +258,6 @@ def golden_tensors(
             values = np.asarray(found[tensor.ours], dtype=np.float32)
             frames[tensor.name].append(values.reshape(tensor.stream.shape))
     return {name: np.stack(arrays) for name, arrays in frames.items()}
-
-
-def _connects(node: ir.Node, inside: set[ir.Node]) -> bool:
-    """A reshape between two dataflow nodes."""
-    source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
-    users = [user for value in node.outputs for user, _ in value.uses()]
-    return source in inside and bool(users) and all(user in inside for user in users)
 
 
 def _numpy(values: list[ir.Value], name: str) -> np.dtype[Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Window generators as FINN has them: another order before depthwise nodes, other cycles."""
+"""Where FINN's nodes are not ours: window generators before depthwise nodes, and cycles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from qnnc.backends.finn.attributes import INSERTED
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.channel_fold import ChannelFold
 from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
+from qnnc.compiler.dataflow.global_acc_pool import GlobalAccPool
 from qnnc.compiler.dataflow.stream_graph import StreamGraph
 
 
@@ -34,6 +35,8 @@ def finn_cycles(node: DataflowNode, lanes: int | None) -> int:
     Args:
         lanes: of a depthwise window generator, as `depthwise_lanes` gives them.
     """
+    if isinstance(node, GlobalAccPool):  # sums are given behind the last pixel
+        return node.cycles(node.folding()) + node.groups(node.folding())
     if not isinstance(node, ConvolutionInputGenerator):
         return node.cycles(node.folding())
     window = node.window
