@@ -93,7 +93,9 @@ def near_ties(
     flat = scores.reshape(len(wrong), -1)
     limit = ROUNDING * np.abs(flat).max(axis=1, keepdims=True)
     if max(mine.max(), theirs.max()) < flat.shape[1]:
-        taken = [np.take_along_axis(flat, a[wrong].astype(np.int64), axis=1) for a in (mine, theirs)]
+        taken = [
+            np.take_along_axis(flat, a[wrong].astype(np.int64), axis=1) for a in (mine, theirs)
+        ]
         near[wrong] = (np.abs(taken[0] - taken[1]) <= limit).all(axis=1)
     return near
 

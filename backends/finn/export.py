@@ -19,7 +19,7 @@ from onnx import helper
 
 from qnnc.backends.finn.attributes import FOLDING, INSERTED
 from qnnc.backends.finn.monotone import make_monotone
-from qnnc.backends.finn.nodes import annotation, finn_node
+from qnnc.backends.finn.nodes import FinnNode, annotation, finn_node, reshape_lanes, reshape_node
 from qnnc.backends.finn.parent import parent_model
 from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
@@ -65,8 +65,8 @@ class Partition:
         inputs: its streams in.
         outputs: its streams out.
         tensors: all its streams.
-        nodes: our node for each of its nodes, in order, with the name FINN will give it.
-        cycles: that FINN's estimate should give for each, by that name.
+        nodes: our nodes, with the name that FINN will give each.
+        cycles: that FINN's estimate should give for each of its nodes in order, by that name.
     """
 
     model: onnx.ModelProto
@@ -127,7 +127,7 @@ def _write_json(path: Path, content: object) -> None:
 def folding_config(partition: Partition) -> dict[str, dict[str, Any]]:
     """Our folding by the names that FINN gives specialised nodes."""
     config: dict[str, dict[str, Any]] = {"Defaults": {}}
-    for (name, _), node in zip(partition.nodes, partition.model.graph.node, strict=True):
+    for name, node in zip(partition.cycles, partition.model.graph.node, strict=True):
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         config[name] = {
             key: value.decode() if isinstance(value, bytes) else value
@@ -141,47 +141,72 @@ def partition_of(model: ir.Model) -> Partition:
     """The dataflow nodes of a model as FINN wants them, without what FINN inserts itself."""
     graph = stream_graph(model)
     names = _Streams(graph)
-    counts: Counter[str] = Counter()
-    protos, constants, annotations, nodes = [], [], [], []
-    cycles: dict[str, int] = {}
+    written = _Written()
     for index, node in enumerate(graph.nodes):
         if node.op_type in INSERTED:
             continue
         ports = node.ports(node.folding())
-        inputs = [names.at_input(End(index, port)).name for port in range(len(ports.inputs))]
+        inputs = []
+        for port, stream in enumerate(ports.inputs):
+            tensor = names.at_input(End(index, port))
+            if tensor.stream.shape != stream.shape:
+                whole = names.reshaped(tensor, stream)
+                name = written.name("Reshape")
+                made = reshape_node(name, tensor.name, whole.name, tensor.stream, stream)
+                lanes = reshape_lanes(tensor.stream, stream)
+                written.add(made, None, stream.elements // lanes)
+                tensor = whole
+            inputs.append(tensor.name)
         outputs = [names.at_output(End(index, p)).name for p in range(len(ports.outputs))]
-        lanes = depthwise_lanes(graph, index)
+        group = depthwise_lanes(graph, index)
         changed = {}
-        if isinstance(node, ConvolutionInputGenerator) and lanes is not None:
-            changed = {"depthwise": 1, "SIMD": lanes}
-        name = f"{node.op_type}_{counts[node.op_type]}"
-        made = finn_node(node, name, inputs, outputs, changed)
-        counts[node.op_type] += 1
-        protos.append(made.proto)
-        constants += made.constants
-        annotations += made.annotations
-        styled = f"{node.op_type}_{made.style}"
-        nodes.append((f"{styled}_{counts[styled]}", node))
-        cycles[nodes[-1][0]] = finn_cycles(node, lanes)
-        counts[styled] += 1
+        if isinstance(node, ConvolutionInputGenerator) and group is not None:
+            changed = {"depthwise": 1, "SIMD": group}
+        made = finn_node(node, written.name(node.op_type), inputs, outputs, changed)
+        written.add(made, node, finn_cycles(node, group))
     tensors = names.used
     inputs_ = [names.at_input(edge.target) for edge in graph.inputs if edge.target]
     outputs_ = [names.at_output(edge.source) for edge in graph.outputs if edge.source]
     outside = {t.name for t in (*inputs_, *outputs_)}
     proto = helper.make_graph(
-        protos,
+        [made.proto for made in written.nodes],
         "dataflow_partition",
         [_value_info(t) for t in inputs_],
         [_value_info(t) for t in outputs_],
-        constants,
+        [constant for made in written.nodes for constant in made.constants],
         value_info=[_value_info(t) for t in tensors if t.name not in outside],
     )
-    proto.quantization_annotation.extend(annotations)
+    proto.quantization_annotation.extend(a for made in written.nodes for a in made.annotations)
     proto.quantization_annotation.extend(
         annotation(t.name, t.stream.datatype, len(t.stream.shape)) for t in tensors
     )
-    whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    return Partition(whole, inputs_, outputs_, tensors, nodes, cycles)
+    whole_model = helper.make_model(
+        proto, opset_imports=[helper.make_opsetid("", 21)], ir_version=10
+    )
+    return Partition(whole_model, inputs_, outputs_, tensors, written.ours, written.cycles)
+
+
+class _Written:
+    """FINN's nodes so far, and what they will be called once FINN has specialised them."""
+
+    def __init__(self) -> None:
+        self.nodes: list[FinnNode] = []
+        self.ours: list[tuple[str, DataflowNode]] = []
+        self.cycles: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
+
+    def name(self, op_type: str) -> str:
+        """A name for a node."""
+        self._counts[op_type] += 1
+        return f"{op_type}_{self._counts[op_type] - 1}"
+
+    def add(self, made: FinnNode, node: DataflowNode | None, cycles: int) -> None:
+        """Take a node that stands for one of ours, or for none."""
+        name = self.name(f"{made.proto.op_type}_{made.style}")
+        self.nodes.append(made)
+        self.cycles[name] = cycles
+        if node is not None:
+            self.ours.append((name, node))
 
 
 def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
@@ -221,6 +246,12 @@ class _Streams:
             return self.at_input(End(end.node, 0))
         stream = node.ports(node.folding()).outputs[end.port]
         return self._tensor(end, str(node.node.outputs[end.port].name), stream)
+
+    def reshaped(self, tensor: Tensor, stream: Stream) -> Tensor:
+        """The same elements as another stream."""
+        made = Tensor(f"stream_{len(self._made)}", tensor.ours, stream)
+        self._made[made.name] = made
+        return made
 
     def _tensor(self, key: End | str, ours: str, stream: Stream) -> Tensor:
         if key not in self._made:

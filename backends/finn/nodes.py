@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from onnx import helper, numpy_helper
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.finn.attributes import ATTRIBUTES, style
-from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import FINN, constant
@@ -83,6 +84,30 @@ def finn_node(
         node.op_type, names, list(outputs), name=name, domain=FINN, **attributes
     )
     return FinnNode(proto, tensors, annotations, chosen)
+
+
+def reshape_lanes(before: Stream, after: Stream) -> int:
+    """Elements that a reshape passes at once."""
+    return math.gcd(before.shape[-1], after.shape[-1], after.lanes)
+
+
+def reshape_node(name: str, source: str, target: str, before: Stream, after: Stream) -> FinnNode:
+    """A stream's elements in their order as a tensor of another shape (finn-plus only)."""
+    chosen = style("Reshape", "")
+    proto = helper.make_node(
+        "Reshape",
+        [source],
+        [target],
+        name=name,
+        domain=FINN,
+        backend="fpgadataflow",
+        preferred_impl_style=chosen,
+        inp_shape=list(before.shape),
+        out_shape=list(after.shape),
+        dtype=after.datatype.name,
+        PE=reshape_lanes(before, after),
+    )
+    return FinnNode(proto, [], [], chosen)
 
 
 def _constant_type(node: DataflowNode, array: NDArray[Any]) -> BaseDataType:
