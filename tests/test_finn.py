@@ -159,8 +159,8 @@ def test_channels_that_fall_take_their_sign_from_the_weights(op: str, x: str, w:
     make_monotone(model)
     session = Session(expand(model))
     after = [session.run({name: f.astype(np.float32)}) for f in frames]
-    assert [list(b.values())[0].tolist() for b in before] == [
-        list(a.values())[0].tolist() for a in after
+    assert [next(iter(b.values())).tolist() for b in before] == [
+        next(iter(a.values())).tolist() for a in after
     ]
     table = partition_of(model).model.graph.node[1]
     attributes = {a.name: helper.get_attribute_value(a) for a in table.attribute}

@@ -26,10 +26,12 @@ from qnnc.compiler.errors import ModelError, OptionError
 from qnnc.compiler.passes.choose_backend import ChooseBackend, parse
 from tests.support import image_nodes as images
 from tests.support import nodes
+from tests.support.build import compile_with_verifier
 from tests.support.emulator import ap_int_flags, hls_project, run_emulator, run_testbenches
 from tests.support.image_strategies import ANY as ANY_IMAGE
 from tests.support.nodes import NodeSpec
 from tests.support.rtl import reference
+from tests.test_cnn import SMALL
 from tests.test_dataflow_nodes import GROUPS, TYPES, WEIGHTS, mvaus, thresholdings
 from tests.test_image_nodes import GROUPS as IMAGE_GROUPS
 
@@ -97,6 +99,17 @@ def test_top_functions_with_genuine_ap_int(tmp_path: Path) -> None:
     check_top_functions(few_of_each(), tmp_path, ap_int_flags())
 
 
+def test_a_network_as_folded(tmp_path: Path) -> None:
+    """Every node of a network with branches, FIFOs and width converters, as Vitis HLS gets it."""
+    model, verifier = compile_with_verifier(SMALL["unet"](), samples=2, fps=1000)
+    streams = list(dict.fromkeys(edge.value for edge in stream_graph(model).edges))
+    _, tensors = verifier.check_and_keep(model, streams, 2)
+    projects = hls_project(model, tensors, tmp_path)
+    assert {"StreamingFIFO", "StreamingConcat"} <= {project.node.op_type for project in projects}
+    printed = run_testbenches(projects, tmp_path, [])
+    assert printed.count("2 frames, 0 differences") == len(projects)
+
+
 def test_testbench_finds_a_difference(tmp_path: Path) -> None:
     """A golden vector that is wrong must fail the testbench."""
     specs = few_of_each()[:1]
@@ -136,7 +149,7 @@ def test_largest_sizes(cache: Path) -> None:
     assert compared.frames == 4
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs=st.lists(st.one_of(mvaus(), thresholdings(), ANY_IMAGE), min_size=12, max_size=14))
 def test_random_nodes_as_folded_and_in_the_emulator(
     specs: list[NodeSpec], cache: Path, tmp_path_factory: pytest.TempPathFactory

@@ -42,7 +42,9 @@ def _rewrite(graph: StreamGraph, index: int, node: Thresholding) -> None:
     rows = max(len(thresholds), len(values))
     thresholds, values = (np.broadcast_to(a, (rows, a.shape[1])) for a in (thresholds, values))
     steps = np.diff(values, axis=1)
-    falling = (steps <= 0).all(axis=1) & (steps < 0).any(axis=1)
+    falling: NDArray[np.bool_] = np.asarray(
+        (steps <= 0).all(axis=1) & (steps < 0).any(axis=1), dtype=bool
+    )
     if not ((steps >= 0).all(axis=1) | falling).all():
         raise ModelError(
             f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "

@@ -61,7 +61,8 @@ def finn_node(
         )
     if int(node.attr("PadValue", 0)):
         raise ModelError(
-            f"node {quote(node.name)}: FINN's FMPadding pads with 0 only, not {node.attr('PadValue')}"
+            f"node {quote(node.name)}: FINN's FMPadding pads with 0 only, not "
+            f"{node.attr('PadValue')}"
         )
     chosen = style(node.op_type, str(node.attr("preferred_impl_style", "none")))
     attributes = {

@@ -28,8 +28,8 @@ def emulate(
 
     Exit code 1 if they differ on any sample by more than the golden graph's own rounding.
     """
-    from qnnc.cli.show import same_as_golden
     from qnnc.backends.hls.emulate import emulate as run
+    from qnnc.cli.show import same_as_golden
     from qnnc.compiler.building.options import default_cache
 
     cores = len(os.sched_getaffinity(0))

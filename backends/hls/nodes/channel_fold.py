@@ -29,14 +29,21 @@ class ChannelFoldHls(HlsNode):
     def kernel(self, folding: Folding) -> Kernel:
         node = self.node
         results = math.prod(node.out_shape) // node.channels
-        types, shape = (node.x_type, node.out_type), (folding.PE, node.groups(folding), node.window)
+        shape = (folding.PE, node.groups(folding), node.window)
         if not isinstance(node, VVAU):
             greatest = isinstance(node, Pool) and node.function == "MaxPool"
             operation = "qnnc::greatest_of" if greatest else "qnnc::total_of"
+            types = (node.x_type, node.out_type)
             name = template("channel_fold", operation, *types, *shape, results)
             return Kernel("qnnc_fold.h", name, node.ports(folding))
-        types = (node.x_type, node.w_type, node.out_type)
-        name = template("vvau", *types, *shape, results, node.xnor, folding.resType == "dsp")
+        name = template(
+            "vvau",
+            *(node.x_type, node.w_type, node.out_type),
+            *shape,
+            results,
+            node.xnor,
+            folding.resType == "dsp",
+        )
         words = node.weights().reshape(-1, folding.PE)
         weights = Table("weights", node.w_type, words, folding.ram_style)
         return Kernel("qnnc_fold.h", name, node.ports(folding), (weights,))
