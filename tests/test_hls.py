@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qnnc.backends.finn.export import partition_of
 from qnnc.backends.hls.kernel import hex_word
 from qnnc.backends.hls.project.write import node_projects, write_project
 from qnnc.backends.rtl.stitch import stitch
@@ -108,6 +109,24 @@ def test_a_network_as_folded(tmp_path: Path) -> None:
     assert {"StreamingFIFO", "StreamingConcat"} <= {project.node.op_type for project in projects}
     printed = run_testbenches(projects, tmp_path, [])
     assert printed.count("2 frames, 0 differences") == len(projects)
+
+
+def test_empty_optional_inputs(cache: Path, tmp_path: Path) -> None:
+    """An input that ONNX leaves out by an empty name is one that is not there."""
+    rng = np.random.default_rng(4)
+    specs = [
+        nodes.thresholding(rng, channels=6, steps=3, x="INT9", pe=2, base=-1),
+        nodes.tail(rng, channels=6, steps=30, x="INT12", pe=3, style="requant"),
+    ]
+    model = nodes.model_of(specs)
+    for node in model.graph:
+        node.resize_inputs(3)
+    tensors = reference(model, nodes.random_inputs(rng, specs, 3))
+    compared = run_emulator(model, tensors, cache)
+    assert compared.mismatches == 0, compared.detail
+    projects = hls_project(model, tensors, tmp_path)
+    assert run_testbenches(projects, tmp_path, []).count(" 0 differences") == len(specs)
+    assert [len(node.input) for node in partition_of(model).model.graph.node] == [2, 2]
 
 
 def test_testbench_finds_a_difference(tmp_path: Path) -> None:

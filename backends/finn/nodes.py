@@ -16,6 +16,7 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.finn.attributes import ATTRIBUTES, style
 from qnnc.compiler.dataflow import DataflowNode, Stream
+from qnnc.compiler.dataflow.thresholding import Thresholding
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import FINN, constant
@@ -54,7 +55,7 @@ def finn_node(
     """
     if node.op_type not in ATTRIBUTES:
         raise ModelError(f"node {quote(node.name)}: FINN has no {node.op_type}")
-    if node.op_type == "Thresholding" and len(node.node.inputs) > 2:
+    if isinstance(node, Thresholding) and node.values() is not None:
         raise ModelError(
             f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "
             "values of a function that is not monotone"
