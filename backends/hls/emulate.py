@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 
 from qnnc.backends.hls.emulator.emulator import Emulator
 from qnnc.backends.hls.stages.emulate import FOLDER
@@ -75,8 +76,11 @@ def emulate(
         t.name: words[str(v.name)] for t, v in zip(emulator.inputs, pre.graph.outputs, strict=True)
     }
     emulation = emulator.run(program, fed, threads=threads)
-    results = [array.astype(np.float32) for array in emulation.outputs.values()]
-    given = {str(v.name): array for v, array in zip(post.graph.inputs, results, strict=True)}
+    results = emulation.outputs.values()
+    given = {
+        str(v.name): a.astype(np.float64 if v.dtype == ir.DataType.DOUBLE else np.float32)
+        for v, a in zip(post.graph.inputs, results, strict=True)
+    }
     outputs = BatchRunner(post, chunk=256).run(given)
     mine = as_answers(outputs, gives_labels(golden))
     theirs = answers(golden, inputs)
