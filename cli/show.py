@@ -118,7 +118,13 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
     if verdict.correct is not None:
         share = 100 * verdict.correct / verdict.samples
         typer.echo(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %)")
-        typer.echo(f"same as golden {verdict.same} of {verdict.samples}")
+        typer.echo(same_as_golden(verdict.same, verdict.near, verdict.samples))
+
+
+def same_as_golden(same: int, near: int, samples: int) -> str:
+    """How many answers are the golden graph's."""
+    text = f"same as golden {same} of {samples}"
+    return text + (f"; in {near} more its float32 scores tie" if near else "")
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:

@@ -149,7 +149,7 @@ class PassesStage(Stage):
         with new_folder(build.folder / MODEL) as out:
             ir.save(golden, out / "golden.onnx")
             ir.save(expand(model, any_batch=True), out / "compiled.onnx")
-            ir.save(model, out / "dataflow.onnx")
+            save_ir(model, out / "dataflow.onnx")
             ir.save(pre, out / "pre.onnx")
             ir.save(post, out / "post.onnx")
         files = build.artifacts

@@ -13,6 +13,7 @@ from qnnc.backends.simulation.simulate import Pressure
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import QnncError
 from tests.support.build import compile_proto, compile_with_verifier
+from tests.support.emulator import run_emulator
 from tests.support.rtl import run_rtl
 
 NOTHING = "there is nothing to accelerate"
@@ -44,11 +45,14 @@ def _general(text: str) -> str:
 def simulated_failure(
     model: onnx.ModelProto, cache: Path, pressure: Pressure, frames: int = 2, fps: float = 100
 ) -> str | None:
-    """Simulate the accelerator of a model, folded for `fps`, and compare every stream; None if
-    all is well, or else the streams that differ."""
+    """Emulate and simulate the accelerator of a model, folded for `fps`, and compare every stream;
+    None if all is well, or else the streams that differ."""
     compiled, verifier = compile_with_verifier(model, samples=frames, fps=fps)
     streams = list(dict.fromkeys(edge.value for edge in stream_graph(compiled).edges))
     _, tensors = verifier.check_and_keep(compiled, streams, frames)
+    emulated = run_emulator(compiled, tensors, cache)
+    if emulated.mismatches or not emulated.tensors:
+        return f"emulator: {emulated.detail}"
     result = run_rtl(compiled, tensors, cache, pressure=pressure)
     wrong = [f"{s.name}: {s.mismatches}" for s in result.streams if s.mismatches or not s.elements]
     return ", ".join(wrong) or None
