@@ -11,6 +11,7 @@ from pathlib import Path
 from qnnc.backends.bitstream.fasm import Database, assemble
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
 from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
+from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.netlist.link import link_shell
 from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
@@ -44,6 +45,7 @@ def make_bitstream(build: Build, tool: Nextpnr, folder: Path) -> Implementation:
     contents = shell_contents(shell)
     cells = movable_cells(shell)
     marked = marks({cell: contents[cell] for cell in sorted(cells)})
+    adapt(netlist, TOP, contents)
     patch(netlist, TOP, {**contents, **marked})
     write_text(folder / NETLIST, json.dumps(netlist))
     routed = route(

@@ -86,7 +86,7 @@ def _run(
     except OSError as error:
         raise ToolError(f"cannot start {arguments[0]}: {error.strerror or error}") from error
     assert process.stdout is not None
-    with log.open("w", encoding="utf-8") as out:
+    with log.open("w", encoding="utf-8", buffering=1) as out:
         try:
             for line in process.stdout:
                 out.write(line)
