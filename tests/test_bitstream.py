@@ -35,11 +35,11 @@ CLEAN = {"QNNC_PRJXRAY_DB": "", "NEXTPNR_CHIPDB": ""}
 class Tools:
     """A nextpnr of our own, its chip database, and a prjxray database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flavour: str = "nextpnr-himbaechel") -> None:
         self.folder = folder
-        self.program = folder / "nextpnr-himbaechel"
+        self.program = folder / flavour
         self.program.write_text(
-            f'#!/bin/sh\nPYTHONPATH= exec {sys.executable} {fake_nextpnr.__file__} "$@"\n'
+            f'#!/bin/sh\nPYTHONPATH= exec {sys.executable} {fake_nextpnr.__file__} {flavour} "$@"\n'
         )
         self.program.chmod(0o755)
         self.chipdb = folder / "chipdb-xc7z020.bin"
@@ -171,6 +171,7 @@ def test_update_needs_a_bitstream(tmp_path: Path) -> None:
         ({"error": "failed to route net"}, "cannot route the design"),
         ({"error": "chip database version mismatch"}, "does not take the chip database"),
         ({"error": "something else"}, "nextpnr-himbaechel failed: something else"),
+        ({"feature": "LUT_X0Y0.SLICEL_X0.NEWMUX.A"}, "has no such feature; give the prjxray"),
     ],
 )
 def test_what_goes_wrong_is_said(
@@ -189,6 +190,23 @@ def test_what_goes_wrong_is_said(
     report = json.loads((tmp_path / "build" / "report.json").read_text())
     assert report["status"] == "failed"
     assert not (tmp_path / "build" / "package.zip").exists()
+
+
+def test_the_other_nextpnr(tmp_path: Path, cache: Path) -> None:
+    """nextpnr-xilinx has other options and no report but its log."""
+    tools = Tools(tmp_path, "nextpnr-xilinx")
+    tools.behave(fmax=111.25)
+    out = tmp_path / "build"
+    done = qnnc(
+        ["build", save(tmp_path / "model.onnx"), "--until", "bitstream", "--fps", "500000",
+         "--updatable", "--out", out, "--cache-dir", cache, *tools.options]
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads((out / "report.json").read_text())["implementation"]
+    assert "nextpnr-xilinx" in found["tool"]
+    assert found["fmax_mhz"] == 111.25
+    assert list(found["utilisation"]) == ["SLICE_LUTX"]
+    assert read_payload(out / "bitstream" / "accelerator.bit") == expected_payload(out, tools)
 
 
 def test_without_tools(tmp_path: Path, cache: Path) -> None:

@@ -327,7 +327,7 @@ def test_the_bin_file_is_the_payload_with_bytes_reversed(
 
 
 def test_pynq_reads_the_hwh(network: Network) -> None:
-    pytest.importorskip("pynq", reason="pynq is not installed")
+    pytest.importorskip("pynq", reason="pynq is not installed", exc_type=ImportError)
     from pynq.pl_server.hwh_parser import _HWHZynq
 
     parser = _HWHZynq(str(network.package / "accelerator.hwh"))
@@ -343,7 +343,9 @@ def test_pynq_reads_the_hwh(network: Network) -> None:
 
 
 def test_the_metadata_package_of_pynq_reads_the_hwh(network: Network) -> None:
-    frontend = pytest.importorskip("pynqmetadata.frontends", reason="pynq is not installed")
+    frontend = pytest.importorskip(
+        "pynqmetadata.frontends", reason="pynq is not installed", exc_type=ImportError
+    )
     module = frontend.Metadata(input=str(network.package / "accelerator.hwh"))
     assert {"processing_system7_0", "qnnc_0"} <= set(module.blocks)
     port = module.blocks["qnnc_0"].ports["S_AXI"]
@@ -352,7 +354,7 @@ def test_the_metadata_package_of_pynq_reads_the_hwh(network: Network) -> None:
 
 
 def test_the_driver_through_pynq(network: Network) -> None:
-    pytest.importorskip("pynq", reason="pynq is not installed")
+    pytest.importorskip("pynq", reason="pynq is not installed", exc_type=ImportError)
     driver = load_driver(network.package)
     images, labels = network.golden()
     with SimulatedBoard(network.program, network.rtl, BUS) as board:

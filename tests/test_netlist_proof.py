@@ -84,7 +84,7 @@ def check(
 ) -> None:
     flat, rtl = netlist_design(design, folder, cache, for_nextpnr)
     (folder / "work").mkdir()
-    program = verilator.build(flat, rtl, folder / "work", cache, 2)
+    program = verilator.build(flat, rtl, folder / "work", cache, 2, short=True)
     for pressure in (Pressure(), Pressure(70, 60, 3)):
         result = simulate(flat, program, rtl, "verilator", tensors, pressure)
         assert result.frames == FRAMES

@@ -79,10 +79,21 @@ def fill(
 ) -> str:
     """Put contents into FASM with marks, and assemble it; the SHA-256 of the payload."""
     filled = put_contents(fasm, places, contents)
-    payload = assemble(filled, database, FILLED)
+    payload = _assembled(filled, database, str(folder / FASM))
     write_text(folder / FILLED, "\n".join(filled) + "\n")
     write_bytes(folder / BIT, bit_file(payload, "accelerator", database.part, datetime.now(UTC)))
     return hashlib.sha256(payload).hexdigest()
+
+
+def _assembled(filled: list[str], database: Database, where: str) -> bytes:
+    """The payload; the lines are those of the router's FASM."""
+    try:
+        return assemble(filled, database, where)
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            f"{error}; give the prjxray database that this nextpnr's chip database was made from "
+            "(--prjxray-db)"
+        ) from error
 
 
 def save_places(places: dict[str, Place], path: Path) -> None:

@@ -67,15 +67,20 @@ def version() -> str:
     return found.group(1) if found else "unknown"
 
 
-def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path:
+def build(
+    design: Design, rtl: Path, work: Path, cache: Path, jobs: int, *, short: bool = False
+) -> Path:
     """The simulation's program, from the cache if this design was built before.
 
     Memory files are read when the program starts, from its working directory.
+
+    Args:
+        short: compile quickly, for a simulation of few cycles.
     """
     main = dut_source(design, prelude=PRELUDE, member="model.top.{}", mangle="_")
     texts = [*design.modules.values(), *design.library.values(), design.top_text]
     include = Path(__file__).parent / "cpp"
-    return compile_model(design.top, texts, main, include, rtl, work, cache, jobs)
+    return compile_model(design.top, texts, main, include, rtl, work, cache, jobs, short=short)
 
 
 def compile_model(
@@ -87,6 +92,8 @@ def compile_model(
     work: Path,
     cache: Path,
     jobs: int,
+    *,
+    short: bool = False,
 ) -> Path:
     """A program around a Verilator model, from the cache if it was built before.
 
@@ -97,9 +104,11 @@ def compile_model(
         include: folder of headers that `main` includes.
         rtl: folder with the sources.
         work: scratch folder.
+        short: compile quickly, for a simulation of few cycles.
     """
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
-    key = digest("verilator", version(), *headers, *texts, main)
+    level = "-O0" if short else "-O1"
+    key = digest("verilator", version(), level, *headers, *texts, main)
     target = cache / f"{key}-verilator"
     if target.exists():
         return target
@@ -130,7 +139,7 @@ def compile_model(
             "--top-module",
             top,
             "-MAKEFLAGS",
-            "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
+            f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}",
             "--Mdir",
             str(work / "obj"),
             "-o",
