@@ -161,14 +161,16 @@ def test_packing_refuses_what_does_not_fit(driver: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "lanes"), [("UINT8", 1), ("UINT8", 8), ("INT2", 16), ("BIPOLAR", 64)]
-)
+    ("kind", "lanes"),
+    [("UINT8", 1), ("UINT8", 8), ("UINT8", 49), ("INT2", 16), ("TERNARY", 5), ("UINT4", 8),
+     ("BIPOLAR", 64), ("INT3", 16)],
+)  # fmt: skip
 def test_packing_is_quick(driver: ModuleType, kind: str, lanes: int) -> None:
     """At least 100 MB of elements a second, a byte each, by processor time."""
     layout = driver.Layout(stream(kind, lanes, 1024 // lanes))
     low, high = layout.low, layout.high
     kind_of = np.int8 if low < 0 else np.uint8
-    shape = (8192, 1024)
+    shape = (8192, 1024 // lanes * lanes)
     values = np.random.default_rng(0).integers(low, high, shape, kind_of, endpoint=True)
     if kind == "BIPOLAR":
         values = (2 * (values > 0) - 1).astype(np.int8)
