@@ -153,8 +153,15 @@ def test_a_full_disk(limit: int, model: Path, tmp_path: Path, capfd: Capture) ->
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("qnnc: cannot write")
     assert "File too large" in done.stderr
     assert not (out / "report.json").exists() or status(out) == "failed"
-    assert {path.name for path in out.iterdir()} <= {".lock", "build.json", "report.json", "model"}
+    left = {
+        path.relative_to(out): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and path.name not in {".lock", "build.json", "report.json"}
+    }
     assert run_main(capfd, "build", model, "--out", out, "--until", "rtl")[0] == 0
+    # What the failed build left are artefacts that were finished before there was no more room.
+    assert all((out / name).read_bytes() == content for name, content in left.items())
+    assert not any(name.is_relative_to("rtl") for name in left)
 
 
 def test_a_cache_that_cannot_be_written(model: Path, tmp_path: Path, capfd: Capture) -> None:

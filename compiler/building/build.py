@@ -22,6 +22,7 @@ from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import REPORT, Workspace
+from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.errors import PluginError, QnncError
 from qnnc.compiler.files import write_text
 from qnnc.compiler.passes.manager import PassRun, Watcher
@@ -163,6 +164,7 @@ def all_stages() -> list[Stage]:
     return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
+@patient_collector()
 def run_build(
     options: BuildOptions, progress: Progress | None = None, watchers: Sequence[Watcher] = ()
 ) -> Report:

@@ -15,6 +15,7 @@ from qnnc.compiler.board import find_board
 from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.pipeline import declaring_passes, folding_passes, lowering_passes
 from qnnc.compiler.building.samples import load_inputs, random_inputs
+from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.frontend import find_frontend
 from qnnc.compiler.ir.facts import name_sources
 from qnnc.compiler.ir.saved import is_saved, load_ir
@@ -46,6 +47,7 @@ def standard_passes(options: BuildOptions) -> list[Pass]:
     return [*lowering_passes(options), *folding_passes(options, find_board(options.board))]
 
 
+@patient_collector()
 def import_model(
     options: BuildOptions,
     watchers: Sequence[Watcher] = (),
@@ -76,6 +78,7 @@ def import_model(
     return Imported(model, Golden(model) if golden else None, manager)
 
 
+@patient_collector()
 def optimize(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Imported:
     """Run `options.passes` on a model, compared with its golden graph as `options.verify` says.
 
