@@ -169,6 +169,7 @@ def test_update_needs_a_bitstream(tmp_path: Path) -> None:
         ({"fmax": 71.2}, "reaches 71.2 MHz of the 100 asked for; set --clock-mhz 71"),
         ({"error": "Unable to place cell 'x', no BELs remaining"}, "cannot place the design"),
         ({"error": "failed to route net"}, "cannot route the design"),
+        ({"stuck": True}, "3 wires are still taken twice after 120 rounds; set a smaller --budget"),
         ({"error": "chip database version mismatch"}, "does not take the chip database"),
         ({"error": "something else"}, "nextpnr-himbaechel failed: something else"),
         ({"feature": "LUT_X0Y0.SLICEL_X0.NEWMUX.A"}, "has no such feature; give the prjxray"),

@@ -3,7 +3,8 @@
 in places and with permutations of LUT inputs that depend on the cells' names only, as a router's.
 
 The first argument says which of the two; each takes its own options alone. The folder's file
-`fake.json` may set "fmax", "error" and "feature", one more line of FASM.
+`fake.json` may set "fmax", "error", "feature", one more line of FASM, and "stuck", a router that
+finds no end.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ def main() -> int:
         print("ERROR: " + behaviour["error"])
         return 1
     print("Info: Routing..")
+    for number in itertools.count(1) if behaviour.get("stuck") else range(1, 40):
+        overused = max(3, 400 - 20 * number)
+        print(f"Info:     iter={number} wires=9000 overused={overused} overuse=9 archfail=NA")
     cells = netlist["modules"]["qnnc_top"]["cells"]
     lines = [*fasm_of(cells), *([behaviour["feature"]] if "feature" in behaviour else [])]
     target = told.get("--fasm") or told["-o"].removeprefix("fasm=")
