@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -248,18 +249,50 @@ def test_finding_nextpnr(tools: Tools, tmp_path: Path, monkeypatch: pytest.Monke
         find_nextpnr(PART, "nextpnr-absent")
 
 
-def test_the_real_tool(tmp_path: Path, example: Path, cache: Path) -> None:
-    """TFC by nextpnr, to a bitstream of which every feature resolves. Takes some minutes."""
+@pytest.fixture(scope="module")
+def routed(tmp_path_factory: pytest.TempPathFactory, example: Path, cache: Path) -> Path:
+    """TFC by the real nextpnr. Takes some minutes."""
     if shutil.which("nextpnr-himbaechel") is None or not os.environ.get("NEXTPNR_CHIPDB"):
         pytest.skip("nextpnr-himbaechel and NEXTPNR_CHIPDB are not there")
-    database = shared_file("xc7z020/prjxray-db-zynq7")
+    folder = tmp_path_factory.mktemp("routed") / "build"
     done = qnnc(
         ["build", example / "tfc_w2a2.onnx", "--input-type", "uint8", "--input-scale", "1/255",
-         "--top-k", "1", "--fps", "100000", "--until", "bitstream", "--out", tmp_path / "build",
-         "--cache-dir", cache, "--prjxray-db", database],
+         "--top-k", "1", "--fps", "100000", "--until", "bitstream", "--out", folder,
+         "--cache-dir", cache, "--prjxray-db", shared_file("xc7z020/prjxray-db-zynq7")],
         timeout=7200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "build" / "report.json").read_text())
+    return folder
+
+
+def test_the_real_tool(routed: Path) -> None:
+    """The clock is reached, and every feature resolves."""
+    report = json.loads((routed / "report.json").read_text())
     assert report["implementation"]["fmax_mhz"] >= 100
-    assert len(read_payload(tmp_path / "build" / "bitstream" / "accelerator.bit")) == 4045564
+    assert len(read_payload(routed / "bitstream" / "accelerator.bit")) == 4045564
+
+
+def test_update_equals_the_real_tools_own_result(
+    routed: Path, example: Path, tmp_path: Path
+) -> None:
+    """nextpnr, given the netlist with other weights, comes to the bitstream that `update` made."""
+    database = shared_file("xc7z020/prjxray-db-zynq7")
+    copy = tmp_path / "build"
+    shutil.copytree(routed, copy)
+    proto = onnx.load(example / "tfc_w2a2.onnx")
+    for tensor in proto.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.ndim == 2 and array.size > 1:
+            changed = numpy_helper.from_array(np.flip(array, 1).copy(), tensor.name)
+            tensor.CopyFrom(changed)
+    onnx.save(proto, tmp_path / "other.onnx")
+    done = qnnc(["update", copy, tmp_path / "other.onnx", "--prjxray-db", database])
+    assert done.returncode == 0, done.stderr
+    tool = find_nextpnr(PART)
+    assert tool is not None
+    fasm = tmp_path / "direct.fasm"
+    command = tool.arguments(PART, copy / "bitstream" / "netlist.json", fasm, 100.0)
+    subprocess.run(command, check=True, capture_output=True, timeout=7200)
+    direct = assemble(fasm.read_text().splitlines(), Database(database, PART))
+    assert direct == read_payload(copy / "bitstream" / "accelerator.bit")
+    assert direct != read_payload(routed / "bitstream" / "accelerator.bit")
