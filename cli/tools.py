@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -61,6 +62,13 @@ def find_tools() -> list[Tool]:
             False,
             "place and route without Vivado",
             "install a toolchain release of openXC7",
+        ),
+        Tool(
+            "prjxray database",
+            os.environ.get("QNNC_PRJXRAY_DB", ""),
+            False,
+            "bitstreams without Vivado",
+            "clone prjxray-db and set QNNC_PRJXRAY_DB to its folder zynq7, or give --prjxray-db",
         ),
         Tool(
             "Vivado",

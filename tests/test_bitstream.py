@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -35,11 +36,11 @@ CLEAN = {"QNNC_PRJXRAY_DB": "", "NEXTPNR_CHIPDB": ""}
 class Tools:
     """A nextpnr of our own, its chip database, and a prjxray database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flavour: str = "nextpnr-himbaechel") -> None:
         self.folder = folder
-        self.program = folder / "nextpnr-himbaechel"
+        self.program = folder / flavour
         self.program.write_text(
-            f'#!/bin/sh\nPYTHONPATH= exec {sys.executable} {fake_nextpnr.__file__} "$@"\n'
+            f'#!/bin/sh\nPYTHONPATH= exec {sys.executable} {fake_nextpnr.__file__} {flavour} "$@"\n'
         )
         self.program.chmod(0o755)
         self.chipdb = folder / "chipdb-xc7z020.bin"
@@ -169,8 +170,10 @@ def test_update_needs_a_bitstream(tmp_path: Path) -> None:
         ({"fmax": 71.2}, "reaches 71.2 MHz of the 100 asked for; set --clock-mhz 71"),
         ({"error": "Unable to place cell 'x', no BELs remaining"}, "cannot place the design"),
         ({"error": "failed to route net"}, "cannot route the design"),
+        ({"stuck": True}, "3 wires are still taken twice after 120 rounds; set a smaller --budget"),
         ({"error": "chip database version mismatch"}, "does not take the chip database"),
         ({"error": "something else"}, "nextpnr-himbaechel failed: something else"),
+        ({"feature": "LUT_X0Y0.SLICEL_X0.NEWMUX.A"}, "has no such feature; give the prjxray"),
     ],
 )
 def test_what_goes_wrong_is_said(
@@ -189,6 +192,23 @@ def test_what_goes_wrong_is_said(
     report = json.loads((tmp_path / "build" / "report.json").read_text())
     assert report["status"] == "failed"
     assert not (tmp_path / "build" / "package.zip").exists()
+
+
+def test_the_other_nextpnr(tmp_path: Path, cache: Path) -> None:
+    """nextpnr-xilinx has other options and no report but its log."""
+    tools = Tools(tmp_path, "nextpnr-xilinx")
+    tools.behave(fmax=111.25)
+    out = tmp_path / "build"
+    done = qnnc(
+        ["build", save(tmp_path / "model.onnx"), "--until", "bitstream", "--fps", "500000",
+         "--updatable", "--out", out, "--cache-dir", cache, *tools.options]
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads((out / "report.json").read_text())["implementation"]
+    assert "nextpnr-xilinx" in found["tool"]
+    assert found["fmax_mhz"] == 111.25
+    assert list(found["utilisation"]) == ["SLICE_LUTX"]
+    assert read_payload(out / "bitstream" / "accelerator.bit") == expected_payload(out, tools)
 
 
 def test_without_tools(tmp_path: Path, cache: Path) -> None:
@@ -229,18 +249,50 @@ def test_finding_nextpnr(tools: Tools, tmp_path: Path, monkeypatch: pytest.Monke
         find_nextpnr(PART, "nextpnr-absent")
 
 
-def test_the_real_tool(tmp_path: Path, example: Path, cache: Path) -> None:
-    """TFC by nextpnr, to a bitstream of which every feature resolves. Takes some minutes."""
+@pytest.fixture(scope="module")
+def routed(tmp_path_factory: pytest.TempPathFactory, example: Path, cache: Path) -> Path:
+    """TFC by the real nextpnr. Takes some minutes."""
     if shutil.which("nextpnr-himbaechel") is None or not os.environ.get("NEXTPNR_CHIPDB"):
         pytest.skip("nextpnr-himbaechel and NEXTPNR_CHIPDB are not there")
-    database = shared_file("xc7z020/prjxray-db-zynq7")
+    folder = tmp_path_factory.mktemp("routed") / "build"
     done = qnnc(
         ["build", example / "tfc_w2a2.onnx", "--input-type", "uint8", "--input-scale", "1/255",
-         "--top-k", "1", "--fps", "100000", "--until", "bitstream", "--out", tmp_path / "build",
-         "--cache-dir", cache, "--prjxray-db", database],
+         "--top-k", "1", "--fps", "100000", "--until", "bitstream", "--out", folder,
+         "--cache-dir", cache, "--prjxray-db", shared_file("xc7z020/prjxray-db-zynq7")],
         timeout=7200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "build" / "report.json").read_text())
+    return folder
+
+
+def test_the_real_tool(routed: Path) -> None:
+    """The clock is reached, and every feature resolves."""
+    report = json.loads((routed / "report.json").read_text())
     assert report["implementation"]["fmax_mhz"] >= 100
-    assert len(read_payload(tmp_path / "build" / "bitstream" / "accelerator.bit")) == 4045564
+    assert len(read_payload(routed / "bitstream" / "accelerator.bit")) == 4045564
+
+
+def test_update_equals_the_real_tools_own_result(
+    routed: Path, example: Path, tmp_path: Path
+) -> None:
+    """nextpnr, given the netlist with other weights, comes to the bitstream that `update` made."""
+    database = shared_file("xc7z020/prjxray-db-zynq7")
+    copy = tmp_path / "build"
+    shutil.copytree(routed, copy)
+    proto = onnx.load(example / "tfc_w2a2.onnx")
+    for tensor in proto.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.ndim == 2 and array.size > 1:
+            changed = numpy_helper.from_array(np.flip(array, 1).copy(), tensor.name)
+            tensor.CopyFrom(changed)
+    onnx.save(proto, tmp_path / "other.onnx")
+    done = qnnc(["update", copy, tmp_path / "other.onnx", "--prjxray-db", database])
+    assert done.returncode == 0, done.stderr
+    tool = find_nextpnr(PART)
+    assert tool is not None
+    fasm = tmp_path / "direct.fasm"
+    command = tool.arguments(PART, copy / "bitstream" / "netlist.json", fasm, 100.0)
+    subprocess.run(command, check=True, capture_output=True, timeout=7200)
+    direct = assemble(fasm.read_text().splitlines(), Database(database, PART))
+    assert direct == read_payload(copy / "bitstream" / "accelerator.bit")
+    assert direct != read_payload(routed / "bitstream" / "accelerator.bit")

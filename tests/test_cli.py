@@ -83,6 +83,10 @@ def test_doctor() -> None:
     assert without.returncode == 1
     assert re.search(r"C\+\+ compiler.*missing", without.stdout)
     assert "apt install g++" in " ".join(without.stdout.split())
+    nothing = qnnc(["doctor"], env={"PATH": "/nowhere", "QNNC_PRJXRAY_DB": ""})
+    assert re.search(r"prjxray database.*not found", nothing.stdout)
+    there = qnnc(["doctor"], env={"QNNC_PRJXRAY_DB": "/db/[zynq7]"})
+    assert "/db/[zynq7]" in there.stdout
 
 
 def test_the_report_is_what_its_schema_says(small_build: SmallBuild, capfd: Capture) -> None:

@@ -161,14 +161,16 @@ def test_packing_refuses_what_does_not_fit(driver: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "lanes"), [("UINT8", 1), ("UINT8", 8), ("INT2", 16), ("BIPOLAR", 64)]
-)
+    ("kind", "lanes"),
+    [("UINT8", 1), ("UINT8", 8), ("UINT8", 49), ("INT2", 16), ("TERNARY", 5), ("UINT4", 8),
+     ("BIPOLAR", 64), ("INT3", 16)],
+)  # fmt: skip
 def test_packing_is_quick(driver: ModuleType, kind: str, lanes: int) -> None:
     """At least 100 MB of elements a second, a byte each, by processor time."""
     layout = driver.Layout(stream(kind, lanes, 1024 // lanes))
     low, high = layout.low, layout.high
     kind_of = np.int8 if low < 0 else np.uint8
-    shape = (8192, 1024)
+    shape = (8192, 1024 // lanes * lanes)
     values = np.random.default_rng(0).integers(low, high, shape, kind_of, endpoint=True)
     if kind == "BIPOLAR":
         values = (2 * (values > 0) - 1).astype(np.int8)
@@ -327,7 +329,7 @@ def test_the_bin_file_is_the_payload_with_bytes_reversed(
 
 
 def test_pynq_reads_the_hwh(network: Network) -> None:
-    pytest.importorskip("pynq", reason="pynq is not installed")
+    pytest.importorskip("pynq", reason="pynq is not installed", exc_type=ImportError)
     from pynq.pl_server.hwh_parser import _HWHZynq
 
     parser = _HWHZynq(str(network.package / "accelerator.hwh"))
@@ -343,7 +345,9 @@ def test_pynq_reads_the_hwh(network: Network) -> None:
 
 
 def test_the_metadata_package_of_pynq_reads_the_hwh(network: Network) -> None:
-    frontend = pytest.importorskip("pynqmetadata.frontends", reason="pynq is not installed")
+    frontend = pytest.importorskip(
+        "pynqmetadata.frontends", reason="pynq is not installed", exc_type=ImportError
+    )
     module = frontend.Metadata(input=str(network.package / "accelerator.hwh"))
     assert {"processing_system7_0", "qnnc_0"} <= set(module.blocks)
     port = module.blocks["qnnc_0"].ports["S_AXI"]
@@ -352,7 +356,7 @@ def test_the_metadata_package_of_pynq_reads_the_hwh(network: Network) -> None:
 
 
 def test_the_driver_through_pynq(network: Network) -> None:
-    pytest.importorskip("pynq", reason="pynq is not installed")
+    pytest.importorskip("pynq", reason="pynq is not installed", exc_type=ImportError)
     driver = load_driver(network.package)
     images, labels = network.golden()
     with SimulatedBoard(network.program, network.rtl, BUS) as board:

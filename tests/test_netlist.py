@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnnc.backends.bitstream.netlist.contents import _cells, column_width, patch
+from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.netlist.marks import find_places, marks, put_contents
 from qnnc.backends.design import BLOCK, LUTS, Memory
 from qnnc.compiler.errors import ToolError
@@ -146,3 +148,110 @@ def test_lost_marks_are_told() -> None:
     with pytest.raises(ToolError, match="no block RAM"):
         find_places(rams, marked)
     assert len(cells) > 100
+
+
+def lut(table: list[int], inputs: list[int | str], output: int) -> dict:
+    """A LUT of that many inputs, or a LUT6_2 for `output` and the net behind it."""
+    names = [f"I{i}" for i in range(len(inputs))]
+    return {
+        "type": f"LUT{len(inputs)}", "attributes": {}, "hide_name": 0,
+        "parameters": {"INIT": "".join(map(str, reversed(table)))},
+        "connections": {**{n: [b] for n, b in zip(names, inputs, strict=True)}, "O": [output]},
+        "port_directions": {**dict.fromkeys(names, "input"), "O": "output"},
+    }  # fmt: skip
+
+
+def netlist_of(cells: dict) -> dict:
+    return {"modules": {"top": {"cells": cells, "netnames": {}, "ports": {}}}}
+
+
+def values(cells: dict, given_: dict[int, int]) -> dict[int, int]:
+    """What LUTs, of which none drives another, make of the nets given."""
+    found = {}
+    for cell in cells.values():
+        if not cell["type"].startswith("LUT"):
+            continue
+        pins, init = cell["connections"], cell["parameters"]["INIT"][::-1]
+        bits = [pins.get(f"I{i}", ["x"])[0] for i in range(int(cell["type"][3]))]
+        where = [{"0": 0, "1": 1}.get(bit) if isinstance(bit, str) else given_[bit] for bit in bits]
+        reads = {
+            init[sum(bit << i for i, bit in enumerate(choice))]
+            for choice in itertools.product(*((0, 1) if bit is None else (bit,) for bit in where))
+        }
+        assert len(reads) == 1, "an input that is left open is looked at"
+        found[pins["O"][0]] = int(reads.pop())
+    return found
+
+
+@given(
+    inputs=st.lists(st.sampled_from([2, 3, 4, 5, 6, 7, "0", "1"]), min_size=1, max_size=6),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_lut_for_nextpnr_sees_a_constant(inputs: list[int | str], seed: int) -> None:
+    table = np.random.default_rng(seed).integers(0, 2, 1 << len(inputs)).tolist()
+    before, after = {"a": lut(table, inputs, 9)}, {"a": lut(table, inputs, 9)}
+    adapt(netlist_of(after), "top", {})
+    used = [bits[0] for pin, bits in after["a"]["connections"].items() if pin != "O"]
+    assert not {"0", "1"} & set(used)
+    for choice in itertools.product((0, 1), repeat=6):
+        nets = dict(zip(range(2, 8), choice, strict=True))
+        assert values(after, nets) == values(before, nets)
+    kept = {"a": lut(table, inputs, 9)}
+    adapt(netlist_of(kept), "top", {"a": {}})
+    assert kept == before
+
+
+@given(last=st.sampled_from([7, "0", "1"]), seed=st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_luts_of_two_outputs_become_two(last: int | str, seed: int) -> None:
+    table = np.random.default_rng(seed).integers(0, 2, 64).tolist()
+    inputs: list[int | str] = [2, 3, 4, 5, 6, last]
+    both = lut(table, inputs, 9)
+    both["type"] = "LUT6_2"
+    both["connections"]["O5"], both["connections"]["O6"] = [8], both["connections"].pop("O")
+    after = {"a": both}
+    adapt(netlist_of(after), "top", {})
+    wanted = {"o6": lut(table, inputs, 9), "o5": lut(table[:32], inputs[:5], 8)}
+    assert len(after) == 2
+    for choice in itertools.product((0, 1), repeat=6):
+        nets = dict(zip(range(2, 8), choice, strict=True))
+        assert values(after, nets) == values(wanted, nets)
+
+
+def test_constants_at_a_carry_come_from_luts() -> None:
+    cells = {
+        "c": {
+            "type": "CARRY4",
+            "connections": {"S": [2, "1", "0", "0"], "DI": ["0", 3, "1", "0"], "CI": ["0"],
+                            "CYINIT": ["1"], "O": [10, 11, 12, 13], "CO": [14, 15, 16, 17]},
+            "port_directions": {"S": "input", "DI": "input", "CI": "input", "CYINIT": "input",
+                                "O": "output", "CO": "output"},
+        },
+        "user": lut([0, 1], [16], 20),
+    }  # fmt: skip
+    before = json.loads(json.dumps(cells["c"]["connections"]))
+    adapt(netlist_of(cells), "top", {})
+    after = cells["c"]["connections"]
+    driven = values({n: c for n, c in cells.items() if n != "user"}, {})
+    for port in ("S", "DI"):
+        for old, new in zip(before[port][:3], after[port][:3], strict=True):
+            assert new == old if isinstance(old, int) else driven[new] == int(old)
+    # nothing looks at what the last position gives
+    assert (driven[after["S"][3]], after["DI"][3]) == (0, "x")
+    assert len(driven) == 5
+    assert after["CI"] == ["0"] and after["CYINIT"] == ["1"]
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_memory_that_is_not_written_gets_no_data(written: bool) -> None:
+    pins = {"DIADI": 16 * ["0"], "DIPBDIP": 2 * ["0"], "WEA": ["0", "0"],
+            "WEBWE": ["0", "0", "0", 4 if written else "0"], "ADDRARDADDR": 14 * [3]}  # fmt: skip
+    cell = {
+        "type": "RAMB18E1",
+        "connections": pins,
+        "port_directions": dict.fromkeys(pins, "input"),
+    }
+    adapt(netlist_of({"r": cell}), "top", {"r": {}})
+    assert ("DIADI" in cell["connections"]) == written
+    assert cell["connections"].keys() == cell["port_directions"].keys()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.backends.bitstream.netlist import link_accelerator, memory_contents, patch
+from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.design import Design, updatable
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation import verilator
@@ -46,11 +47,16 @@ def ram_model() -> str:
     return text
 
 
-def netlist_design(design: Design, folder: Path, cache: Path) -> tuple[Design, Path]:
+def netlist_design(
+    design: Design, folder: Path, cache: Path, for_nextpnr: bool
+) -> tuple[Design, Path]:
     """The same accelerator as a netlist: a design without taps, and its folder of sources."""
     path = link_accelerator(design, synthesize(design, cache, 2), cache)
     netlist = json.loads(path.read_text())
-    patch(netlist, design.top, memory_contents(design))
+    contents = memory_contents(design)
+    if for_nextpnr:
+        adapt(netlist, design.top, contents)
+    patch(netlist, design.top, contents)
     (folder / "netlist.json").write_text(json.dumps(netlist))
     rtl = folder / "rtl"
     rtl.mkdir()
@@ -68,10 +74,17 @@ def netlist_design(design: Design, folder: Path, cache: Path) -> tuple[Design, P
     return replace(design, wires=(), top_text=text), rtl
 
 
-def check(design: Design, tensors: dict[str, NDArray[Any]], folder: Path, cache: Path) -> None:
-    flat, rtl = netlist_design(design, folder, cache)
+def check(
+    design: Design,
+    tensors: dict[str, NDArray[Any]],
+    folder: Path,
+    cache: Path,
+    *,
+    for_nextpnr: bool,
+) -> None:
+    flat, rtl = netlist_design(design, folder, cache, for_nextpnr)
     (folder / "work").mkdir()
-    program = verilator.build(flat, rtl, folder / "work", cache, 2)
+    program = verilator.build(flat, rtl, folder / "work", cache, 2, short=True)
     for pressure in (Pressure(), Pressure(70, 60, 3)):
         result = simulate(flat, program, rtl, "verilator", tensors, pressure)
         assert result.frames == FRAMES
@@ -96,7 +109,7 @@ def test_small_network(tmp_path: Path, cache: Path, kept: bool) -> None:
     model, _, _ = compile_proto(proto, fold=True, fps=500_000.0, top_k=1)
     design = updatable(stitch(model)) if kept else stitch(model)
     x = np.random.default_rng(0).normal(size=(FRAMES, 48)).astype(np.float32)
-    check(design, integers(model, {"x": x}), tmp_path, cache)
+    check(design, integers(model, {"x": x}), tmp_path, cache, for_nextpnr=True)
 
 
 def test_the_example_on_16_images(tmp_path: Path, example: Path, cache: Path) -> None:
@@ -107,4 +120,4 @@ def test_the_example_on_16_images(tmp_path: Path, example: Path, cache: Path) ->
     )  # fmt: skip
     name = str(model.graph.inputs[0].name)
     x = images.reshape(FRAMES, 1, 28, 28).astype(np.float32)
-    check(stitch(model), integers(model, {name: x}), tmp_path, cache)
+    check(stitch(model), integers(model, {name: x}), tmp_path, cache, for_nextpnr=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus
 from tests.support.shell import BUILD_ID, Host, compiled, engines, inverter
 
@@ -21,20 +22,29 @@ QUICK = Bus(seed=3, latency=(20, 20))
 UNALIGNED, SHORT, OUTSIDE, READ, WRITE, BUSY, PROTOCOL, ACCESS = (1 << i for i in range(8))
 
 
+class Boards(dict[str, tuple[Shell, Path, Path]]):
+    """Shells of all shapes, compiled when one is asked for."""
+
+    def __init__(self, folders: pytest.TempPathFactory, cache: Path) -> None:
+        super().__init__()
+        self.folders, self.cache = folders, cache
+
+    def __missing__(self, name: str) -> tuple[Shell, Path, Path]:
+        shell = inverter(SHAPES[name])
+        folder = self.folders.mktemp(name)
+        engine = engines()[list(SHAPES).index(name) % len(engines())]
+        self[name] = (shell, compiled(shell, folder, self.cache, engine), folder / "rtl")
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def boards(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, tuple]:
-    made: dict[str, tuple] = {}
-    for index, (name, streams) in enumerate(SHAPES.items()):
-        shell = inverter(streams)
-        folder = tmp_path_factory.mktemp(name)
-        engine = engines()[index % len(engines())]
-        made[name] = (shell, compiled(shell, folder, cache, engine), folder / "rtl")
-    return made
+def boards(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Boards:
+    return Boards(tmp_path_factory, cache)
 
 
 @pytest.mark.parametrize("bus", [RELUCTANT, QUICK], ids=["reluctant", "quick"])
 @pytest.mark.parametrize("name", SHAPES)
-def test_batches_pass_back_to_back(boards: dict[str, tuple], name: str, bus: Bus) -> None:
+def test_batches_pass_back_to_back(boards: Boards, name: str, bus: Bus) -> None:
     with Host(*boards[name], bus) as host:
         assert host.get(0) == 0x514E4E43
         assert host.get(8) | host.get(12) << 32 == BUILD_ID
@@ -43,7 +53,7 @@ def test_batches_pass_back_to_back(boards: dict[str, tuple], name: str, bus: Bus
             assert host.errors == 0
 
 
-def test_zero_frames_end_at_once(boards: dict[str, tuple]) -> None:
+def test_zero_frames_end_at_once(boards: Boards) -> None:
     with Host(*boards["bytes"], QUICK) as host:
         host.run(5)
         host.prepare(0)
@@ -66,9 +76,7 @@ def test_zero_frames_end_at_once(boards: dict[str, tuple]) -> None:
         (0x20, lambda host: 0xFFFFFFF8, OUTSIDE),
     ],
 )
-def test_bad_buffers_are_refused(
-    boards: dict[str, tuple], register: int, value: object, error: int
-) -> None:
+def test_bad_buffers_are_refused(boards: Boards, register: int, value: object, error: int) -> None:
     with Host(*boards["bytes"], QUICK) as host:
         host.prepare(8)
         host.put(0x40 + register, value(host))  # type: ignore[operator]
@@ -81,7 +89,7 @@ def test_bad_buffers_are_refused(
 
 
 @pytest.mark.parametrize("frames", [0xFFFFFFFF, 1 << 29, 0x1999999A])
-def test_frame_counts_that_overflow_are_too_many(boards: dict[str, tuple], frames: int) -> None:
+def test_frame_counts_that_overflow_are_too_many(boards: Boards, frames: int) -> None:
     """0x1999999A frames of 10 bytes are 4 bytes modulo 2**32."""
     with Host(*boards["bytes"], QUICK) as host:
         host.prepare(4)
@@ -93,7 +101,7 @@ def test_frame_counts_that_overflow_are_too_many(boards: dict[str, tuple], frame
 
 
 @pytest.mark.parametrize("name", ["bytes", "several"])
-def test_bus_errors_are_flagged_and_the_run_ends(boards: dict[str, tuple], name: str) -> None:
+def test_bus_errors_are_flagged_and_the_run_ends(boards: Boards, name: str) -> None:
     with Host(*boards[name], RELUCTANT) as host:
         for after in (0, 3):
             for fail, error in ((host.board.fail_read, READ), (host.board.fail_write, WRITE)):
@@ -106,8 +114,28 @@ def test_bus_errors_are_flagged_and_the_run_ends(boards: dict[str, tuple], name:
                 assert host.errors == 0
 
 
+@pytest.mark.parametrize("name", ["bytes", "several"])
+def test_a_memory_that_breaks_the_rules_is_flagged(boards: Boards, name: str) -> None:
+    """A wrong RLAST, and beats and answers that nobody asked for: the run ends, with an error,
+    and a reset brings everything back."""
+    with Host(*boards[name], RELUCTANT) as host:
+        board = host.board
+        for fault in (board.mislead, board.stray_beat, board.stray_answer):
+            for after in (0, 1, 5):
+                host.prepare(80)
+                fault(after)
+                host.put(0x10, 1)
+                assert host.wait() & 0b0011 == 0b0011
+                board.advance(500)  # for what comes too late
+                assert host.errors == PROTOCOL
+                host.put(0x10, 2)
+                host.wait(bit=1, limit=20)
+                host.run(4)
+                assert host.errors == 0
+
+
 @pytest.mark.parametrize("name", ["narrow", "several"])
-def test_reset_at_any_moment(boards: dict[str, tuple], name: str) -> None:
+def test_reset_at_any_moment(boards: Boards, name: str) -> None:
     """Whatever is on its way comes to its end first: the board checks AXI's rules."""
     with Host(*boards[name], Bus(seed=11, latency=(5, 60), percent=70)) as host:
         for delay in (0, 1, 2, 3, 20, 33, 34, 35, 36, 37, 38, 40, 45, 61, 90, 150, 260, 400):
@@ -122,7 +150,7 @@ def test_reset_at_any_moment(boards: dict[str, tuple], name: str) -> None:
             assert host.errors == 0
 
 
-def test_reset_by_the_processing_system(boards: dict[str, tuple]) -> None:
+def test_reset_by_the_processing_system(boards: Boards) -> None:
     with Host(*boards["bytes"], QUICK) as host:
         host.prepare(200)
         host.put(0x10, 1)
@@ -133,7 +161,7 @@ def test_reset_by_the_processing_system(boards: dict[str, tuple]) -> None:
         host.run(5)
 
 
-def test_starting_twice_and_other_misuse(boards: dict[str, tuple]) -> None:
+def test_starting_twice_and_other_misuse(boards: Boards) -> None:
     with Host(*boards["bytes"], QUICK) as host:
         host.prepare(60)
         host.put(0x10, 1)
@@ -155,7 +183,7 @@ def test_starting_twice_and_other_misuse(boards: dict[str, tuple]) -> None:
         assert host.board.read(0x43C00000 + 0x10, beats=5) == host.get(0x20)
 
 
-def test_interrupt_follows_done(boards: dict[str, tuple]) -> None:
+def test_interrupt_follows_done(boards: Boards) -> None:
     with Host(*boards["bytes"], QUICK) as host:
         host.run(2)
         assert not host.board.interrupt
@@ -167,7 +195,7 @@ def test_interrupt_follows_done(boards: dict[str, tuple]) -> None:
         assert host.status == 1
 
 
-def test_throughput_of_the_dma(boards: dict[str, tuple]) -> None:
+def test_throughput_of_the_dma(boards: Boards) -> None:
     """A stream of 64 bits passes 8 bytes a cycle in and out; several share the port fairly."""
     for name, bus in (("bytes", Bus(latency=(30, 30))), ("wide", Bus(latency=(30, 30)))):
         shell = boards[name][0]
@@ -179,7 +207,7 @@ def test_throughput_of_the_dma(boards: dict[str, tuple]) -> None:
             assert bound * frames <= host.get(0x24) < 1.05 * bound * frames + 200
 
 
-def test_counters_of_stalls(boards: dict[str, tuple]) -> None:
+def test_counters_of_stalls(boards: Boards) -> None:
     with Host(*boards["bytes"], Bus(latency=(200, 200))) as host:
         host.run(3)
         # the first word comes 200 cycles after it was asked for, and then all come at once

@@ -11,6 +11,7 @@ from pathlib import Path
 from qnnc.backends.bitstream.fasm import Database, assemble
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
 from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
+from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.netlist.link import link_shell
 from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
@@ -44,6 +45,7 @@ def make_bitstream(build: Build, tool: Nextpnr, folder: Path) -> Implementation:
     contents = shell_contents(shell)
     cells = movable_cells(shell)
     marked = marks({cell: contents[cell] for cell in sorted(cells)})
+    adapt(netlist, TOP, contents)
     patch(netlist, TOP, {**contents, **marked})
     write_text(folder / NETLIST, json.dumps(netlist))
     routed = route(
@@ -77,10 +79,21 @@ def fill(
 ) -> str:
     """Put contents into FASM with marks, and assemble it; the SHA-256 of the payload."""
     filled = put_contents(fasm, places, contents)
-    payload = assemble(filled, database, FILLED)
+    payload = _assembled(filled, database, str(folder / FASM))
     write_text(folder / FILLED, "\n".join(filled) + "\n")
     write_bytes(folder / BIT, bit_file(payload, "accelerator", database.part, datetime.now(UTC)))
     return hashlib.sha256(payload).hexdigest()
+
+
+def _assembled(filled: list[str], database: Database, where: str) -> bytes:
+    """The payload; the lines are those of the router's FASM."""
+    try:
+        return assemble(filled, database, where)
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            f"{error}; give the prjxray database that this nextpnr's chip database was made from "
+            "(--prjxray-db)"
+        ) from error
 
 
 def save_places(places: dict[str, Place], path: Path) -> None:

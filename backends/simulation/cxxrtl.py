@@ -100,7 +100,14 @@ class Around:
 
 
 def build(
-    design: Design, rtl: Path, work: Path, cache: Path, jobs: int, around: Around | None = None
+    design: Design,
+    rtl: Path,
+    work: Path,
+    cache: Path,
+    jobs: int,
+    around: Around | None = None,
+    *,
+    short: bool = False,
 ) -> Path:
     """The simulation's program. Block memories are read from files when it starts.
 
@@ -110,6 +117,7 @@ def build(
         cache: where translated and compiled nodes are kept.
         jobs: compilers to run at once.
         around: what else belongs to the simulation, if it is not the accelerator alone.
+        short: compile quickly, for a simulation of few cycles.
     """
     units = {unit.name: unit for unit in map(NodeUnit.of, design.instances)}
     with ThreadPoolExecutor(jobs) as pool:
@@ -134,11 +142,14 @@ def build(
     main = around.main if around is not None else _testbench(design)
     glue += [_write(work / "main.cc", main)]
     sources = [path.read_text(encoding="utf-8") for path in [*glue, work / "top.h"]]
-    key = digest(common, *sorted(folder.name for folder in folders.values()), *sources)
+    common_flags = tuple("-O1" if short and flag == "-O2" else flag for flag in FLAGS)
+    key = digest(
+        common, *common_flags, *sorted(folder.name for folder in folders.values()), *sources
+    )
     target = cache / f"{key}-cxxrtl"
     if not target.exists():
         compiled += [Unit(path, f"{key} {path.name}") for path in glue]
-        flags = [*FLAGS, *precompiled_header(runtime, FLAGS, cache), *includes]
+        flags = [*common_flags, *precompiled_header(runtime, common_flags, cache), *includes]
         objects = compile_units(compiled, flags, cache, jobs)
         built = work / "sim"
         run_compiler([*map(str, objects), "-o", str(built)], "linking")

@@ -17,7 +17,6 @@ from qnnc.backends.simulation.ports import dut_source
 from qnnc.compiler.errors import ToolError
 from qnnc.compiler.files import publish_program, write_bytes
 
-OPTIMIZATION = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 PRELUDE = """\
 #include "Vqnnc_sim.h"
 #include "verilated.h"
@@ -70,15 +69,20 @@ def version() -> str:
     return found.group(1) if found else "unknown"
 
 
-def build(design: Design, rtl: Path, work: Path, cache: Path, jobs: int) -> Path:
+def build(
+    design: Design, rtl: Path, work: Path, cache: Path, jobs: int, *, short: bool = False
+) -> Path:
     """The simulation's program, from the cache if this design was built before.
 
     Memory files are read when the program starts, from its working directory.
+
+    Args:
+        short: compile quickly, for a simulation of few cycles.
     """
     main = dut_source(design, prelude=PRELUDE, member="model.top.{}", mangle="_")
     texts = [*design.modules.values(), *design.library.values(), design.top_text]
     include = Path(__file__).parent / "cpp"
-    return compile_model(design.top, texts, main, include, rtl, work, cache, jobs)
+    return compile_model(design.top, texts, main, include, rtl, work, cache, jobs, short=short)
 
 
 def compile_model(
@@ -90,6 +94,8 @@ def compile_model(
     work: Path,
     cache: Path,
     jobs: int,
+    *,
+    short: bool = False,
 ) -> Path:
     """A program around a Verilator model, from the cache if it was built before.
 
@@ -100,9 +106,12 @@ def compile_model(
         include: folder of headers that `main` includes.
         rtl: folder with the sources.
         work: scratch folder.
+        short: compile quickly, for a simulation of few cycles.
     """
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
-    key = digest("verilator", version(), *headers, *texts, main)
+    level = "-O0" if short else "-O1"
+    optimization = f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}"
+    key = digest("verilator", version(), optimization, *headers, *texts, main)
     target = cache / f"{key}-verilator"
     if target.exists():
         return target
@@ -110,7 +119,7 @@ def compile_model(
     assert found is not None
     prefix = found.group(1)
     (work / "main.cpp").write_text(main, encoding="utf-8")
-    runtime = _known_runtime(work / "obj", cache)
+    runtime = _known_runtime(work / "obj", cache, optimization)
     sources = sorted(str(path) for path in rtl.glob("*.sv"))
     done = subprocess.run(
         [
@@ -134,7 +143,7 @@ def compile_model(
             "--top-module",
             top,
             "-MAKEFLAGS",
-            OPTIMIZATION,
+            optimization,
             "--Mdir",
             str(work / "obj"),
             "-o",
@@ -159,10 +168,10 @@ def compile_model(
     return target
 
 
-def _known_runtime(objects: Path, cache: Path) -> dict[str, Path]:
+def _known_runtime(objects: Path, cache: Path, optimization: str) -> dict[str, Path]:
     """Put the objects of Verilator's own sources, the same for all models and half of the work,
     where its makefile finds them; returns their places in the cache."""
-    key = digest("verilator-runtime", version(), OPTIMIZATION, compiler_version())
+    key = digest("verilator-runtime", version(), optimization, compiler_version())
     kept = {name: cache / f"{key}-{name}" for name in ("verilated.o", "verilated_threads.o")}
     objects.mkdir()
     later = time.time() + 86400  # the makefile wants them younger than itself

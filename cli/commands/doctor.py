@@ -9,6 +9,7 @@ import typer
 def doctor() -> None:
     """Show which tools are installed and what each enables; exit code 1 if a build cannot run."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from qnnc.cli.tools import find_tools
@@ -17,11 +18,12 @@ def doctor() -> None:
     table = Table("tool", "found", "what it enables")
     for tool in tools:
         found = (
-            f"[green]{tool.found}[/]"
+            f"[green]{escape(tool.found)}[/]"
             if tool.found
             else ("[red]missing[/]" if tool.needed else "[yellow]not found[/]")
         )
-        table.add_row(tool.name, found, tool.enables + ("" if tool.found else f" — {tool.get}"))
+        more = "" if tool.found else f" — {tool.get}"
+        table.add_row(tool.name, found, escape(tool.enables + more))
     Console().print(table)
     if any(tool.needed and not tool.found for tool in tools):
         raise typer.Exit(1)

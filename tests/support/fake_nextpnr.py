@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for nextpnr-himbaechel: writes FASM for the memories of a netlist, in places and with
-permutations of LUT inputs that depend on the cells' names only, as a router's do.
+"""Stands in for nextpnr-himbaechel and nextpnr-xilinx: writes FASM for the memories of a netlist,
+in places and with permutations of LUT inputs that depend on the cells' names only, as a router's.
 
-The folder's file `fake.json` may set "fmax" and "error".
+The first argument says which of the two; each takes its own options alone. The folder's file
+`fake.json` may set "fmax", "error", "feature", one more line of FASM, and "stuck", a router that
+finds no end.
 """
 
 from __future__ import annotations
@@ -34,12 +36,27 @@ def fasm_of(cells: dict) -> list[str]:
     return lines
 
 
+OPTIONS = {
+    "nextpnr-himbaechel": {"--device", "--chipdb", "-o", "--json", "--freq", "--report"},
+    "nextpnr-xilinx": {"--chipdb", "--fasm", "--json", "--freq"},
+}
+
+
+def options(flavour: str, arguments: list[str]) -> dict[str, str]:
+    """The command line, of which every part must be known."""
+    rest = [argument for argument in arguments if argument != "--timing-allow-fail"]
+    told = dict(zip(rest[::2], rest[1::2], strict=True))
+    if set(told) != OPTIONS[flavour]:
+        sys.exit(f"unrecognised option or one too few: {' '.join(arguments)}")
+    return told
+
+
 def main() -> int:
-    arguments = sys.argv[1:]
+    flavour, *arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        print('"nextpnr-himbaechel" -- (Version fake-1)', file=sys.stderr)
+        print(f'"{flavour}" -- (Version fake-1)', file=sys.stderr)
         return 0
-    told = {arguments[i]: arguments[i + 1] for i in range(len(arguments) - 1)}
+    told = options(flavour, arguments)
     netlist = json.loads(Path(told["--json"]).read_text())
     wanted = Path(told["--chipdb"]).with_name("fake.json")
     behaviour = json.loads(wanted.read_text()) if wanted.exists() else {}
@@ -47,13 +64,26 @@ def main() -> int:
         print("ERROR: " + behaviour["error"])
         return 1
     print("Info: Routing..")
+    for number in itertools.count(1) if behaviour.get("stuck") else range(1, 40):
+        overused = max(3, 400 - 20 * number)
+        print(f"Info:     iter={number} wires=9000 overused={overused} overuse=9 archfail=NA")
     cells = netlist["modules"]["qnnc_top"]["cells"]
-    Path(told["-o"].removeprefix("fasm=")).write_text("\n".join(fasm_of(cells)) + "\n")
-    report = {
-        "fmax": {"aclk": {"achieved": behaviour.get("fmax", 123.4), "constraint": 100.0}},
-        "utilization": {"SLICE_LUTX": {"used": len(cells), "available": 106400}},
-    }
-    Path(told["--report"]).write_text(json.dumps(report))
+    lines = [*fasm_of(cells), *([behaviour["feature"]] if "feature" in behaviour else [])]
+    target = told.get("--fasm") or told["-o"].removeprefix("fasm=")
+    Path(target).write_text("\n".join(lines) + "\n")
+    fmax = behaviour.get("fmax", 123.4)
+    if "--report" in told:
+        report = {
+            "fmax": {"aclk": {"achieved": fmax, "constraint": 100.0}},
+            "utilization": {"SLICE_LUTX": {"used": len(cells), "available": 106400}},
+        }
+        Path(told["--report"]).write_text(json.dumps(report))
+    else:
+        print("Info: Device utilisation:")
+        print(f"Info: \t          SLICE_LUTX: {len(cells):5}/106400     3%")
+        print("Info: \t             BUFGCTRL:     0/   32     0%")
+        for clock in (fmax / 2, fmax):  # placed, then routed
+            print(f"Info: Max frequency for clock 'aclk': {clock:.2f} MHz (PASS at 100.00 MHz)")
     return 0
 
 

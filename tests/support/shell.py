@@ -72,7 +72,7 @@ def engines() -> list[str]:
 def compiled(shell: Shell, folder: Path, cache: Path, engine: str) -> Path:
     """The simulated board's program; its sources lie in `folder`/rtl."""
     (folder / "work").mkdir(parents=True)
-    return build_board(shell, folder / "rtl", folder / "work", cache, engine, 2)
+    return build_board(shell, folder / "rtl", folder / "work", cache, engine, 2, short=True)
 
 
 class Host:

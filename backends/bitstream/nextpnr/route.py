@@ -18,6 +18,10 @@ from qnnc.compiler.errors import TargetError, ToolError
 
 _FMAX = re.compile(r"Max frequency for clock\s+'([^']*)':\s+([\d.]+) MHz")
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
+_OVERUSED = re.compile(r"iter=(\d+) wires=\d+ overused=(\d+)")
+PATIENCE = 100
+"""Rounds of the router without progress behind which a design counts as congested. The router
+itself never gives up; designs that it did route took up to some tens of rounds in all."""
 _STEPS = ("Packing", "Running", "Routing", "iteration", "Placed", "Setting up")
 
 
@@ -86,10 +90,12 @@ def _run(
     except OSError as error:
         raise ToolError(f"cannot start {arguments[0]}: {error.strerror or error}") from error
     assert process.stdout is not None
-    with log.open("w", encoding="utf-8") as out:
+    congestion = _Congestion()
+    with log.open("w", encoding="utf-8", buffering=1) as out:
         try:
             for line in process.stdout:
                 out.write(line)
+                congestion.look_at(line)
                 if progress is not None and any(step in line for step in _STEPS):
                     progress(line.strip().removeprefix("Info: ")[:60])
         except BaseException:
@@ -99,6 +105,26 @@ def _run(
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_maxrss / 1024
+
+
+class _Congestion:
+    """Gives up where the router does not get on; raises TargetError."""
+
+    def __init__(self) -> None:
+        self.least, self.since = -1, 0
+
+    def look_at(self, line: str) -> None:
+        found = _OVERUSED.search(line)
+        if found is None:
+            return
+        number, overused = int(found[1]), int(found[2])
+        if self.least < 0 or overused < self.least:
+            self.least, self.since = overused, number
+        elif overused and number - self.since >= PATIENCE:
+            raise TargetError(
+                f"the design is too congested to be routed: {self.least} wires are still taken "
+                f"twice after {number} rounds; set a smaller --budget or --fps"
+            )
 
 
 def _failure(tool: Nextpnr, code: int, text: str, log: Path) -> Exception:

@@ -28,8 +28,19 @@ class Layout:
 
     @property
     def plain(self):
-        """A word is one element, and memory holds it as numpy does."""
-        return self.lanes == 1 and self.bits in (8, 16, 32) and self.bits == 8 * self.memory_bytes
+        """Memory holds elements as numpy does."""
+        return self.bits in (8, 16, 32) and not self.bipolar
+
+    @property
+    def in_byte(self):
+        """Elements in a byte that lie side by side in it, or 0 if some lie across a border."""
+        return 8 // self.bits if self.bits in (2, 4) else 0
+
+    def _elements(self, data):
+        """Memory of plain elements, without what fills words up: [words, lanes]."""
+        kind = ("<i%d" if self.signed else "<u%d") % (self.bits // 8)
+        rows = data.reshape(-1, self.memory_bytes)
+        return rows.view(kind)[:, : self.lanes]
 
     def pack(self, values, out):
         """Write a batch [n, ...] of integers as memory words into bytes `out`."""
@@ -49,28 +60,45 @@ class Layout:
                     "%s takes values from %d to %d" % (self.name, self.low, self.high)
                 )
         words = out[: frames * self.frame_bytes].view(self.part).reshape(-1, self.parts)
+        rows = out[: frames * self.frame_bytes].reshape(-1, self.memory_bytes)
         if self.plain:
-            kind = "<i%d" if self.signed else "<u%d"
-            words.view(kind % self.memory_bytes)[:] = flat
+            used = self.lanes * self.bits // 8
+            rows[:, used:] = 0
+            self._elements(rows)[:] = flat
             return
         if self.bits == 1:
-            rows = out[: frames * self.frame_bytes].reshape(-1, self.memory_bytes)
             packed = np.packbits(flat > 0, axis=1, bitorder="little")
             rows[:, : packed.shape[1]] = packed
             rows[:, packed.shape[1] :] = 0
             return
-        codes = self._codes(flat)
+        if self.in_byte:
+            self._pack_bytes(flat, rows)
+            return
         if self.parts == 1 and self.lanes == 1:
-            words[:] = codes
+            words[:] = self._codes(flat)
             return
         sums = np.zeros((self.parts, len(flat)), dtype=self.part)
         for lane in range(self.lanes):
             part, shift = divmod(lane * self.bits, self.part_bits)
-            code = codes[:, lane]
+            code = self._codes(flat[:, lane])
             sums[part] |= code << code.dtype.type(shift) if shift else code
             if shift + self.bits > self.part_bits:
                 sums[part + 1] |= code >> code.dtype.type(self.part_bits - shift)
         words[:] = sums.T
+
+    def _pack_bytes(self, flat, rows):
+        """Elements of which several fill a byte exactly."""
+        codes = flat.astype(np.int8).view(np.uint8)
+        if self.signed:
+            codes &= np.uint8((1 << self.bits) - 1)
+        used = -(-self.lanes // self.in_byte)
+        rows[:, used:] = 0
+        for place in range(self.in_byte):
+            column = codes[:, place :: self.in_byte]
+            if place == 0:
+                rows[:, :used] = column
+            else:
+                rows[:, : column.shape[1]] |= column << np.uint8(place * self.bits)
 
     def _codes(self, flat):
         """Unsigned codes in numbers as wide as a part of a word."""
@@ -85,11 +113,12 @@ class Layout:
     def unpack(self, data, frames):
         """The integers [frames, *shape] in memory words."""
         words = data[: frames * self.frame_bytes].view(self.part).reshape(-1, self.parts)
+        rows = data[: frames * self.frame_bytes].reshape(-1, self.memory_bytes)
         if self.plain:
-            kind = "<i%d" if self.signed else "<u%d"
-            return words.view(kind % self.memory_bytes).reshape((frames, *self.shape)).copy()
+            return self._elements(rows).reshape((frames, *self.shape)).copy()
+        if self.in_byte:
+            return self._unpack_bytes(rows).reshape((frames, *self.shape))
         if self.bits == 1:
-            rows = data[: frames * self.frame_bytes].reshape(-1, self.memory_bytes)
             result = np.unpackbits(rows, axis=1, count=self.lanes, bitorder="little")
             result = 2 * result.view("i1") - 1 if self.bipolar else result
             return result.reshape((frames, *self.shape))
@@ -111,3 +140,13 @@ class Layout:
             sign = result.dtype.type(1 << (self.bits - 1))
             result = (result ^ sign) - sign
         return result.reshape((frames, *self.shape))
+
+    def _unpack_bytes(self, rows):
+        """The reverse of _pack_bytes."""
+        used = -(-self.lanes // self.in_byte)
+        result = np.empty((len(rows), used, self.in_byte), np.int8 if self.signed else np.uint8)
+        for place in range(self.in_byte):
+            # the element moves to the upper end of the byte, and back down with its sign
+            up = rows[:, :used] << np.uint8(8 - (place + 1) * self.bits)
+            result[:, :, place] = up.view(result.dtype) >> result.dtype.type(8 - self.bits)
+        return result.reshape(len(rows), -1)[:, : self.lanes]

@@ -21,6 +21,7 @@ MEMORY_BASE = 0x10000000
 MEMORY_SIZE = 256 << 20
 PAGE = 4096
 _READ, _WRITE, _ADVANCE, _CYCLES, _RESET, _FAULT, _INTERRUPT = range(1, 8)
+_READ_ERROR, _WRITE_ERROR, _LAST, _STRAY_BEAT, _STRAY_ANSWER = range(5)
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,23 @@ class SimulatedBoard:
 
     def fail_read(self, after: int) -> None:
         """Answer a read burst with SLVERR, the one after so many others."""
-        self._ask(_FAULT, 0, after)
+        self._ask(_FAULT, _READ_ERROR, after)
 
     def fail_write(self, after: int) -> None:
         """Answer a write burst with SLVERR, the one after so many others."""
-        self._ask(_FAULT, 1, after)
+        self._ask(_FAULT, _WRITE_ERROR, after)
+
+    def mislead(self, after: int) -> None:
+        """Say the opposite of RLAST in a read burst, the one after so many others."""
+        self._ask(_FAULT, _LAST, after)
+
+    def stray_beat(self, after: int) -> None:
+        """Send a beat too many behind a read burst, the one after so many others."""
+        self._ask(_FAULT, _STRAY_BEAT, after)
+
+    def stray_answer(self, after: int) -> None:
+        """Send an answer too many behind a write burst, the one after so many others."""
+        self._ask(_FAULT, _STRAY_ANSWER, after)
 
     @property
     def cycles(self) -> int:

@@ -84,7 +84,16 @@ int main(int argc, char **argv) {
 """
 
 
-def build_board(shell: Shell, rtl: Path, work: Path, cache: Path, engine: str, jobs: int) -> Path:
+def build_board(
+    shell: Shell,
+    rtl: Path,
+    work: Path,
+    cache: Path,
+    engine: str,
+    jobs: int,
+    *,
+    short: bool = False,
+) -> Path:
     """The simulated board's program, from the cache if it was built before.
 
     Args:
@@ -94,6 +103,7 @@ def build_board(shell: Shell, rtl: Path, work: Path, cache: Path, engine: str, j
         cache: of compiled parts.
         engine: "verilator" or "cxxrtl".
         jobs: compilers to run at once.
+        short: compile quickly, for a simulation of few cycles.
     """
     with new_folder(rtl) as out:
         for name, text in {**shell.design.sources, **shell.sources}.items():
@@ -107,14 +117,16 @@ def build_board(shell: Shell, rtl: Path, work: Path, cache: Path, engine: str, j
             "get": "\n".join(f"    s.{name} = top.{name};" for name in _OUT),
         }
         texts = [*shell.design.sources.values(), *shell.sources.values()]
-        return verilator.compile_model(MODULE, texts, main, CPP, rtl, work, cache, jobs)
+        return verilator.compile_model(
+            MODULE, texts, main, CPP, rtl, work, cache, jobs, short=short
+        )
     main = _CXXRTL % {
         "put": "\n".join(f"    put(top.{_cxx(name)}, d.{name});" for name in _IN),
         "get": "\n".join(f"    s.{name} = now(top.{_cxx(name)});" for name in _OUT),
     }
     contents = {BUILD_ID_FILE: shell.build_id_memory.text()}
     around = cxxrtl.Around(MODULE, {**shell.sources, **contents}, main, CPP)
-    return cxxrtl.build(shell.design, rtl, work, cache, jobs, around)
+    return cxxrtl.build(shell.design, rtl, work, cache, jobs, around, short=short)
 
 
 def _cxx(name: str) -> str:

@@ -35,6 +35,7 @@ module qnnc_dma_read #(
   localparam integer ROOM = 64;
   reg [28:0] to_ask, to_come;
   reg [6:0] room;
+  reg [6:0] outstanding;  // beats asked for that have not come
   reg [3:0] arriving;  // place of the next beat within its 128 bytes
   reg prepared;
   reg [28:0] ask_next;
@@ -45,26 +46,29 @@ module qnnc_dma_read #(
   wire asked = arvalid & arready;
   wire [4:0] length = {1'b0, arlen} + 5'd1;
   wire due_last = arriving == 4'd15 | to_come == 29'd1;
-  assign quiet = ~arvalid & (to_come == to_ask);
+  // what nobody asked for is flagged, and must not upset the counts
+  wire taken = rvalid & outstanding != 7'd0;
+  assign quiet = ~arvalid & outstanding == 7'd0;
   wire words_done;
 
   always @(posedge aclk) begin
     complete <= ~begin_run & to_come == 29'd0 & words_done;
     bad_response <= rvalid & rresp != 2'b00;
-    bad_protocol <= rvalid & (rlast != due_last | to_come == to_ask);
+    bad_protocol <= rvalid & (rlast != due_last | ~taken);
     if (!aresetn | clear) begin
       arvalid <= 1'b0;
       prepared <= 1'b0;
       to_ask <= 29'd0;
       to_come <= 29'd0;
       room <= ROOM;
+      outstanding <= 7'd0;
     end else begin
       if (begin_run) begin
         to_ask  <= beats;
         to_come <= beats;
       end else begin
         if (asked) to_ask <= ask_next;
-        if (rvalid) to_come <= to_come - 29'd1;
+        if (taken) to_come <= to_come - 29'd1;
       end
       if (asked) begin
         arvalid  <= 1'b0;
@@ -74,6 +78,7 @@ module qnnc_dma_read #(
       end else if (~prepared & to_ask != 29'd0 & ~begin_run) begin
         prepared <= 1'b1;
       end
+      outstanding <= outstanding + (asked ? {2'd0, length} : 7'd0) - {6'd0, taken};
       room <= room - (asked ? {2'd0, length} : 7'd0) + (beat_valid & beat_ready ? 7'd1 : 7'd0);
     end
     if (begin_run) begin
@@ -81,7 +86,7 @@ module qnnc_dma_read #(
       arriving <= address[6:3];
     end else begin
       if (asked) araddr <= address_next;
-      if (rvalid) arriving <= arriving + 4'd1;
+      if (taken) arriving <= arriving + 4'd1;
     end
     // one step ahead, so that no adder lies behind the bus
     ask_next <= to_ask - {24'd0, length};
@@ -97,7 +102,7 @@ module qnnc_dma_read #(
       .aclk(aclk),
       .aresetn(aresetn & ~clear),
       .s_axis_tdata(rdata),
-      .s_axis_tvalid(rvalid & ~stop),
+      .s_axis_tvalid(taken & ~stop),
       .s_axis_tready(),
       .m_axis_tdata(beat),
       .m_axis_tvalid(beat_valid),

@@ -54,6 +54,8 @@ module qnnc_dma_write #(
   wire sent = wvalid & wready;
   wire stored = packed_valid & packed_ready;
   wire [4:0] length = {1'b0, awlen} + 5'd1;
+  // an answer that nobody waits for is flagged, and must not upset the count
+  wire answered = bvalid & unanswered != 5'd0;
   assign quiet = ~awvalid & promised == 7'd0 & unanswered == 5'd0;
   assign wvalid = beat_valid & promised != 7'd0;
   assign wlast = sending == 4'd15 | last;
@@ -63,7 +65,7 @@ module qnnc_dma_write #(
     complete <= ~begin_run & to_send == 29'd0 & quiet;
     bad_response <= bvalid & bresp != 2'b00;
     waiting <= s_axis_tvalid & ~s_axis_tready & aresetn & ~clear;
-    bad_protocol <= waiting & ~s_axis_tvalid | bvalid & unanswered == 5'd0;
+    bad_protocol <= waiting & ~s_axis_tvalid | bvalid & ~answered;
     if (!aresetn | clear) begin
       awvalid <= 1'b0;
       prepared <= 1'b0;
@@ -90,7 +92,7 @@ module qnnc_dma_write #(
       end
       unasked <= unasked + {6'd0, stored} - (asked ? {2'd0, length} : 7'd0);
       promised <= promised + (asked ? {2'd0, length} : 7'd0) - {6'd0, sent};
-      unanswered <= unanswered + {4'd0, asked} - {4'd0, bvalid};
+      unanswered <= unanswered + {4'd0, asked} - {4'd0, answered};
     end
     if (begin_run) begin
       awaddr  <= address;

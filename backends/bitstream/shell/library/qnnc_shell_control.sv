@@ -81,7 +81,7 @@ module qnnc_shell_control #(
   // errors that occur in this cycle, whatever the state
   wire [7:0] occurring = {
     partial | (write | read) & ~known,
-    run_errors[2] & running,
+    run_errors[2] & (running | idle),
     start & ~idle,
     run_errors[1:0] & {2{running}},
     bad_buffer & {3{state == CHECK & step == 6'd4}}

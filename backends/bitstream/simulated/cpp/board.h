@@ -28,8 +28,18 @@ enum Command : uint32_t {
   ADVANCE = 3,    // cycles
   CYCLES = 4,     // 0 low half, 1 high half
   RESET = 5,      // cycles that FCLK_RESET0_N is low
-  FAULT = 6,      // 0 read or 1 write, bursts before the faulty one
+  FAULT = 6,      // which, bursts of its kind before the faulty one
   INTERRUPT = 7,  // answers whether the interrupt is up
+};
+
+// What a memory may do wrong.
+enum Fault : uint32_t {
+  READ_ERROR,    // a read burst is answered with SLVERR
+  WRITE_ERROR,   // a write burst is answered with SLVERR
+  LAST,          // all beats of a read burst say the opposite of RLAST
+  STRAY_BEAT,    // a beat too many comes behind a read burst
+  STRAY_ANSWER,  // an answer too many comes behind a write burst
+  FAULTS
 };
 
 struct Options {
@@ -88,6 +98,7 @@ struct Burst {
   uint64_t due;
   uint32_t response;
   uint32_t beat = 0;
+  bool misled = false, twice = false;
 };
 
 class Board {
@@ -112,7 +123,7 @@ class Board {
           break;
         case CYCLES: reply[1] = cycle >> (request[1] ? 32 : 0); break;
         case RESET: reset(request[1]); break;
-        case FAULT: (request[1] ? write_fault : read_fault) = (int)request[2]; break;
+        case FAULT: faults[request[1] % FAULTS] = (int)request[2]; break;
         case INTERRUPT: reply[1] = last.irq; break;
         default: reply[0] = 2;
       }
@@ -130,7 +141,7 @@ class Board {
   Sense before{};
   bool was_up = false;
   std::deque<Burst> reads, writes, answers;
-  int read_fault = -1, write_fault = -1;
+  int faults[FAULTS] = {-1, -1, -1, -1, -1};
 
   [[noreturn]] void violation(const char *what) {
     fprintf(stderr, "AXI violation at cycle %llu: %s\n", (unsigned long long)cycle, what);
@@ -141,14 +152,18 @@ class Board {
     return address >= options.base && address + bytes <= options.base + options.size;
   }
 
-  Burst accept(uint32_t address, uint32_t length, uint32_t id, int &fault) {
+  // The fault is due at this burst.
+  bool due(Fault fault) { return faults[fault] >= 0 && faults[fault]-- == 0; }
+
+  Burst accept(uint32_t address, uint32_t length, uint32_t id, Fault error, Fault stray) {
     const uint64_t bytes = 8ull * (length + 1);
     if (address % 8) violation("unaligned burst");
     if ((address & 4095) + bytes > 4096) violation("burst crosses 4 KiB");
     Burst burst{address, length, id,
                 cycle + random.between(options.latency_low, options.latency_high),
                 inside(address, bytes) ? 0u : 3u};
-    if (fault >= 0 && fault-- == 0) burst.response = 2;
+    if (due(error)) burst.response = 2;
+    burst.twice = due(stray);
     return burst;
   }
 
@@ -203,8 +218,11 @@ class Board {
     drive.hp_rdata = data;
     drive.hp_rid = burst.id;
     drive.hp_rresp = burst.response;
-    drive.hp_rlast = burst.beat == burst.length;
-    if (burst.beat++ == burst.length) reads.erase(reads.begin() + index);
+    drive.hp_rlast = (burst.beat == burst.length) != burst.misled;
+    if (burst.beat++ < burst.length) return;
+    burst.beat = burst.length;
+    if (burst.twice) burst.twice = false;
+    else reads.erase(reads.begin() + index);
   }
 
   void offer_answer() {
@@ -214,7 +232,8 @@ class Board {
     drive.hp_bvalid = true;
     drive.hp_bid = answers[index].id;
     drive.hp_bresp = answers[index].response;
-    answers.erase(answers.begin() + index);
+    if (answers[index].twice) answers[index].twice = false;
+    else answers.erase(answers.begin() + index);
   }
 
   void take_write(const Sense &now) {
@@ -233,6 +252,12 @@ class Board {
     }
   }
 
+  void ask(const Sense &now) {
+    Burst burst = accept(now.hp_araddr, now.hp_arlen, now.hp_arid, READ_ERROR, STRAY_BEAT);
+    burst.misled = due(LAST);
+    reads.push_back(burst);
+  }
+
   void tick() {
     drive.hp_arready = reads.size() < 8 && random.chance(options.percent);
     drive.hp_awready = writes.size() + answers.size() < 8 && random.chance(options.percent);
@@ -244,10 +269,11 @@ class Board {
     check_held(now);
     if (drive.resetn) {
       if (now.hp_arvalid && drive.hp_arready)
-        reads.push_back(accept(now.hp_araddr, now.hp_arlen, now.hp_arid, read_fault));
+        ask(now);
       if (now.hp_wvalid && drive.hp_wready) take_write(now);
       if (now.hp_awvalid && drive.hp_awready)
-        writes.push_back(accept(now.hp_awaddr, now.hp_awlen, now.hp_awid, write_fault));
+        writes.push_back(
+            accept(now.hp_awaddr, now.hp_awlen, now.hp_awid, WRITE_ERROR, STRAY_ANSWER));
     }
     if (drive.hp_rvalid && now.hp_rready) drive.hp_rvalid = false;
     if (drive.hp_bvalid && now.hp_bready) drive.hp_bvalid = false;
