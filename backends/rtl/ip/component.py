@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from qnnc.backends.design import Design, Port
+from qnnc.backends.design import Design, Port, WeightPort
 
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 XILINX = "http://www.xilinx.com"
@@ -51,7 +51,7 @@ def component_xml(
     ):
         _add(root, tag, text)
     interfaces = _add(root, "busInterfaces")
-    for port in design.inputs:
+    for port in (*design.inputs, *design.weights):
         _stream_interface(interfaces, port, "slave")
     for port in design.outputs:
         _stream_interface(interfaces, port, "master")
@@ -100,7 +100,7 @@ def _parameters(interface: Element, values: Sequence[tuple[str, str]]) -> None:
         _add(parameter, "value", value)
 
 
-def _stream_interface(parent: Element, port: Port, mode: str) -> None:
+def _stream_interface(parent: Element, port: Port | WeightPort, mode: str) -> None:
     interface = _interface(parent, port.name, "interface", "axis", mode)
     _map(
         interface,
@@ -114,7 +114,7 @@ def _stream_interface(parent: Element, port: Port, mode: str) -> None:
 def _clock_interface(parent: Element, design: Design) -> None:
     interface = _interface(parent, "aclk", "signal", "clock", "slave")
     _map(interface, [("CLK", "aclk")])
-    names = ":".join(port.name for port in (*design.inputs, *design.outputs))
+    names = ":".join(port.name for port in (*design.inputs, *design.weights, *design.outputs))
     _parameters(interface, [("ASSOCIATED_BUSIF", names), ("ASSOCIATED_RESET", "aresetn")])
 
 
@@ -144,7 +144,7 @@ def _ports(model: Element, design: Design) -> None:
     ports = _add(model, "ports")
     _port(ports, "aclk", "in", 1)
     _port(ports, "aresetn", "in", 1)
-    for port in design.inputs:
+    for port in (*design.inputs, *design.weights):
         _port(ports, f"{port.name}_tdata", "in", port.bytes * 8)
         _port(ports, f"{port.name}_tvalid", "in", 1)
         _port(ports, f"{port.name}_tready", "out", 1)
