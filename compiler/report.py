@@ -116,7 +116,9 @@ class Layer(_Part):
     SIMD: int | None
     ram_style: str | None
     weights: str | None = Field(
-        None, description="where weights are kept: block, distributed, or external memory"
+        None,
+        description="where weights are kept: block or distributed memory, block memory as trits "
+        "(five ternary weights in 8 bits), or external memory",
     )
     memory_bytes: float = Field(0.0, description="bytes of weights a frame from outside")
     arithmetic: str | None

@@ -138,7 +138,7 @@ def test_a_network_is_exact_and_its_memory_is_reported(
         network, out=tmp_path / "out", batch=8, budget=0.05, until="ip", frames=4, cache=cache
     )
     assert report.verification.mismatches == 0
-    assert {level.level for level in report.verification.levels} == {"dataflow", "rtl"}
+    assert {level.level for level in report.verification.levels} >= {"dataflow", "rtl"}
     performance = report.performance
     assert performance is not None and performance.batch == 8
     outside = [layer for layer in report.layers if layer.weights == "external"]

@@ -214,7 +214,9 @@ def _weights(node: DataflowNode) -> str | None:
     folding = node.folding()
     if "mem_mode" not in node.folding_attributes:
         return None
-    return "external" if node.weight_bytes(folding) else folding.ram_style
+    if node.weight_bytes(folding):
+        return "external"
+    return "trits" if folding.weight_code == "trits" else folding.ram_style
 
 
 def _layer(node: DataflowNode) -> Layer:

@@ -69,6 +69,7 @@ class Folding:
         resType: "lut" or "dsp" multiplication.
         impl_style: which of several implementations a node has.
         prefetch: 1 to take in the start of the next frame while working on the end of this one.
+        weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
         mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
     """
 
@@ -79,6 +80,7 @@ class Folding:
     impl_style: str = "table"
     prefetch: int = 0
     mem_mode: str = "internal_decoupled"
+    weight_code: str = "plain"
 
 
 @dataclass(frozen=True)

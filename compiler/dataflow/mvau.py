@@ -28,12 +28,14 @@ from qnnc.compiler.dataflow.base import (
 from qnnc.compiler.dataflow.dot_product import (
     DotProduct,
     is_bipolar,
+    is_ternary,
     plan_dot_product,
     plan_dsp_product,
 )
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
 from qnnc.compiler.dataflow.external_weights import ExternalWeights
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
+from qnnc.compiler.dataflow.trits import FIVE, coded_bits, decoder_luts
 from qnnc.compiler.datatypes import carrier, type_of_values
 from qnnc.compiler.integer.ranges import sum_range
 from qnnc.compiler.ir.builder import Builder
@@ -59,7 +61,7 @@ class MVAU(DataflowNode):
     """
 
     op_type = "MVAU"
-    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode")
+    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "weight_code")
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
@@ -104,6 +106,8 @@ class MVAU(DataflowNode):
                 for ram_style in styles[1:] if one_word else styles:
                     for res in ways:
                         yield Folding(pe, simd, ram_style, res)
+                if is_ternary(self.w_type) and simd * pe >= FIVE and not one_word:
+                    yield Folding(pe, simd, "block", weight_code="trits")
                 if self.frames > 1:
                     yield from self._external_foldings(pe, simd, ways)
 
@@ -183,14 +187,20 @@ class MVAU(DataflowNode):
     def weight_memory(self, folding: Folding) -> cost.WeightMemory:
         """Shape of the weight memory."""
         width = folding.PE * folding.SIMD * self.dot_product(folding).w_bits
+        if self.in_trits(folding):
+            width = coded_bits(folding.PE * folding.SIMD)
         depth = self.steps(folding) * self.passes(folding)
         if folding.ram_style == "block":
             return cost.block_weight_memory(width, depth)
         return cost.WeightMemory(width, depth, 1)
 
+    def in_trits(self, folding: Folding) -> bool:
+        """Weights are ternary, and five of them are kept in eight bits."""
+        return folding.weight_code == "trits" and is_ternary(self.w_type)
+
     def weight_latency(self, folding: Folding) -> int:
-        """Cycles from a step to its weights (`qnnc_weight_stream`)."""
-        return 2 + int(self.weight_memory(folding).group > 1)
+        """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register)."""
+        return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
     def _dot_latency(self, folding: Folding) -> int:
         dot = self.dot_product(folding)
@@ -280,6 +290,9 @@ class MVAU(DataflowNode):
         ffs = modules * dot.registers + folding.PE * acc_bits * held
         ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
         ffs += 0 if block else 2 * memory.width
+        if self.in_trits(folding):
+            luts += decoder_luts(folding.PE * folding.SIMD)
+            ffs += 2 * folding.PE * folding.SIMD
         return Resources(
             LUT=luts,
             FF=ffs,

@@ -16,6 +16,7 @@ from qnnc.compiler.dataflow import DataflowNode, Folding
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
 from qnnc.compiler.dataflow.mvau import MVAU
+from qnnc.compiler.dataflow.trits import coded
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -31,6 +32,8 @@ def generate(node: DataflowNode) -> NodeRtl:
         "mvau.sv.j2",
         **_common(node, folding),
         group=memory.group,
+        trits=folding.PE * folding.SIMD if node.in_trits(folding) else 0,
+        word_bits=memory.width,
         style=weight_style(folding),
         weight_latency=node.weight_latency(folding),
         late=int(dot.accumulates),
@@ -116,13 +119,15 @@ def weight_memory(node: MVAU, folding: Folding) -> Memory:
 def _weight_bits(node: MVAU, folding: Folding) -> NDArray[np.uint8]:
     """Bits [words, bits] of the weights in the order of use: word nf * SF + sf holds, for each of
     PE outputs, the SIMD weights of step sf, as bit planes or, for DSP blocks, as the digits of
-    packed words."""
+    packed words, or as trits in fives."""
     steps, passes = node.steps(folding), node.passes(folding)
     dot = node.dot_product(folding)
     places = np.arange(dot.w_bits)
     values = codes(node.weights(), is_bipolar(node.w_type))
     # [MW, MH] -> [SF, SIMD, NF, PE] -> [NF, SF, PE, SIMD]
     arranged = values.reshape(steps, folding.SIMD, passes, folding.PE).transpose(2, 0, 3, 1)
+    if node.in_trits(folding):
+        return coded(arranged.reshape(steps * passes, -1))
     if dot.group:
         found = _digits(arranged, dot.lanes)[..., None] >> places
     else:
