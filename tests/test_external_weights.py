@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import mlp, tanh_mlp
+from qnnc.backends.bitstream.simulated.board import Bus
+from qnnc.backends.bitstream.simulated.run import run_on_board
 from qnnc.backends.rtl.ip.component import SPIRIT
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.simulate import Pressure
@@ -162,3 +164,14 @@ def test_what_does_not_fit_is_told_of_the_batch(network: Path, tmp_path: Path) -
 def test_batches_that_cannot_be(network: Path, tmp_path: Path, batch: int) -> None:
     with pytest.raises(OptionError, match="4 to 32"):
         build(network, out=tmp_path / "out", batch=batch)
+
+
+def test_the_driver_brings_the_weights_to_the_board(
+    network: Path, tmp_path: Path, cache: Path
+) -> None:
+    """Twenty frames, no multiple of the batch, in two runs; memory slow and answers late."""
+    out = tmp_path / "out"
+    build(network, out=out, batch=8, budget=0.05, until="rtl", verify="none", cache=cache)
+    result = run_on_board(out, count=20, bus=Bus(seed=3, latency=(3, 50), percent=80))
+    assert result.mismatches == 0 and result.frames == 20
+    assert any(name.startswith("s_axis_weights") for name in result.stalls)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from qnnc.backends.bitstream.flow import make_bitstream
 from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
-from qnnc.backends.bitstream.stages.driver import not_on_board, package_build, shell_of
+from qnnc.backends.bitstream.stages.driver import package_build, shell_of
 from qnnc.backends.bitstream.vivado.run import run_vivado
+from qnnc.backends.rtl.stages.rtl import not_in_rtl
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.errors import TargetError, ToolError
@@ -26,7 +27,7 @@ class BitstreamStage(Stage):
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
-        missing_rtl = not_on_board(build)
+        missing_rtl = not_in_rtl(build)
         if missing_rtl:
             return StageOutcome("skipped", missing_rtl)
         folder = build.folder / FOLDER

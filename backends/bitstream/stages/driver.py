@@ -11,10 +11,9 @@ from qnnc.backends.bitstream.package.package import Source, write_package
 from qnnc.backends.bitstream.shell import Shell, make_shell
 from qnnc.backends.bitstream.shell.shell import build_id
 from qnnc.backends.bitstream.vivado.scripts import write_scripts
-from qnnc.backends.rtl.stages.rtl import design_of, has_design, not_in_rtl
+from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
-from qnnc.compiler.errors import TargetError
 
 SHELL, VIVADO, PACKAGE = "shell", "vivado", "package"
 KEY = "bitstream.shell"
@@ -27,7 +26,7 @@ class DriverStage(Stage):
     products = (SHELL, VIVADO, PACKAGE, f"{PACKAGE}.zip")
 
     def run(self, build: Build) -> StageOutcome:
-        missing_rtl = not_on_board(build)
+        missing_rtl = not_in_rtl(build)
         if missing_rtl:
             return StageOutcome("skipped", missing_rtl)
         shell = make_build_shell(build)
@@ -37,20 +36,6 @@ class DriverStage(Stage):
         package_build(build, shell, None)
         build.artifacts.driver = PACKAGE
         return StageOutcome(reason=_fixed(build))
-
-
-def not_on_board(build: Build) -> str:
-    """Why the accelerator cannot be put on the board; empty if it can.
-
-    Raises:
-        TargetError: this is what the user asked for.
-    """
-    if has_design(build) and design_of(build).weights:
-        reason = "the shell has no reader for weights from memory (--batch); use the IP"
-        if build.options.until in ("driver", "bitstream"):
-            raise TargetError(reason)
-        return reason
-    return not_in_rtl(build)
 
 
 def _fixed(build: Build) -> str:
