@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights from outside: a word of weights is used for a batch of vectors before the next comes.
 
-The unit holds two batches of its input and two of its results. It goes through the words of the
+The unit holds two batches of its input and one of its results. It goes through the words of the
 weight matrix once a batch: for each word the corresponding part of every vector of the batch, so
 that memory has `batch` cycles for a word. Sums of all vectors are under way at once; they wait in
-shift registers. Results come word by word and are put back into the order of vectors.
+shift registers. Results come word by word and are put back into the order of vectors, each batch in
+the places that the one before leaves.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class ExternalWeights:
     @property
     def y_depth(self) -> int:
         """Words of the result's buffer."""
-        return 2 * self.batch * self.passes
+        return self.batch * self.passes
 
     @property
     def possible(self) -> bool:
@@ -80,10 +81,11 @@ class ExternalWeights:
     @property
     def resources(self) -> Resources:
         """Of the buffers, their control and the weight port; lanes not included."""
-        luts = 40.0 + self._strided(self.x_depth, self.steps) + cost.counter(self.passes)
-        luts += self._strided(self.y_depth, self.passes)
-        luts += cost.counter(self.x_depth) + cost.counter(self.y_depth)
-        ffs = 4.0 * (cost.bits_for(self.x_depth) + cost.bits_for(self.y_depth)) + 40
+        x_address, y_address = cost.bits_for(self.x_depth), cost.bits_for(self.y_depth)
+        luts = 35.0 + 2.5 * x_address + cost.counter(self.batch) + cost.counter(self.steps)
+        luts += cost.counter(self.passes) + cost.counter(self.x_depth)
+        luts += 2 * 4 * y_address + cost.counter(self.y_depth)  # two of `qnnc_transposed`
+        ffs = 4.0 * x_address + 9 * y_address + 40
         ffs += self.x_bits + self.y_bits + 2 * self.word_bits
         if self.beats == 1:
             luts += 8 * self.port_bytes
@@ -97,7 +99,3 @@ class ExternalWeights:
             return Resources(luts, ffs - self.x_bits, blocks)
         luts += cost.lut_ram(self.x_bits, self.x_depth) + cost.lut_ram(self.y_bits, self.y_depth)
         return Resources(luts, ffs + self.x_bits + self.y_bits)
-
-    def _strided(self, depth: int, length: int) -> float:
-        """`qnnc_strided`."""
-        return 2.5 * cost.bits_for(depth) + cost.counter(self.batch) + cost.counter(length)

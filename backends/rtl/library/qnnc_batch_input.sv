@@ -4,8 +4,8 @@
 // weights. Two banks: while one batch is played, the next one is written.
 //
 // `step` is made here: a batch is there, a weight word at its first vector
-// (weights), and at the first step of a batch room for its results (room). A
-// word and its flags are out two cycles behind its step.
+// (weights), and at the last step of a sum room for it (room). A word and its
+// flags are out two cycles behind its step.
 module qnnc_batch_input #(
     parameter integer WIDTH = 8,
     parameter integer SF = 4,
@@ -20,7 +20,7 @@ module qnnc_batch_input #(
     output wire             s_axis_tready,
     input  wire             weights,
     input  wire             room,
-    output wire             begins,   // a batch
+    output wire             ends,     // a sum
     output wire             load,     // the weight word, two cycles behind its first step
     output wire [WIDTH-1:0] x,
     output wire             x_valid,
@@ -33,16 +33,15 @@ module qnnc_batch_input #(
   reg write_bank;
   reg [1:0] full;
   wire [ABITS-1:0] read_address;
-  wire read_bank, first_vector, last_vector, first_word, last_word, first_pass, last_pass;
+  wire read_bank, first_vector, last_vector, first_word, last_word, last_pass;
   wire write = s_axis_tvalid & s_axis_tready;
   wire half = write_address == WORDS / 2 - 1;
   wire end_ = write_address == WORDS - 1;
   assign s_axis_tready = ~full[write_bank];
 
-  wire fresh = first_vector & first_word & first_pass;
-  wire step = full[read_bank] & (~first_vector | weights) & (~fresh | room);
+  wire step = full[read_bank] & (~first_vector | weights) & (~last_word | room);
   wire played = step & last_vector & last_word & last_pass;
-  assign begins = step & fresh;
+  assign ends = step & last_word;
 
   always @(posedge aclk)
     if (!aresetn) begin
@@ -73,7 +72,6 @@ module qnnc_batch_input #(
       .last_vector(last_vector),
       .first_word(first_word),
       .last_word(last_word),
-      .first_pass(first_pass),
       .last_pass(last_pass)
   );
   qnnc_dual_ram #(
@@ -93,7 +91,7 @@ module qnnc_batch_input #(
   );
 
   wire [3:0] flags = {
-    step & last_word,
+    ends,
     last_vector ? last_word : first_word,
     step & first_vector,
     step

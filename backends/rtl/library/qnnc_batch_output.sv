@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results come as word 0 of all BATCH vectors, word 1 of all, and leave vector
-// by vector. Two banks: while one batch leaves, the next one is written. The
-// producer holds a credit for each bank; `released` gives one back.
+// by vector. There is room for one batch: results of the next go where words
+// have been read. The producer holds a credit for each place; `released` gives
+// one back.
 module qnnc_batch_output #(
     parameter integer WIDTH = 8,
     parameter integer NF = 4,
@@ -17,51 +18,47 @@ module qnnc_batch_output #(
     output reg              m_axis_tvalid,
     input  wire             m_axis_tready
 );
-  localparam integer WORDS = 2 * BATCH * NF;
+  localparam integer WORDS = BATCH * NF;
   localparam integer ABITS = $clog2(WORDS);
-  reg [ABITS-1:0] read_address;
-  reg read_bank;
-  reg [1:0] full;
-  wire [ABITS-1:0] write_address;
-  wire write_bank, last_vector, last_word;
-  wire half = read_address == WORDS / 2 - 1;
-  wire end_ = read_address == WORDS - 1;
-  wire read = full[read_bank] & (~m_axis_tvalid | m_axis_tready);
-  assign released = read & (half | end_);
+  wire [ABITS-1:0] read_address, write_address;
+  wire read_last, write_last;
+  reg whole;  // a batch is there
+  assign released = whole & (~m_axis_tvalid | m_axis_tready);
 
   always @(posedge aclk)
     if (!aresetn) begin
-      read_address <= {ABITS{1'b0}};
-      read_bank <= 1'b0;
-      full <= 2'b00;
+      whole <= 1'b0;
       m_axis_tvalid <= 1'b0;
     end else begin
-      if (read) read_address <= end_ ? {ABITS{1'b0}} : read_address + 1'b1;
-      if (released) begin
-        read_bank <= ~read_bank;
-        full[read_bank] <= 1'b0;
-      end
-      if (push & last_vector & last_word) full[write_bank] <= 1'b1;
-      if (read) m_axis_tvalid <= 1'b1;
+      if (push & write_last) whole <= 1'b1;
+      else if (released & read_last) whole <= 1'b0;
+      if (released) m_axis_tvalid <= 1'b1;
       else if (m_axis_tready) m_axis_tvalid <= 1'b0;
     end
 
-  qnnc_strided #(
-      .COUNT(BATCH),
-      .LENGTH(NF),
+  qnnc_transposed #(
+      .ROWS(NF),
+      .COLUMNS(BATCH),
+      .READS(0),
       .ABITS(ABITS)
   ) writer (
       .aclk(aclk),
       .aresetn(aresetn),
       .step(push),
       .address(write_address),
-      .bank(write_bank),
-      .first_vector(),
-      .last_vector(last_vector),
-      .first_word(),
-      .last_word(last_word),
-      .first_pass(),
-      .last_pass()
+      .last(write_last)
+  );
+  qnnc_transposed #(
+      .ROWS(NF),
+      .COLUMNS(BATCH),
+      .READS(1),
+      .ABITS(ABITS)
+  ) reader (
+      .aclk(aclk),
+      .aresetn(aresetn),
+      .step(released),
+      .address(read_address),
+      .last(read_last)
   );
   qnnc_dual_ram #(
       .WIDTH(WIDTH),
@@ -73,7 +70,7 @@ module qnnc_batch_output #(
       .write(push),
       .write_address(write_address),
       .write_data(push_data),
-      .read(read),
+      .read(released),
       .read_address(read_address),
       .read_data(m_axis_tdata)
   );

@@ -17,7 +17,6 @@ module qnnc_strided #(
     output wire             last_vector,
     output wire             first_word,
     output wire             last_word,
-    output wire             first_pass,
     output wire             last_pass
 );
   localparam integer VBITS = $clog2(COUNT);
@@ -31,7 +30,6 @@ module qnnc_strided #(
   assign last_vector = vector == COUNT - 1;
   assign first_word = place == {WBITS{1'b0}};
   assign last_word = place == LENGTH - 1;
-  assign first_pass = pass == {PBITS{1'b0}};
   assign last_pass = pass == REPEAT - 1;
 
   wire next_bank = bank ^ last_pass;
