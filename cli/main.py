@@ -14,6 +14,7 @@ from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.emulate import emulate
+from qnnc.cli.commands.explore import explore
 from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
@@ -65,6 +66,7 @@ COMMANDS = (
     bisect,
     why,
     export,
+    explore,
     boards,
     doctor,
     schema,

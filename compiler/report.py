@@ -169,7 +169,7 @@ class StreamPort(_Part):
     tdata_bits: int
     words_per_frame: int
     words_per_batch: int | None = Field(
-        None, description="of a stream of weights, which begins again with every batch"
+        default=None, description="of a stream of weights, which begins again with every batch"
     )
 
 

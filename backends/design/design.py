@@ -120,6 +120,11 @@ class Design:
     weights: tuple[WeightPort, ...] = ()
 
     @property
+    def entries(self) -> list[Port | WeightPort]:
+        """AXI-Streams into it, those of weights last."""
+        return [*self.inputs, *self.weights]
+
+    @property
     def batch(self) -> int:
         """Frames that go in before the first comes out: a multiple of it goes in altogether."""
         return math.lcm(*(i.node.batch(i.node.folding()) for i in self.instances))

@@ -23,7 +23,7 @@ def stream_ports(design: Design) -> tuple[list[Signals], list[Signals], list[Sig
     """Inputs with those of weights last, outputs and taps; tap signals are data and fire."""
     inputs = [
         Signals(p.name, p.bytes * 8, f"{p.name}_tdata", f"{p.name}_tvalid", f"{p.name}_tready")
-        for p in (*design.inputs, *design.weights)
+        for p in design.entries
     ]
     outputs = [
         Signals(p.name, p.bytes * 8, f"{p.name}_tdata", f"{p.name}_tvalid", f"{p.name}_tready")

@@ -62,8 +62,8 @@ class SetFolding(Pass):
                 "--batch is for networks without branches that meet: the others would have to "
                 "hold a whole batch where they meet"
             )
-        for node in dense:
-            node.set_attrs(batch=self.batch)
+        for unit in dense:
+            unit.set_attrs(batch=self.batch)
         try:
             choice = choose(graph, goal)
         except TargetError as error:

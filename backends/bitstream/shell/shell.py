@@ -174,7 +174,7 @@ def make_shell(design: Design, board: Board, build_id: int) -> Shell:
     Raises:
         TargetError: more streams than the registers have room for.
     """
-    into: list[Port | WeightPort] = [*design.inputs, *design.weights]
+    into = design.entries
     ports = [*into, *design.outputs]
     if len(ports) > MAX_STREAMS:
         raise TargetError(f"the accelerator has {len(ports)} streams; the shell takes 30")

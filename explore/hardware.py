@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `qnnc` makes of a trained network: compiled integers, whether it fits, how fast it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qnnc.compiler import build, verify
+from qnnc.compiler.errors import TargetError
+from qnnc.compiler.files import write_bytes
+from qnnc.compiler.report import Report
+from qnnc.compiler.resources import RESOURCE_NAMES
+from qnnc.explore.data import Images
+from qnnc.explore.energy import Product, frame_uj
+from qnnc.explore.study import Network, Study, Widths
+
+INPUT: dict[str, Any] = {"input_type": "uint8", "input_scale": "1/255", "top_k": 1}
+"""Images come as bytes, labels are the answer."""
+INTEGERS = "minimize-widths"
+"""The last pass before those that depend on the board."""
+
+
+def write_samples(images: Images, folder: Path) -> tuple[Path, Path]:
+    """Test images and labels as files, for `qnnc`; returns their paths."""
+    paths = folder / "test-images.npy", folder / "test-labels.npy"
+    for path, array in zip(paths, (images.test, images.test_labels), strict=True):
+        if not path.exists():
+            write_bytes(path, npy(array))
+    return paths
+
+
+def npy(array: Any) -> bytes:
+    """An array as the contents of an .npy file."""
+    import io
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def compiled_error(network: Path, out: Path, samples: tuple[Path, Path]) -> dict[str, Any]:
+    """Compile a network as far as its integers go, and label the test images with them.
+
+    Returns:
+        error in percent, and on how many images the label differs from the quantized network's.
+    """
+    build(network, out=out, stop_after=INTEGERS, samples=samples[0], verify="ends", **INPUT)
+    return _answers(out, samples)
+
+
+def _answers(out: Path, samples: tuple[Path, Path]) -> dict[str, Any]:
+    verdict = verify(out, *samples)
+    assert verdict.correct is not None
+    return {
+        "error": 100 * (1 - verdict.correct / verdict.samples),
+        "labels_differ": verdict.samples - verdict.same,
+    }
+
+
+def hardware(
+    study: Study, widths: Widths, network: Path, out: Path, samples: tuple[Path, Path]
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Build a network for the study's board: at the study's frames/s, and as fast as fits.
+
+    Returns:
+        Figures of both builds ("same_speed", "fastest"): whether it fits and, where it does not,
+        the reason; frames/s, cycles, latency (a sum over layers, as each waits for the one
+        before), resources as estimated and, if asked for, as synthesised. Then what
+        `compiled_error` says, or None if it does not fit.
+    """
+    goals: dict[str, dict[str, Any]] = {
+        "same_speed": {"fps": study.hardware.fps},
+        "fastest": {"budget": study.hardware.budget},
+    }
+    built: dict[str, Any] = {}
+    answers = None
+    for name, goal in goals.items():
+        whole = name == "same_speed" and widths.name in study.hardware.synthesize
+        try:
+            report = build(
+                network,
+                out=out / name,
+                until="synthesize" if whole else "estimate",
+                board=study.hardware.board,
+                samples=samples[0],
+                verify="ends",
+                frames=study.hardware.frames,
+                **goal,
+                **INPUT,
+            )
+        except TargetError as error:
+            built[name] = {"fits": False, "reason": str(error)}
+            continue
+        built[name] = _figures(report, study.network, widths)
+        answers = answers or _answers(out / name, samples)
+    return built, answers
+
+
+def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]:
+    assert report.performance is not None and report.resources is not None
+    estimate, synthesis = report.resources.estimate, report.resources.synthesis
+    layers = report.layers
+    slowest = max(layers, key=lambda layer: layer.cycles)
+    latency = report.performance.latency_cycles or sum(layer.cycles for layer in layers)
+    levels = {level.level: level for level in report.verification.levels}
+    budget = report.resources.budget
+    shares = {n: getattr(estimate, n) / max(1, getattr(budget, n)) for n in RESOURCE_NAMES}
+    return {
+        "fits": not any(share > 1 for share in shares.values()),
+        "fps": report.performance.fps,
+        "cycles": report.performance.ii_cycles or report.performance.ii_cycles_estimate,
+        "latency_us": latency / report.clock_mhz,
+        "slowest": slowest.name,
+        "fullest": max(shares, key=lambda name: shares[name]),
+        "estimate": estimate.model_dump(),
+        "synthesis": synthesis.model_dump() if synthesis else None,
+        "dataflow_samples": levels["dataflow"].samples,
+        "dataflow_mismatches": levels["dataflow"].mismatches,
+        "near_ties": report.verification.near_ties,
+        "rtl_frames": levels["rtl"].samples if "rtl" in levels else 0,
+        "rtl_mismatches": levels["rtl"].mismatches if "rtl" in levels else None,
+        "energy_uj": frame_uj(_products(network, widths)),
+    }
+
+
+def _products(network: Network, widths: Widths) -> list[Product]:
+    sizes = (network.inputs, *network.hidden, network.classes)
+    pairs = zip(sizes[:-1], sizes[1:], widths.weights, widths.activations, strict=True)
+    return [Product(inputs, outputs, w, a) for inputs, outputs, w, a in pairs]
+
+
+def compression(network: Network, widths: Widths) -> float:
+    """Bits of the weights in float32 over their bits in the network's formats."""
+    layers = _products(network, widths)
+    before = sum(32 * layer.inputs * layer.outputs for layer in layers)
+    return before / sum(layer.weight_bits * layer.inputs * layer.outputs for layer in layers)

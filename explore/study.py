@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a study asks for: a small declarative file, checked."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qnnc.compiler.errors import OptionError
+from qnnc.compiler.plugins import close_matches
+
+SUFFIX = ".toml"
+
+Bits = Annotated[int, Field(ge=1, le=8)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(_Section):
+    """An MLP: linear layers, each with batch norm; tanh and a quantizer behind the hidden ones.
+
+    Attributes:
+        inputs: pixels of an image.
+        hidden: neurons of each hidden layer.
+        classes: outputs.
+        dropout_input, dropout_hidden: share of inputs and neurons dropped while training.
+    """
+
+    inputs: Positive
+    hidden: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    classes: Positive
+    dropout_input: Share = 0.0
+    dropout_hidden: Share = 0.0
+
+
+class Quantization(_Section):
+    """Widths in bits; the grid is every weight width with every activation width."""
+
+    weights: Annotated[tuple[Bits, ...], Field(min_length=1)]
+    activations: Annotated[tuple[Bits, ...], Field(min_length=1)]
+
+
+class Training(_Section):
+    """How networks are trained.
+
+    Attributes:
+        epochs: after each of these, ascending, a network is measured; (0,) is no training:
+            random weights, with batch norms that fit them.
+        batch: images a step.
+        learning_rate: Adam's, of the first epoch.
+        decay: the rate of each epoch is that of the one before times this.
+        seed: of weights, order and dropout.
+        checkpoint_every: epochs between two checkpoints.
+    """
+
+    epochs: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    batch: Positive = 200
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: int = 1
+    checkpoint_every: Positive = 5
+
+
+class Data(_Section):
+    """How images are split where a folder holds only the 10,000 test images.
+
+    Attributes:
+        held_out: images for testing, never trained on.
+        split_seed: decides which.
+        limit: use only so many images for training, or None for all.
+    """
+
+    held_out: Positive = 2000
+    split_seed: int = 20
+    limit: Positive | None = None
+
+
+class Hardware(_Section):
+    """What `qnnc` builds: each network at the same speed, and as fast as it can be.
+
+    Attributes:
+        board: its name.
+        budget: share of the board that may be used.
+        fps: frames a second at which resources are compared.
+        synthesize: names of trials, such as "W1A1", that are also synthesised and simulated.
+        frames: frames simulated of each of those.
+    """
+
+    board: str = "Pynq-Z1"
+    budget: Annotated[float, Field(gt=0, le=1)] = 1.0
+    fps: Annotated[float, Field(gt=0)] = 1000.0
+    synthesize: tuple[str, ...] = ()
+    frames: Positive = 4
+
+
+class Robustness(_Section):
+    """Attacks (FGSM; PGD with `pgd_steps` steps) that change each pixel of 0..1 by at most ε.
+
+    Attributes:
+        epsilons: ε of each attack.
+        images: test images attacked; 0 for none.
+    """
+
+    epsilons: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    pgd_steps: Positive = 10
+    images: Annotated[int, Field(ge=0)] = 0
+
+
+class Search(_Section):
+    """A search for widths of each layer beyond the grid.
+
+    Attributes:
+        trials: networks to train; 0 for no search.
+        epochs: for each.
+        sampler: "nsga2" or "tpe".
+        seed: of the sampler.
+    """
+
+    trials: Annotated[int, Field(ge=0)] = 0
+    epochs: Positive = 3
+    sampler: Literal["nsga2", "tpe"] = "tpe"
+    seed: int = 1
+
+
+class Study(_Section):
+    """A whole study.
+
+    Attributes:
+        name: of the file, without its suffix.
+        title: of the report.
+        paper: whose figures the report shows beside its own; empty for none.
+    """
+
+    name: str
+    title: str
+    paper: Literal["", "bacchus2020"] = ""
+    network: Network
+    quantization: Quantization
+    training: Training
+    data: Data = Data()
+    hardware: Hardware = Hardware()
+    robustness: Robustness = Robustness()
+    search: Search = Search()
+
+    def grid(self) -> list[Widths]:
+        """Every pair of widths, as widths of all layers."""
+        layers = len(self.network.hidden) + 1
+        pairs = itertools.product(self.quantization.weights, self.quantization.activations)
+        return [Widths((w,) * layers, (a,) * layers) for w, a in pairs]
+
+
+@dataclass(frozen=True, order=True)
+class Widths:
+    """Widths in bits of one network.
+
+    Attributes:
+        weights: of each linear layer.
+        activations: of the input and of each hidden layer's output.
+    """
+
+    weights: tuple[int, ...]
+    activations: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Such as "W1A2", or "W1-2-2-1A4-4-2-2" where layers differ."""
+        return f"W{_joined(self.weights)}A{_joined(self.activations)}"
+
+
+def _joined(bits: tuple[int, ...]) -> str:
+    return str(bits[0]) if len(set(bits)) == 1 else "-".join(map(str, bits))
+
+
+def shipped() -> list[str]:
+    """Names of the studies that come with qnnc."""
+    folder = resources.files(__package__) / "studies"
+    return sorted(f.name.removesuffix(SUFFIX) for f in folder.iterdir() if f.name.endswith(SUFFIX))
+
+
+def load_study(name: str, *, quick: bool = False, **changes: dict[str, Any]) -> Study:
+    """A study by name, or by the path of its file.
+
+    Args:
+        quick: with what the file has under [quick] in place of the rest.
+        changes: values put in place of the file's, by section.
+
+    Raises:
+        OptionError: no such study, or a file with an unknown or impossible value.
+    """
+    path = Path(name)
+    if path.suffix == SUFFIX:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise OptionError(f"cannot read study {name}: {error}") from error
+    elif name in shipped():
+        text = (resources.files(__package__) / "studies" / f"{name}{SUFFIX}").read_text("utf-8")
+    else:
+        raise OptionError(
+            f"no study {name!r}{close_matches(name, shipped())}: give a .toml file or one of "
+            f"{', '.join(shipped())}"
+        )
+    return _parsed(path.stem, text, quick, changes)
+
+
+def _parsed(name: str, text: str, quick: bool, changes: dict[str, dict[str, Any]]) -> Study:
+    try:
+        values = tomllib.loads(text)
+        shortcuts = values.pop("quick", {})
+        for overriding in (shortcuts if quick else {}, changes):
+            for section, content in overriding.items():
+                values.setdefault(section, {}).update(content)
+        study = Study(name=name, **values)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"study {name}: {error}") from error
+    except ValidationError as error:
+        # a mistyped key is also a missing one: what is there says more than what is not
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        where = ".".join(str(part) for part in first["loc"])
+        raise OptionError(f"study {name}: {where}: {first['msg']}") from error
+    except (TypeError, AttributeError) as error:
+        raise OptionError(f"study {name} is not as docs/explore.md says: {error}") from error
+    epochs = study.training.epochs
+    if list(epochs) != sorted(set(epochs)):
+        raise OptionError(f"study {name}: training.epochs: must ascend, not {list(epochs)}")
+    return study

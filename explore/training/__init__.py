@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that needs torch and Brevitas: networks, training, attacks, export."""

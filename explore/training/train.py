@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training with checkpoints: a killed run goes on where it was, to the same weights.
+
+Each epoch draws its random numbers from a seed of its own, and the learning rate is a function of
+the epoch, so that model and optimiser are all there is to keep.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.files import write_bytes
+from qnnc.explore.data import Images
+from qnnc.explore.study import Study, Training, Widths
+from qnnc.explore.training.network import clip_weights, make_network
+from qnnc.explore.training.torch_modules import module
+
+CALIBRATION = 2_000
+"""Images that batch norms of a network that is not trained are fitted to."""
+
+
+def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Bytes as the network wants them, from 0 to 1."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+@dataclass
+class Trainer:
+    """One network in training.
+
+    Attributes:
+        study: says how.
+        widths: of the network.
+        images: to train on.
+        checkpoint: file that keeps the state.
+        device: torch's name for where to train.
+    """
+
+    study: Study
+    widths: Widths
+    images: Images
+    checkpoint: Path
+    device: str
+
+    def __post_init__(self) -> None:
+        torch = module("torch")
+        training = self.study.training
+        torch.manual_seed(training.seed)
+        self.model = make_network(self.study.network, self.widths).to(self.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=training.learning_rate)
+        self.epoch, self.seconds = 0, 0.0
+        self._load()
+        self._x = torch.from_numpy(pixels(self.images.train)).to(self.device)
+        self._y = torch.from_numpy(self.images.train_labels).to(self.device)
+
+    def train_to(self, epoch: int, told: Callable[[int], None]) -> None:
+        """Train until so many epochs have been done; `told` is called with each.
+
+        The model is left in evaluation mode.
+        """
+        if epoch == 0:
+            self._fit_batch_norms()
+        while self.epoch < epoch:
+            start = time.perf_counter()
+            self._epoch(self.study.training)
+            self.epoch += 1
+            self.seconds += time.perf_counter() - start
+            if self.epoch % self.study.training.checkpoint_every == 0 or self.epoch == epoch:
+                self._save()
+            told(self.epoch)
+        self.model.eval()
+
+    def _epoch(self, training: Training) -> None:
+        torch = module("torch")
+        torch.manual_seed(training.seed * 100_003 + self.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = training.learning_rate * training.decay**self.epoch
+        self.model.train()
+        for batch in torch.split(torch.randperm(len(self._x)), training.batch):
+            if len(batch) == 1:
+                continue  # batch norm has no variance then
+            batch = batch.to(self.device)
+            loss = torch.nn.functional.cross_entropy(self.model(self._x[batch]), self._y[batch])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            clip_weights(self.model, self.widths)
+
+    def _fit_batch_norms(self) -> None:
+        """Means and variances of the sums that random weights give."""
+        torch = module("torch")
+        norms = [layer for layer in self.model if isinstance(layer, torch.nn.BatchNorm1d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the average of what it sees
+        self.model.train()
+        with torch.no_grad():
+            self.model(self._x[:CALIBRATION])
+
+    def _save(self) -> None:
+        torch = module("torch")
+        buffer = io.BytesIO()
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "settings": self.settings,
+        }
+        torch.save(state, buffer)
+        write_bytes(self.checkpoint, buffer.getvalue())
+
+    def _load(self) -> None:
+        """Go on from the checkpoint, if there is one that was made with the same settings."""
+        torch = module("torch")
+        if not self.checkpoint.exists():
+            return
+        try:
+            state: dict[str, Any] = torch.load(
+                self.checkpoint, map_location=self.device, weights_only=True
+            )
+            if state["settings"] != self.settings:
+                return
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.epoch, self.seconds = int(state["epoch"]), float(state["seconds"])
+        except Exception as error:  # torch raises whatever its parser meets
+            raise WorkspaceError(
+                f"checkpoint {self.checkpoint} is broken ({error}): delete it"
+            ) from error
+
+    @property
+    def settings(self) -> str:
+        """What decides the weights, but for the number of epochs."""
+        training = self.study.training.model_copy(update={"epochs": (), "checkpoint_every": 1})
+        parts = (self.study.network, training, self.study.data)
+        return "|".join(
+            [self.widths.name, str(len(self.images.train)), *(p.model_dump_json() for p in parts)]
+        )
+
+
+def choose_device() -> str:
+    """A GPU where there is one."""
+    return "cuda" if module("torch").cuda.is_available() else "cpu"

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One network of a study, from training to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qnnc.compiler.files import remove
+from qnnc.explore.data import Images
+from qnnc.explore.hardware import compiled_error, compression, hardware, write_samples
+from qnnc.explore.study import Study, Widths
+
+
+def run_trial(
+    study: Study,
+    widths: Widths,
+    images: Images,
+    folder: Path,
+    told: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Train a network, compile it after each of the study's epoch counts, and build the last.
+
+    Args:
+        folder: of the study; this network's files go to `trials/NAME`.
+        told: called with what is being done.
+
+    Returns:
+        What results.csv and the report are made of, as JSON values.
+
+    Raises:
+        QnncError: the network cannot be trained or compiled; not fitting the board is a result.
+    """
+    from qnnc.explore.training.milestones import milestones, network_file
+
+    name = widths.name
+    own = folder / "trials" / name
+    samples = write_samples(images, folder)
+    last = study.training.epochs[-1]
+    reached = milestones(
+        study, widths, images, own, lambda epoch: told(f"{name}: epoch {epoch} of {last}")
+    )
+    told(f"{name}: building for {study.hardware.board}")
+    built, answers = hardware(study, widths, network_file(own, last), own / "build", samples)
+    by_epoch: dict[str, dict[str, Any]] = {}
+    for milestone in reached:
+        found = answers
+        if milestone.epochs != last or found is None:
+            told(f"{name}: compiling epoch {milestone.epochs}")
+            network = network_file(own, milestone.epochs)
+            found = compiled_error(network, own / "compiled", samples)
+        seconds = {"training_seconds": milestone.training_seconds}
+        by_epoch[str(milestone.epochs)] = found | seconds | milestone.robustness
+    remove(own / "compiled", own / "checkpoint.pt")
+    return {
+        "name": name,
+        "weights": list(widths.weights),
+        "activations": list(widths.activations),
+        "data": images.source,
+        "device": reached[-1].device,
+        "compression": compression(study.network, widths),
+        "epochs": by_epoch,
+        **built,
+    }

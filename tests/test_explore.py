@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Studies: what their files may say, images, formats, findings, and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qnnc.compiler.errors import OptionError, WorkspaceError
+from qnnc.explore.data import load_images
+from qnnc.explore.energy import Product, frame_uj
+from qnnc.explore.formats import quantize
+from qnnc.explore.report.findings import findings
+from qnnc.explore.results import to_csv
+from qnnc.explore.study import Widths, load_study, shipped
+from tests.support.build import run_main
+from tests.support.study import needs_training, write_images, write_study
+
+NUMBERS = (0.136, 0.357, 0.639, 1.135, 2)
+TABLE_1 = {
+    1: (1, 1, 1, 1, 1),
+    2: (0, 0, 1, 1, 1),
+    3: (0, 0.5, 0.5, 1, 1.5),
+    4: (0.25, 0.25, 0.75, 1.25, 1.75),
+    5: (0.125, 0.375, 0.625, 1.125, 1.875),
+    6: (0.125, 0.375, 0.625, 1.125, 1.9375),
+    7: (0.125, 0.34375, 0.625, 1.125, 1.96875),
+    8: (0.140625, 0.359375, 0.640625, 1.140625, 1.984375),
+}
+"""The paper's table 1: numbers in formats of 1 to 8 bits."""
+
+
+@pytest.mark.parametrize("bits", TABLE_1)
+def test_table_1(bits: int) -> None:
+    assert quantize(NUMBERS, bits).tolist() == list(TABLE_1[bits])
+    assert quantize([-x for x in NUMBERS], bits).tolist() == [-x for x in TABLE_1[bits]]
+
+
+@needs_training
+@pytest.mark.parametrize("bits", TABLE_1)
+def test_table_1_in_brevitas(bits: int) -> None:
+    import torch
+
+    from qnnc.explore.training.network import linear, quantizer
+
+    layer = linear(len(NUMBERS), 1, bits)
+    numbers = torch.tensor([NUMBERS])
+    layer.weight.data = numbers
+    assert layer.quant_weight().value.tolist()[0] == list(TABLE_1[bits])
+    assert quantizer(bits)(numbers).tolist()[0] == list(TABLE_1[bits])
+
+
+def test_the_papers_study() -> None:
+    study = load_study("bacchus2020")
+    assert "bacchus2020" in shipped()
+    assert (study.network.inputs, study.network.hidden) == (784, (1024, 1024, 1024))
+    assert study.training.epochs == (10, 20, 30, 50, 100)
+    names = [widths.name for widths in study.grid()]
+    assert len(names) == 64 and len(set(names)) == 64 and {"W1A1", "W8A8", "W3A7"} <= set(names)
+    assert len(load_study("bacchus2020", quick=True).grid()) == 16
+
+
+def test_names_of_networks() -> None:
+    assert Widths((2, 2, 2), (4, 4, 4)).name == "W2A4"
+    assert Widths((1, 2, 2), (4, 4, 4)).name == "W1-2-2A4"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("weights = [1, 9]", "quantization.weights.1: Input should be less than or equal to 8"),
+        ("weights = []", "quantization.weights"),
+        ("wieghts = [1]", "quantization.wieghts: Extra inputs are not permitted"),
+        ("weights = 3", "quantization.weights"),
+        ("weights = [", "study bad: "),
+    ],
+)
+def test_a_study_with_a_mistake(
+    change: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, _ = write_study(tmp_path)
+    text = path.read_text().replace("weights = [1, 2]", change)
+    (tmp_path / "bad.toml").write_text(text)
+    code, _, errors = run_main(capfd, "explore", tmp_path / "bad.toml", "--out", tmp_path / "o")
+    assert code == 2 and errors.count("\n") == 1 and words in errors
+    assert not (tmp_path / "o").exists()
+
+
+def test_refusals(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in (
+        (("bacchus2002",), "bacchus2020"),
+        (("bacchus2020", "--epochs", "3,1"), "must ascend"),
+        (("bacchus2020", "--epochs", "three"), "--epochs must be numbers"),
+        (("bacchus2020", "--data", tmp_path / "no"), str(tmp_path / "no")),
+    ):
+        code, _, errors = run_main(capfd, "explore", *arguments, "--out", tmp_path / "o")
+        assert code == 2 and errors.count("\n") == 1 and words in errors
+
+
+def test_test_images_alone_are_split(tmp_path: Path) -> None:
+    path, folder = write_study(tmp_path)
+    study = load_study(str(path))
+    images = load_images(folder, study.data, study.network)
+    assert images.train.shape == (120, 16) and images.test.shape == (40, 16)
+    rows = {tuple(row) for row in images.train} & {tuple(row) for row in images.test}
+    assert not rows
+    assert "120" in images.source and "test images" in images.source
+
+
+def test_training_images_are_used_where_they_are(tmp_path: Path) -> None:
+    path, folder = write_study(tmp_path)
+    write_images(folder, "train", 30, seed=2)
+    study = load_study(str(path))
+    images = load_images(folder, study.data, study.network)
+    assert len(images.train) == 30 and len(images.test) == 160
+
+
+def test_images_that_do_not_fit(tmp_path: Path) -> None:
+    path, folder = write_study(tmp_path)
+    study = load_study(str(path), network={"inputs": 17})
+    with pytest.raises(WorkspaceError, match="do not fit a network of 17 inputs"):
+        load_images(folder, study.data, study.network)
+    study = load_study(str(path), network={"classes": 2})
+    with pytest.raises(WorkspaceError, match="not from 0 to 1"):
+        load_images(folder, study.data, study.network)
+
+
+def test_energy_grows_with_every_width_and_with_memory_outside() -> None:
+    def energy(weights: int, inputs: int, external: float = 0.0) -> float:
+        return frame_uj([Product(100, 10, weights, inputs, external)])
+
+    assert energy(1, 1) < energy(2, 1) < energy(2, 2) < energy(8, 8) < energy(8, 8, 8000.0)
+
+
+def result(weights: int, activations: int, **counts: int) -> dict[str, Any]:
+    """A network's result with the resources given."""
+    estimate = {"LUT": 1, "FF": 1, "BRAM18": 1, "DSP": 0, **counts}
+    built = {"fits": True, "fps": 1.0, "estimate": estimate}
+    return {
+        "name": f"W{weights}A{activations}",
+        "weights": [weights] * 3,
+        "activations": [activations] * 3,
+        "compression": 32 / weights,
+        "epochs": {"2": {"error": 10.0 / weights, "training_seconds": 1.0}},
+        "same_speed": built,
+        "fastest": built,
+    }
+
+
+def test_findings_follow_the_figures(tmp_path: Path) -> None:
+    study = load_study(str(write_study(tmp_path)[0]))
+    grid = [(w, a) for w in (1, 2) for a in (1, 3)]
+    as_in_the_paper = {f"W{w}A{a}": result(w, a, BRAM18=100 * w, FF=100 * a) for w, a in grid}
+    found = {f.text: f.holds for f in findings(study, as_in_the_paper)}
+    assert list(found.values()) == [True, True, True, True]
+    otherwise = {f"W{w}A{a}": result(w, a, BRAM18=100 * a, FF=100 * w) for w, a in grid}
+    otherwise["W1A1"]["fastest"] = {"fits": False, "reason": "too large"}
+    assert [f.holds for f in findings(study, otherwise)] == [False, False, True, False]
+    del otherwise["W2A3"]
+    assert [f.holds for f in findings(study, otherwise)] == [None, None, None, False]
+
+
+def test_columns_of_the_table() -> None:
+    text = to_csv({"W1A1": result(1, 1), "W2A1": result(2, 1)})
+    header, *rows = text.splitlines()
+    assert header.startswith("name,weights,activations,compression,error@2,training_seconds@2")
+    assert rows[1].startswith("W2A1,2,1,16.0,5.0,1.0") and "fastest.estimate.LUT" in header
+
+
+def test_an_unknown_storage(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from qnnc.explore.store import Store
+
+    study = load_study(str(write_study(tmp_path)[0]))
+    with pytest.raises(OptionError, match="postgresql") as raised:
+        Store(study, "nonsense://me:secret@host/base")
+    assert "secret" not in str(raised.value)

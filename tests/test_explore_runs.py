@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Studies run to their end: by one worker, by many, killed, on PostgreSQL, seen in a browser."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.study import lasting, needs_training, write_study
+
+pytestmark = needs_training
+
+KILLS = 10
+
+
+def command(folder: Path, out: Path, *more: str) -> list[str]:
+    """A study's command line."""
+    fixed = ["--data", str(folder / "data"), "--out", str(out), *more]
+    return [sys.executable, "-m", "qnnc.cli", "explore", str(folder / "small.toml"), *fixed]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study that has run undisturbed in `out`."""
+    folder = tmp_path_factory.mktemp("study")
+    write_study(folder)
+    done = subprocess.run(
+        command(folder, folder / "out", "--jobs", "2"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 networks, 4 fit Pynq-Z1" in done.stdout
+    return folder
+
+
+def test_what_a_study_leaves(finished: Path) -> None:
+    rows = lasting(finished / "out" / "results.csv")
+    assert [row["name"] for row in rows] == ["W1A1", "W1A3", "W2A1", "W2A3"]
+    for row in rows:
+        assert row["labels_differ@1"] == row["labels_differ@2"] == "0"
+        assert row["same_speed.dataflow_mismatches"] == "0" and row["fastest.fits"] == "True"
+        assert 0 <= float(row["error@2"]) < 60 and float(row["pgd_0.1@2"]) <= 100
+    figures = {path.name for path in (finished / "out" / "figures").iterdir()}
+    assert {"figure-5-error.svg", "figure-6-resources.png", "fit-map.svg"} <= figures
+
+
+def test_it_is_done_only_once(finished: Path) -> None:
+    before = (finished / "out" / "results.csv").read_bytes()
+    done = subprocess.run(
+        command(finished, finished / "out"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "done;" not in done.stdout
+    assert (finished / "out" / "results.csv").read_bytes() == before
+
+
+def test_other_settings_are_refused(finished: Path) -> None:
+    done = subprocess.run(
+        command(finished, finished / "out", "--quick"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "other settings" in done.stderr
+
+
+def test_killed_ten_times(finished: Path, tmp_path: Path) -> None:
+    """Whatever moment it is killed in, a study that is run again ends as one left alone."""
+    for kill in range(KILLS):
+        with subprocess.Popen(
+            command(finished, tmp_path / "out", "--jobs", "1"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as run:
+            deadline = time.monotonic() + 6 + kill / 2
+            while time.monotonic() < deadline and run.poll() is None:
+                time.sleep(0.05)
+            run.send_signal(signal.SIGKILL)
+    done = subprocess.run(
+        command(finished, tmp_path / "out", "--jobs", "1"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    assert lasting(tmp_path / "out" / "results.csv") == lasting(finished / "out" / "results.csv")
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[str]:
+    """Address of a PostgreSQL of our own."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed")
+    bin_folder = found[-1].parent
+    base = Path(tmp_path.anchor) / "tmp" / f"qnnc-pg-{tmp_path.name}-{time.time_ns()}"
+    base.mkdir()
+    as_owner = ["runuser", "-u", "postgres", "--"] if shutil.which("runuser") else []
+    if as_owner:  # the server refuses to run as root
+        shutil.chown(base, "postgres")
+    data, socket = base / "data", base
+    run = [*as_owner, str(bin_folder / "initdb"), "-D", str(data), "-A", "trust", "-U", "qnnc"]
+    subprocess.run(run, check=True, capture_output=True)
+    options = f"-k {socket} -c listen_addresses='' -c fsync=off"
+    control = [*as_owner, str(bin_folder / "pg_ctl"), "-D", str(data), "-w"]
+    start = [*control, "-l", str(base / "log"), "-o", options, "start"]
+    subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
+    try:
+        yield f"postgresql+psycopg://qnnc@/postgres?host={socket}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def test_many_machines_share_a_database(finished: Path, tmp_path: Path, postgres: str) -> None:
+    """Two runs at once, one of them killed in the middle, make one result."""
+    more = ("--storage", postgres, "--jobs", "1", "--heartbeat", "1")
+    first, second = (
+        subprocess.Popen(
+            command(finished, tmp_path / name, *more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("first", "second")
+    )
+    time.sleep(12)
+    first.kill()
+    first.communicate()
+    out, errors = second.communicate(timeout=900)
+    assert second.returncode == 0, errors
+    assert "4 of 4 networks" in out
+    assert lasting(tmp_path / "second" / "results.csv") == lasting(finished / "out" / "results.csv")
+
+
+def test_a_search_beyond_the_grid(finished: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(finished, tmp_path / "out", "--jobs", "1", "--search", "3", "--quick"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    found = lasting(tmp_path / "out" / "search.csv")
+    assert len(found) == 3
+    assert all(len(row["weights"].split("-")) in (1, 3) for row in found)
+
+
+def test_the_page_in_a_browser(finished: Path) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr")
+    page = (finished / "out" / "study.html").as_uri()
+    done = subprocess.run(
+        [browser, *options, "--dump-dom", page], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and ":CONSOLE" not in done.stderr
+    assert done.stdout.count("<svg") >= 4 and "Small &lt;b&gt;study" in done.stdout
+    for part in ("table-2", "findings", "figure-5", "figure-6", "fit-map", "networks"):
+        assert f'id="{part}"' in done.stdout
+    assert "http" not in done.stdout.replace("http://www.w3.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
