@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from qnnc.compiler.resources import Resources
 
 SCHEMA_VERSION = 1
+MEMORY = "memory"
+"""The bottleneck where it is the board's memory."""
 
 
 class _Part(BaseModel):

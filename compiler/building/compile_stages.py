@@ -23,6 +23,7 @@ from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.passes.manager import PassManager, Watcher, describe
 from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
+    MEMORY,
     HostSide,
     Layer,
     LevelReport,
@@ -190,7 +191,7 @@ class EstimateStage(Stage):
             rate = build.board.bytes_per_cycle(build.clock_mhz)
             waiting = math.ceil((fetched + input_bytes(graph)) / rate)
             if waiting > cycles:
-                cycles, bottleneck = waiting, "memory"
+                cycles, bottleneck = waiting, MEMORY
         build.performance = Performance(
             clock_mhz=build.clock_mhz,
             ii_cycles=None,
