@@ -27,6 +27,7 @@ from qnnc.compiler.dataflow.streaming_data_width_converter import (
     converter_resources,
 )
 from qnnc.compiler.folding.options import Option
+from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 OPTIMAL, INFEASIBLE = 0, 2
@@ -201,7 +202,8 @@ def _run(
         return relaxed
     integrality = np.zeros(count, dtype=np.int64)
     integrality[: program.integers] = 1
-    return _answer(solver(integrality=integrality, options={"mip_rel_gap": 1e-4}))
+    with quiet_output():
+        return _answer(solver(integrality=integrality, options={"mip_rel_gap": 1e-4}))
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:
