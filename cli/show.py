@@ -113,7 +113,7 @@ def show_report(report: Report, out: Path) -> None:
         path = getattr(report.artifacts, name)
         if path:
             typer.echo(f"{name.replace('_', ' ')}: {out / path}")
-    typer.echo(f"report: {out / 'report.json'}")
+    typer.echo(f"report: {out / (report.artifacts.page or 'report.json')}")
 
 
 def show_labels(out: Path, samples: Path, labels: Path) -> None:

@@ -8,8 +8,10 @@ from numpy.typing import ArrayLike, DTypeLike
 from qonnx.core.datatype import BaseDataType, DataType
 
 from qnnc.compiler.errors import ModelError
+from qnnc.compiler.plugins import close_matches
 
 MAX_BITS = 32
+USUAL = ["UINT8", "INT8", "UINT4", "INT4", "UINT2", "INT2", "TERNARY", "BIPOLAR", "BINARY"]
 BINARY: BaseDataType = DataType["BINARY"]
 BIPOLAR: BaseDataType = DataType["BIPOLAR"]
 TERNARY: BaseDataType = DataType["TERNARY"]
@@ -20,7 +22,10 @@ def datatype(name: str) -> BaseDataType:
     try:
         found: BaseDataType = DataType[name.upper()]
     except (KeyError, AttributeError, ValueError, AssertionError) as error:
-        raise ModelError(f"{name!r} is not an integer type (such as UINT8 or INT4)") from error
+        meant = close_matches(name, USUAL)
+        raise ModelError(
+            f"{name!r} is not an integer type (such as UINT8 or INT4){meant}"
+        ) from error
     if not found.is_integer() or found.is_fixed_point():
         raise ModelError(f"{name!r} is not an integer type (such as UINT8 or INT4)")
     return found

@@ -15,7 +15,8 @@ MEMORY = "memory"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # validators are built when they are first wanted: most commands want few of them
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class ResourceCount(_Part):
@@ -175,6 +176,17 @@ class StreamPort(_Part):
     )
 
 
+class Connection(_Part):
+    """A stream between two layers, or across the accelerator's boundary."""
+
+    source: int | None = Field(description="index into layers; null: from the host")
+    target: int | None = Field(description="index into layers; null: to the host")
+    tensor: str = Field(description="that it carries, as its source names it")
+    shape: list[int]
+    datatype: str
+    bits: int = Field(description="of a word")
+
+
 class Implementation(_Part):
     """The design placed and routed, shell included."""
 
@@ -193,6 +205,7 @@ class Implementation(_Part):
 class Artifacts(_Part):
     """Paths relative to the build folder; null where a stage has not run."""
 
+    page: str | None = None
     model: str | None = None
     golden: str | None = None
     compiled: str | None = None
@@ -225,6 +238,7 @@ class Report(_Part):
     resources: ResourceReport | None = None
     verification: Verification
     layers: list[Layer] = []
+    connections: list[Connection] = []
     host: HostSide | None = None
     implementation: Implementation | None = None
     streams: list[StreamPort] = []

@@ -5,23 +5,79 @@ from __future__ import annotations
 
 _NORM = "use BatchNormalization, which is absorbed into thresholds"
 _RECURRENT = "unroll it, or use convolutions over time"
-_SORTED = "end the network before it and take labels with --top-k"
+_LAST = "end the network before it and take labels with --top-k"
+_LABELS = "drop it and take labels with --top-k: it does not change their order"
+_PARTS = "use Split, Concat or a convolution, which take fixed places"
+_HOST = "do it before the network, on the host"
+_ATTENTION = "use convolutions: a product of two activations has no constant weights"
+_REDUCTION = "use GlobalAveragePool, AveragePool or MaxPool"
+_CONTROL = "export the branch that is taken, without control flow"
+_RANDOM = "export the model for inference: it has to give the same result each time"
+_UPSAMPLE = "use Resize of mode nearest by whole factors, or ConvTranspose"
+
 REWRITES: dict[str, str] = {
-    "Softmax": "drop it and take labels with --top-k: it does not change their order",
-    "LogSoftmax": "drop it and take labels with --top-k: it does not change their order",
+    "Softmax": _LABELS,
+    "LogSoftmax": _LABELS,
+    "QLinearSoftmax": _LABELS,
+    "Hardmax": _LAST,
+    "NonMaxSuppression": _LAST,
+    "Unique": _LAST,
+    "NonZero": _LAST,
+    "Compress": _LAST,
     "LayerNormalization": _NORM,
+    "SkipLayerNormalization": _NORM,
+    "SimplifiedLayerNormalization": _NORM,
+    "RMSNormalization": _NORM,
     "InstanceNormalization": _NORM,
     "GroupNormalization": _NORM,
+    "MeanVarianceNormalization": _NORM,
     "LpNormalization": _NORM,
     "LRN": _NORM,
     "LSTM": _RECURRENT,
     "GRU": _RECURRENT,
     "RNN": _RECURRENT,
+    "Scan": _RECURRENT,
+    "Loop": _CONTROL,
+    "If": _CONTROL,
+    "Attention": _ATTENTION,
+    "MultiHeadAttention": _ATTENTION,
+    "Einsum": "write it as MatMul with constant weights",
     "LpPool": "use AveragePool or MaxPool",
     "GlobalLpPool": "use GlobalAveragePool",
-    "Einsum": "write it as MatMul with constant weights",
-    "NonMaxSuppression": _SORTED,
-    "Hardmax": _SORTED,
+    "MaxRoiPool": "use MaxPool",
+    "RoiAlign": "use AveragePool or MaxPool",
+    "ReduceMax": _REDUCTION,
+    "ReduceMin": _REDUCTION,
+    "ReduceProd": _REDUCTION,
+    "ReduceL1": _REDUCTION,
+    "ReduceL2": _REDUCTION,
+    "ReduceLogSum": _REDUCTION,
+    "ReduceLogSumExp": _REDUCTION,
+    "ReduceSumSquare": _REDUCTION,
+    "CumSum": "use a convolution with weights of one",
+    "Resize": _UPSAMPLE,
+    "Upsample": _UPSAMPLE,
+    "MaxUnpool": _UPSAMPLE,
+    "GridSample": _UPSAMPLE,
+    "AffineGrid": _UPSAMPLE,
+    "CenterCropPad": "use Pad with zeros, or convolutions with pads",
+    "Pad": "pad with zeros, in the convolution behind it",
+    "DeformConv": "use Conv",
+    "Gather": _PARTS,
+    "GatherElements": _PARTS,
+    "GatherND": _PARTS,
+    "Scatter": _PARTS,
+    "ScatterElements": _PARTS,
+    "ScatterND": _PARTS,
+    "ReverseSequence": _PARTS,
+    "DFT": _HOST,
+    "STFT": _HOST,
+    "MelWeightMatrix": _HOST,
+    "OneHot": _HOST,
+    "RandomNormalLike": _RANDOM,
+    "RandomUniformLike": _RANDOM,
+    "Bernoulli": _RANDOM,
+    "Multinomial": _RANDOM,
     "DynamicQuantizeLinear": "quantize with a constant scale (static quantization)",
 }
 """Operator -> what to write instead."""

@@ -172,7 +172,7 @@ def test_the_summary(small_build: SmallBuild, tmp_path: Path) -> None:
     rows = lines[lines.index("Pynq-Z1 (xc7z020clg400-1)") + 1 :]
     assert rows[0].split()[4:] == ["memory", "PE", "SIMD", "cycles", "LUT", "BRAM18", "DSP"]
     assert all(len(row) <= 80 + 5 for row in rows[:6])
-    assert f"report: {tmp_path / 'o' / 'report.json'}" in lines
+    assert f"report: {tmp_path / 'o' / 'report.html'}" in lines
     assert lines[-2:] == [
         f"correct {SAMPLES} of {SAMPLES} (100.00 %)",
         f"same as golden {SAMPLES} of {SAMPLES}",

@@ -65,7 +65,8 @@ def test_a_killed_build_is_not_taken_for_done(
         assert code == 2 and output == "" and errors.count("\n") == 1
     assert run_main(capfd, *arguments)[0] == 0
     left = {path.name for path in out.iterdir()}
-    assert left == {"build.json", "report.json", ".lock", "model", "emulator", "rtl"}
+    made = {"build.json", "report.html", "report.json", "model", "emulator", "rtl"}
+    assert left == {".lock", *made}
     assert status(out) == "ok"
     assert run_main(capfd, "verify", out, "--samples", samples)[0] == 0
 
@@ -78,11 +79,17 @@ def test_a_failed_build_leaves_nothing_of_the_one_before(
         capfd, "build", small_build.model, "--out", out, "--fps", "1000000000"
     )
     assert code == 2 and "frames" in errors
-    assert {path.name for path in out.iterdir()} == {"build.json", "report.json", ".lock"}
+    assert {path.name for path in out.iterdir()} == {
+        "build.json",
+        "report.html",
+        "report.json",
+        ".lock",
+    }
     report = json.loads((out / "report.json").read_text())
     assert report["status"] == "failed" and report["error"] in errors
     assert [stage["status"] for stage in report["stages"]] == ["failed"]
-    assert all(path is None for path in report["artifacts"].values())
+    left = {name: path for name, path in report["artifacts"].items() if path is not None}
+    assert left == {"page": "report.html"}
     code, _, errors = run_main(capfd, "verify", out, "--samples", small_build.samples)
     assert code == 2 and "build again" in errors
 
@@ -95,7 +102,7 @@ def test_an_earlier_stop_leaves_nothing_of_later_stages(
     arguments = ("build", small_build.model, "--out", out, "--until", "estimate")
     assert run_main(capfd, *arguments)[0] == 0
     left = {path.name for path in out.iterdir()}
-    assert left == {"build.json", "report.json", ".lock", "model", "notes.txt"}
+    assert left == {"build.json", "report.html", "report.json", ".lock", "model", "notes.txt"}
 
 
 @pytest.mark.parametrize("where", ["/proc/none/out", "{file}", "{file}/out", "/dev/full"])
@@ -156,7 +163,7 @@ def test_a_full_disk(limit: int, model: Path, tmp_path: Path, capfd: Capture) ->
     left = {
         path.relative_to(out): path.read_bytes()
         for path in out.rglob("*")
-        if path.is_file() and path.name not in {".lock", "build.json", "report.json"}
+        if path.is_file() and path.name not in {".lock", "build.json", "report.html", "report.json"}
     }
     assert run_main(capfd, "build", model, "--out", out, "--until", "rtl")[0] == 0
     # What the failed build left are artefacts that were finished before there was no more room.

@@ -18,6 +18,7 @@ from qnnc.backends.simulation import cxxrtl, verilator
 from qnnc.compiler.building.options import ENGINES
 from qnnc.compiler.errors import OptionError, ToolError, VerificationError
 from qnnc.compiler.packing import pack_words, unpack_words
+from qnnc.compiler.plugins import close_matches
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,10 @@ def choose_engine(engine: str) -> str:
         ToolError: Verilator is asked for and not installed.
     """
     if engine not in ENGINES:
-        raise OptionError(f"unknown simulation engine {engine!r} (known: {', '.join(ENGINES)})")
+        raise OptionError(
+            f"unknown simulation engine {engine!r}{close_matches(engine, list(ENGINES))} "
+            f"(known: {', '.join(ENGINES)})"
+        )
     if engine == "auto":
         return "verilator" if verilator.installed() else "cxxrtl"
     if engine == "verilator":

@@ -23,12 +23,14 @@ from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import REPORT, Workspace
 from qnnc.compiler.collector import patient_collector
-from qnnc.compiler.errors import PluginError, QnncError
+from qnnc.compiler.errors import PluginError, QnncError, WorkspaceError
 from qnnc.compiler.files import write_text
+from qnnc.compiler.page import PAGE, page
 from qnnc.compiler.passes.manager import PassRun, Watcher
 from qnnc.compiler.progress import Progress, Silent
 from qnnc.compiler.report import (
     Artifacts,
+    Connection,
     HostSide,
     Implementation,
     Layer,
@@ -83,6 +85,7 @@ class Build:
     passes: list[PassRun] = field(default_factory=list)
     levels: list[LevelReport] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
     streams: list[StreamPort] = field(default_factory=list)
     performance: Performance | None = None
     resources: ResourceReport | None = None
@@ -134,6 +137,7 @@ class Build:
                 levels=self.levels,
             ),
             layers=self.layers,
+            connections=self.connections,
             host=self.host,
             implementation=self.implementation,
             streams=self.streams,
@@ -181,7 +185,7 @@ def run_build(
     workspace = Workspace(options.out)
     build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
     stages = all_stages()
-    products = [name for stage in stages for name in stage.products]
+    products = [PAGE, *(name for stage in stages for name in stage.products)]
     with workspace.claimed(settings_of(options), products):
         wanted = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
         if options.stop_after:
@@ -190,14 +194,26 @@ def run_build(
             _run_stages(build, [stage for stage in stages if stage.name in wanted])
         except QnncError as error:
             with suppress(QnncError):  # on a full disk there is room for neither
-                _write(build.report(error), workspace)
+                write_report(build.report(error), build.model, workspace)
             raise
         report = build.report()
-        _write(report, workspace)
+        write_report(report, build.model, workspace)
     return report
 
 
-def _write(report: Report, workspace: Workspace) -> None:
+def write_report(report: Report, model: ir.Model | None, workspace: Workspace) -> None:
+    """Leave report.html and then report.json, with which a build counts as done.
+
+    Args:
+        model: the IR as far as the build came.
+    """
+    report.artifacts.page = PAGE
+    try:
+        write_text(workspace.path(PAGE), page(report, model))
+    except WorkspaceError:
+        if report.status == "ok":
+            raise
+        report.artifacts.page = None  # the error that is to be reported is another one
     write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")
 
 

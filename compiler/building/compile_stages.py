@@ -14,7 +14,7 @@ from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, 
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.stream_graph import StreamGraph, input_bytes, stream_graph
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, input_bytes, stream_graph
 from qnnc.compiler.errors import VerificationError
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
@@ -24,6 +24,7 @@ from qnnc.compiler.passes.manager import PassManager, Watcher, describe
 from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
     MEMORY,
+    Connection,
     HostSide,
     Layer,
     LevelReport,
@@ -174,6 +175,7 @@ class EstimateStage(Stage):
     def run(self, build: Build) -> StageOutcome:
         graph = stream_graph(build.ready_model())
         build.layers = [_layer(node) for node in graph.nodes]
+        build.connections = [_connection(graph, edge) for edge in graph.edges]
         total = Resources()
         for node in graph.nodes:
             total += node.resources(node.folding())
@@ -203,6 +205,22 @@ class EstimateStage(Stage):
             memory_bytes=fetched,
         )
         return StageOutcome()
+
+
+def _connection(graph: StreamGraph, edge: Edge) -> Connection:
+    end = edge.source or edge.target
+    assert end is not None
+    node = graph.nodes[end.node]
+    ports = node.ports(node.folding())
+    stream = (ports.outputs if edge.source else ports.inputs)[end.port]
+    return Connection(
+        source=edge.source.node if edge.source else None,
+        target=edge.target.node if edge.target else None,
+        tensor=str(edge.value.name),
+        shape=list(stream.shape),
+        datatype=stream.datatype.name,
+        bits=stream.bits,
+    )
 
 
 def slowest_node(graph: StreamGraph) -> DataflowNode:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from qnnc.compiler.batches import check_batch
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import LoadSettings
+from qnnc.compiler.plugins import close_matches
 
 STAGES = (
     "passes",
@@ -159,14 +161,10 @@ class BuildOptions:
     def check(self) -> None:
         """Raise OptionError for values that make no sense."""
         self.load_settings()
-        if self.flow not in FLOWS:
-            raise OptionError(f"--flow is one of {', '.join(FLOWS)}, not {self.flow!r}")
-        if self.until and self.until not in STAGES:
-            raise OptionError(f"--until is one of {', '.join(STAGES)}, not {self.until!r}")
-        if self.engine not in ENGINES:
-            raise OptionError(f"--engine is one of {', '.join(ENGINES)}, not {self.engine!r}")
-        if self.verify not in VERIFY:
-            raise OptionError(f"--verify is one of {', '.join(VERIFY)}, not {self.verify!r}")
+        _one_of("flow", self.flow, FLOWS)
+        _one_of("until", self.until or STAGES[-1], STAGES)
+        _one_of("engine", self.engine, ENGINES)
+        _one_of("verify", self.verify, VERIFY)
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
@@ -191,3 +189,11 @@ class BuildOptions:
         if self.budget is not None:
             return self.budget
         return 0.8 if self.fps is None else 1.0
+
+
+def _one_of(option: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        raise OptionError(
+            f"--{option} is one of {', '.join(known)}, not {given!r}"
+            f"{close_matches(given, list(known))}"
+        )

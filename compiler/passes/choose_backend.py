@@ -55,9 +55,10 @@ class ChooseBackend(Pass):
                 changed = True
         if unused:
             known = sorted({n.op_type for n in model.graph if is_dataflow(n)})
+            wrong = next(iter(unused))
             raise OptionError(
-                f"--backend names {next(iter(unused))!r}, which is no operator or node of the "
-                f"accelerator (operators: {', '.join(known)})"
+                f"--backend names {wrong!r}, which is no operator or node of the accelerator"
+                f"{plugins.close_matches(wrong, known)} (operators: {', '.join(known)})"
             )
         return changed
 
@@ -70,7 +71,7 @@ def parse(choice: str) -> tuple[str, dict[str, str]]:
         if style not in CHOICES or (equals and not name):
             raise OptionError(
                 f"--backend takes {', '.join(CHOICES)} and exceptions such as MVAU=hls, not "
-                f"{part.strip()!r}"
+                f"{part.strip()!r}{plugins.close_matches(style, list(CHOICES))}"
             )
         if equals:
             exceptions[name] = style

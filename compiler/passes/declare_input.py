@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.datatypes import BIPOLAR, datatype
+from qnnc.compiler.datatypes import BIPOLAR, MAX_BITS, datatype
 from qnnc.compiler.errors import OptionError, quote
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import Integer, set_integer
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.plugins import close_matches
 
 
 @dataclass
@@ -31,10 +32,13 @@ class DeclareInput(Pass):
     input: str = ""
 
     def run(self, model: ir.Model) -> bool:
+        if self.input or self.type:
+            value = self._find(model)
         if not self.type:
             return False
-        value = self._find(model)
         kind = datatype(self.type)
+        if kind.bitwidth() > MAX_BITS:
+            raise OptionError(f"an input of type {self.type!r} is wider than {MAX_BITS} bits")
         editor = Editor(model.graph)
         users = list(value.uses())
         first = next(iter(model.graph))
@@ -85,6 +89,7 @@ class DeclareInput(Pass):
                 raise OptionError(
                     f"the model has no input {quote(self.input)}; it has "
                     f"{', '.join(quote(name) for name in named)}"
+                    f"{close_matches(self.input, [str(name) for name in named])}"
                 )
             return named[self.input]
         if len(named) != 1:

@@ -22,6 +22,7 @@ from qnnc.compiler.ir.facts import (
     sources,
 )
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.rewrites import rewrite
 
 CORE = frozenset(
     {
@@ -144,10 +145,10 @@ def _check_order(node: ir.Node) -> None:
             return
         culprit = _explained(node) or node
         why = reason(culprit) or f"{culprit.op_type} computes in floating point"
+        otherwise = "put a quantizer behind it, or an operator that qnnc supports in its place"
         raise ModelError(
             f"node {quote(_named(culprit))} lies between two quantized layers and cannot go into "
-            f"hardware: {why}; put a quantizer behind it, or an operator that qnnc supports in "
-            "its place"
+            f"hardware: {why}; {_advice(node, up=False) or otherwise}"
         )
 
 
@@ -166,14 +167,34 @@ def _explained(node: ir.Node) -> ir.Node | None:
     return None
 
 
+def _advice(node: ir.Node, *, up: bool) -> str:
+    """What to write instead of the nearest operator that keeps `node` out of hardware, itself
+    included, among those that its inputs come from (`up`) or that use its outputs."""
+    waiting, seen = deque([node]), {node}
+    while waiting:
+        current = waiting.popleft()
+        found = rewrite(current.op_type)
+        if found:
+            return f"{current.op_type} node {quote(_named(current))}: {found}"
+        if up:
+            near = [value.producer() for value in current.inputs if value is not None]
+        else:
+            near = [user for value in current.outputs for user, _ in value.uses()]
+        for other in near:
+            if other is not None and other not in seen and part(other) != ACCELERATOR:
+                seen.add(other)
+                waiting.append(other)
+    return ""
+
+
 def _check_layers(nodes: list[ir.Node]) -> None:
     """A layer on the host is more often a forgotten quantizer than meant."""
     for node in nodes:
         if node.op_type in LAYERS and part(node) != ACCELERATOR:
             why = reason(node) or "it stays in floating point"
+            otherwise = "quantize it, or allow layers on the host with --host-layers"
             raise ModelError(
-                f"node {quote(_named(node))}: {why}; quantize it, or allow layers on the host "
-                "with --host-layers"
+                f"node {quote(_named(node))}: {why}; {_advice(node, up=True) or otherwise}"
             )
 
 

@@ -52,7 +52,7 @@ class InferShapes(Pass):
                 if inferred.type is not None:
                     value.type = inferred.type
         self._check_sizes(model)
-        for node in model.graph:
+        for node in quantized:
             _check_parameters(node)
         return changed
 
@@ -67,7 +67,7 @@ class InferShapes(Pass):
 def _check_parameters(node: ir.Node) -> None:
     """Scale and zero point of a quantizer must broadcast to its input's shape."""
     x = node.inputs[0] if node.inputs else None
-    if quantizer(node) is None or x is None or x.shape is None:
+    if x is None or x.shape is None:
         return
     dims = [d if isinstance(d, int) else None for d in x.shape]
     for value in node.inputs[1:]:

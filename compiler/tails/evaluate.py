@@ -23,6 +23,8 @@ from qnnc.compiler.tails.collect import Tail
 
 CHUNK = 1 << 20
 """Elements evaluated in one run."""
+SMALL = 1 << 16
+"""Elements up to which one thread is enough."""
 WINDOW = 32
 """Integers on each side of a bisected threshold that are checked one by one."""
 
@@ -66,7 +68,6 @@ class Evaluator:
             any_batch=True,
             skip=() if keep_all else tail.layouts,
         )
-        self._session = Session(plain)
         self._dtype = np.float64 if tail.anchor.dtype == ir.DataType.DOUBLE else np.float32
         self.channels = math.prod(self._dims)
         fact = integer(tail.anchor)
@@ -74,6 +75,9 @@ class Evaluator:
         full = [1, *shape[1:]] if not keep_all else list(shape)
         self.low = self._per_channel(fact.low, full, np.min)
         self.high = self._per_channel(fact.high, full, np.max)
+        # a pool of threads takes longer to start than a small range to evaluate
+        span = int((self.high - self.low).max()) + 1
+        self._session = Session(plain, threads=1 if span * self.channels <= SMALL else 0)
 
     def _per_channel(self, bound: IntArray, shape: list[int], reduce: object) -> IntArray:
         """A bound for each channel, over the axes along which the function is the same."""

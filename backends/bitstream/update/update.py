@@ -30,7 +30,7 @@ from qnnc.backends.rtl.stages.ip import IpStage
 from qnnc.backends.rtl.stages.rtl import FOLDER as RTL
 from qnnc.backends.rtl.stages.rtl import RtlStage, design_of
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.build import Build, options_from, settings_of
+from qnnc.compiler.building.build import Build, options_from, settings_of, write_report
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace
 from qnnc.compiler.errors import ModelError, WorkspaceError
@@ -147,4 +147,4 @@ def _record(workspace: Workspace, build: Build, digest: str) -> None:
     report.verification.levels = build.levels
     if report.implementation is not None:
         report.implementation.payload_sha256 = digest
-    write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")
+    write_report(report, None, workspace)

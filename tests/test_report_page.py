@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""report.html in a real browser: what it shows, what a click does, and that names do no harm."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from benchmarks.cnn_networks import unet
+from benchmarks.networks import mlp
+from qnnc.compiler.page import page
+from qnnc.compiler.report import Report
+from tests.support.browser import Browser, program
+from tests.support.build import run_main
+from tests.support.small import SPEC, SmallBuild
+
+Capture = pytest.CaptureFixture[str]
+HARM = [
+    "</script><script>window.harm = 1</script>",
+    '"><img src="http://example.invalid/x" onerror="window.harm = 2">',
+    "<svg/onload=window.harm=3>",
+    "'+(window.harm=4)+'",
+    "{{ 7 * 7 }}{% raw %}",
+    "<!--",
+    "</style><style>body{display:none}</style>",
+    "javascript:window.harm=5",
+    "\u202eabc\x1b[31m\x00",
+    "]]></title></svg>",
+    "x" * 3000,
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if program() is None:
+        pytest.skip("needs chromium, which is not installed")
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+def show(browser: Browser, file: Path, **options: Any) -> None:
+    """Open a page, which has to be silent and ask for nothing else."""
+    browser.complaints.clear()
+    browser.requests.clear()
+    browser.open(file.as_uri(), **options)
+    assert browser.complaints == []
+    assert browser.requests == [file.as_uri()]
+
+
+def count(browser: Browser, selector: str) -> int:
+    found: int = browser.evaluate(f"document.querySelectorAll({json.dumps(selector)}).length")
+    return found
+
+
+def text(browser: Browser, selector: str) -> str:
+    found: str = browser.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
+    return found
+
+
+def test_graph_and_bars_are_there(browser: Browser, small_build: SmallBuild) -> None:
+    report = Report.model_validate_json(small_build.output)
+    assert report.artifacts.page == "report.html"
+    show(browser, small_build.out / "report.html")
+    layers = len(report.layers)
+    assert count(browser, "g.box") == layers + len(report.streams)
+    assert count(browser, ".head") == len(report.connections)
+    assert count(browser, "#time .fill") == layers
+    assert count(browser, "#resources .estimated .fill, #resources .synthesised .fill") == 8
+    assert count(browser, "#stages .timeline:not(.passes) > li") == len(report.stages)
+    assert count(browser, "#stages .passes > li") == len(report.passes)
+    assert count(browser, "#verification tbody th") == len(report.verification.levels)
+    assert count(browser, "#provenance tbody tr") == len(report.provenance)
+    slowest = max(layer.cycles for layer in report.layers)
+    assert report.layers[-1].cycles < slowest  # or the order below would tell nothing
+    first = text(browser, "#time li")
+    assert first.split("\n")[0] in {x.instance for x in report.layers if x.cycles == slowest}
+    assert count(browser, "g.box.marked") == 1
+    widths = browser.evaluate(
+        "[...document.querySelectorAll('#time .bars:first-of-type .fill')]"
+        ".map(e => e.getBoundingClientRect().width)"
+    )
+    assert widths == sorted(widths, reverse=True) and widths[0] > 3 * min(widths) > 0
+    for path in browser.evaluate(
+        "[...document.querySelectorAll('#files a')].map(a => a.getAttribute('href'))"
+    ):
+        assert (small_build.out / path).exists()
+
+
+def test_a_click_shows_a_nodes_details(browser: Browser, small_build: SmallBuild) -> None:
+    report = Report.model_validate_json(small_build.output)
+    show(browser, small_build.out / "report.html")
+    for index, layer in enumerate(report.layers):
+        browser.click(f'g.box[data-key="layer-{index}"]')
+        shown = text(browser, "#panel")
+        assert shown.startswith(layer.instance), shown
+        assert layer.op in shown and layer.output_type in shown
+        assert f"{layer.cycles:,}, " in shown and layer.synthesis is not None
+        assert f"{layer.resources.FF:,} estimated, {layer.synthesis.FF:,} synthesised" in shown
+        assert all(name in shown for name in layer.source_nodes)
+        assert count(browser, "g.box.chosen") == 1
+    browser.click("#layers tbody tr:first-child .link")
+    assert text(browser, "#panel").startswith(report.layers[0].instance)
+    assert browser.complaints == []
+
+
+def test_the_keyboard_does_the_same(browser: Browser, small_build: SmallBuild) -> None:
+    report = Report.model_validate_json(small_build.output)
+    show(browser, small_build.out / "report.html")
+    browser.evaluate("document.querySelector('#find').focus()")
+    browser.press("Tab")
+    assert browser.evaluate("document.activeElement.matches('g.box')")
+    for _ in report.connections:
+        browser.press("ArrowUp")
+    assert text(browser, "#panel").startswith("s_axis")
+    for layer in report.layers:  # a chain
+        browser.press("ArrowDown")
+        assert text(browser, "#panel").startswith(layer.instance)
+        assert browser.evaluate("document.activeElement.classList.contains('chosen')")
+    browser.evaluate("document.querySelector('#find').focus()")
+    browser.send("Input.insertText", text="label_select")
+    assert count(browser, "g.box:not(.dim)") == 1
+    browser.press("Enter")
+    assert text(browser, "#panel").startswith("label_select_0")
+    assert browser.complaints == []
+
+
+def test_phone_dark_and_print(browser: Browser, small_build: SmallBuild) -> None:
+    file = small_build.out / "report.html"
+    paper = []
+    for dark in (False, True):
+        show(browser, file, dark=dark)
+        paper.append(browser.evaluate("getComputedStyle(document.body).backgroundColor"))
+        paper.append(browser.evaluate("getComputedStyle(document.body).color"))
+    assert len(set(paper)) == 4
+    show(browser, file, width=360, height=740, phone=True)
+    assert browser.evaluate("document.documentElement.scrollWidth") == 360
+    assert not browser.evaluate("document.querySelector('#panel').checkVisibility()")
+    browser.click("g.box.product")
+    assert browser.evaluate("document.querySelector('#panel').checkVisibility()")
+    browser.click("#panel .close")
+    assert not browser.evaluate("document.querySelector('#panel').checkVisibility()")
+    show(browser, file)
+    browser.evaluate("window.opened = 0")
+    browser.evaluate(
+        "addEventListener('beforeprint', () => {"
+        "window.opened = document.querySelectorAll('#provenance details[open]').length })"
+    )
+    printed = browser.pdf()
+    assert printed.startswith(b"%PDF") and browser.evaluate("window.opened") == 1
+    assert count(browser, "#provenance details[open]") == 0
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert not browser.evaluate("document.querySelector('#panel').checkVisibility()")
+    assert browser.evaluate("document.querySelector('g.box').checkVisibility()")
+    browser.send("Emulation.setEmulatedMedia", media="")
+
+
+def test_branches(browser: Browser, tmp_path: Path, capfd: Capture) -> None:
+    onnx.save(unet(2, image=4, channels=(2, 4)), tmp_path / "unet.onnx")
+    out = tmp_path / "o"
+    build = ("build", tmp_path / "unet.onnx", "--out", out, "--until", "estimate")
+    code, output, errors = run_main(capfd, *build, "--verify", "none", "--json")
+    assert code == 0, errors
+    report = Report.model_validate_json(output)
+    reached = {link.target for link in report.connections} - {None}
+    assert reached == set(range(len(report.layers)))
+    assert any(
+        sum(link.source == i for link in report.connections) == 2 for i in range(len(report.layers))
+    )
+    show(browser, out / "report.html")
+    assert count(browser, "g.box") == len(report.layers) + 2
+    boxes = browser.evaluate(
+        "[...document.querySelectorAll('g.box > rect:first-of-type')]"
+        ".map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    for (left, top, right, bottom), other in itertools.combinations(boxes, 2):
+        assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    joint = next(i for i, layer in enumerate(report.layers) if layer.op == "StreamingConcat")
+    browser.click(f'g.box[data-key="layer-{joint}"]')
+    assert count(browser, "#panel .next:first-of-type .link") == 2
+    assert browser.complaints == []
+
+
+def harmful() -> onnx.ModelProto:
+    """The small network with a harmful name for every node."""
+    proto = mlp(SPEC)
+    for index, node in enumerate(proto.graph.node):
+        node.name = f"{HARM[index % len(HARM)]}{index}"
+    proto.graph.input[0].name = HARM[0]
+    for node in proto.graph.node:
+        node.input[:] = [HARM[0] if name == "x" else name for name in node.input]
+    return proto
+
+
+@pytest.mark.parametrize("stop", [(), ("--stop-after", "scaled-integer")], ids=["built", "stopped"])
+def test_names_in_a_model_are_inert(
+    stop: tuple[str, ...], browser: Browser, tmp_path: Path, capfd: Capture
+) -> None:
+    model = tmp_path / "<img src=x onerror=window.harm=6>.onnx"
+    onnx.save(harmful(), model)
+    out = tmp_path / "o"
+    build = ("build", model, "--out", out, "--until", "estimate", "--verify", "none", *stop)
+    code, _, errors = run_main(capfd, *build)
+    assert code == 0, errors
+    show(browser, out / "report.html")
+    assert model.name in text(browser, "h1")
+    for key in browser.evaluate("[...document.querySelectorAll('g.box')].map(e => e.dataset.key)"):
+        browser.click(f'g.box[data-key="{key}"]')
+    inert(browser, out / "report.html")
+    browser.evaluate("document.querySelector('#provenance details').open = true")
+    names = text(browser, "#provenance")
+    assert all(name in names for name in HARM[:5]) and "\\u202eabc\\x1b[31m\\x00" in names
+
+
+def test_texts_of_a_report_are_inert(
+    browser: Browser, small_build: SmallBuild, tmp_path: Path
+) -> None:
+    kept = {"status", "level", "flow", "places"}  # of these the schema has only a few values
+    count = itertools.count()
+
+    def spoilt(value: Any) -> Any:
+        if isinstance(value, str):
+            return HARM[next(count) % len(HARM)]
+        if isinstance(value, list):
+            return [spoilt(item) for item in value]
+        if isinstance(value, dict):
+            return {key: item if key in kept else spoilt(item) for key, item in value.items()}
+        return value
+
+    for _ in range(len(HARM)):  # each time another text at each place
+        next(count)
+        report = Report.model_validate(spoilt(json.loads(small_build.output)))
+        file = tmp_path / "report.html"
+        file.write_text(page(report), encoding="utf-8")
+        show(browser, file)
+        browser.click("g.box")
+        inert(browser, file)
+
+
+def inert(browser: Browser, file: Path) -> None:
+    """No name has become a script, an element or a request."""
+    assert browser.evaluate("typeof window.harm") == "undefined"
+    assert count(browser, "script") == 2 and count(browser, "style") == 1
+    assert count(browser, "img, iframe, [onload], [onerror], [href^='javascript:' i]") == 0
+    assert browser.evaluate("document.body.checkVisibility()")
+    assert browser.complaints == [] and browser.requests == [file.as_uri()]
+
+
+def test_a_failed_build_has_a_page(browser: Browser, tmp_path: Path, capfd: Capture) -> None:
+    proto = mlp(SPEC)
+    spoilt = next(node for node in proto.graph.node if node.op_type == "Relu")
+    spoilt.op_type, spoilt.name = "Softmax", "Softmax <b>middle</b>"
+    onnx.save(proto, tmp_path / "m.onnx")
+    out = tmp_path / "o"
+    code, _, errors = run_main(capfd, "build", tmp_path / "m.onnx", "--out", out)
+    assert code == 2 and "Softmax" in errors
+    show(browser, out / "report.html")
+    error = errors.removeprefix("qnnc: ").strip()
+    assert text(browser, ".error") == error and text(browser, ".badge") == "failed"
+    assert count(browser, "#stages .failed") == 1 and count(browser, "#time") == 0
+    browser.click("g.box.marked")
+    shown = text(browser, "#panel")
+    assert shown.startswith(spoilt.name) and "take labels with --top-k" in shown
+    # one that cannot even be read has no graph, but a page
+    (tmp_path / "n.onnx").write_bytes(b"nothing")
+    assert run_main(capfd, "build", tmp_path / "n.onnx", "--out", out)[0] == 2
+    show(browser, out / "report.html")
+    assert "not an ONNX model" in text(browser, ".error") and count(browser, "g.box") == 0
+
+
+def test_the_file_needs_nothing_else(small_build: SmallBuild) -> None:
+    written = (small_build.out / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(https?:)?//[a-z]", written.replace("// SPDX", ""), re.IGNORECASE)
+    assert not re.search(r"<(link|img|iframe|object)\b|@import|url\(", written)
+    assert written.count("Content-Security-Policy") == 1
