@@ -16,7 +16,7 @@ from rich.table import Table
 from qnnc.compiler.report import Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
-MEMORY = {"block": "BRAM", "distributed": "LUT"}
+MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
 
 
 class ConsoleProgress:
@@ -90,6 +90,12 @@ def show_report(report: Report, out: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if p.batch > 1:
+            console.print(
+                f"{p.batch} frames at once, {p.memory_bytes:,.0f} bytes of weights a frame from "
+                "memory",
+                highlight=False,
+            )
     for level in report.verification.levels:
         what = "random samples" if level.random_inputs else "samples"
         ties = f", {level.near_ties} near-ties" if level.near_ties else ""
@@ -147,7 +153,7 @@ def _layer_table(report: Report) -> Table:
         table.add_row(
             escape(_shortened(layer.instance or layer.name)),
             f"{layer.input_type} → {layer.output_type}",
-            MEMORY.get(layer.ram_style or "", ""),
+            MEMORY.get(layer.weights or layer.ram_style or "", ""),
             _text(layer.PE),
             _text(layer.SIMD),
             f"{layer.cycles:,}",

@@ -72,6 +72,8 @@ def finn_node(
         if key in ATTRIBUTES[node.op_type]
     }
     attributes.update(changed, backend="fpgadataflow", preferred_impl_style=chosen)
+    if "mem_mode" in attributes:  # batches, and so weights from outside, are ours alone
+        attributes["mem_mode"] = "internal_decoupled"
     names = list(inputs)
     tensors, annotations = [], []
     for index, value in enumerate(node.node.inputs):

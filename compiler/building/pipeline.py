@@ -80,6 +80,8 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
             FF=device.FF,
             BRAM18=device.BRAM18,
             DSP=device.DSP,
+            batch=options.batch,
+            bytes_per_cycle=board.bytes_per_cycle(options.clock_mhz or board.clock_mhz),
         ),
         InsertWidthConverters(),
         InsertFifos(),
