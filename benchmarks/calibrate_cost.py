@@ -63,6 +63,7 @@ def specs() -> list[nodes.NodeSpec]:
         (16, 7, "INT16", 16),
     ):
         found.append(nodes.thresholding(rng, channels=channels, steps=steps, x=x, pe=pe))
+    found += factored(rng)
     for a, b in ((1, 8), (8, 1), (3, 2), (64, 1), (32, 4), (1, 64)):
         found.append(nodes.width_converter(elements=192, kind="INT4", lanes_in=a, lanes_out=b))
     found.append(nodes.fifo(elements=64, kind="UINT8", lanes=1, depth=32, ram="distributed"))
@@ -71,6 +72,34 @@ def specs() -> list[nodes.NodeSpec]:
     for op in ("Add", "Mul"):
         found.append(
             nodes.elementwise(rng, op=op, channels=16, x="INT8", c="INT6", pe=1, shared=False)
+        )
+    return found
+
+
+def factored(rng: np.random.Generator) -> list[nodes.NodeSpec]:
+    """Thresholds of 8-bit activations behind 8-bit weights: one map a channel, and what is common
+    to the layer."""
+    found = []
+    for function, style, res, channels, x, pe in (
+        ("uniform", "requant", "lut", 64, "INT14", 1),
+        ("uniform", "requant", "dsp", 64, "INT18", 1),
+        ("uniform", "requant", "dsp", 64, "INT22", 1),
+        ("uniform", "requant", "dsp", 64, "INT18", 4),
+        ("tanh", "factored", "lut", 32, "INT14", 1),
+        ("tanh", "factored", "dsp", 64, "INT18", 1),
+        ("tanh", "factored", "dsp", 64, "INT18", 4),
+    ):
+        found.append(
+            nodes.tail(
+                rng,
+                channels=channels,
+                steps=255,
+                x=x,
+                function=function,
+                style=style,
+                res=res,
+                pe=pe,
+            )
         )
     return found
 

@@ -2,10 +2,12 @@
 """Quantized MLPs with random weights, as QONNX: sizes to measure and to test with.
 
 python benchmarks/networks.py lfc out.onnx
+python benchmarks/networks.py w4a4 out.onnx
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ class MlpSpec:
         batch_norm: whether there is one behind each product.
         bias: whether products have one.
         per_channel: a weight scale for each output.
+        two_and_over: quantizers whose steps are powers of two and reach almost 2 (`step_of`).
     """
 
     widths: Sequence[int]
@@ -42,9 +45,32 @@ class MlpSpec:
     batch_norm: bool = True
     bias: bool = False
     per_channel: bool = False
+    two_and_over: bool = False
 
 
 LFC = MlpSpec((784, 1024, 1024, 1024, 10))
+
+
+def step_of(bits: int) -> float:
+    """Step of a symmetric quantizer of `bits` bits from -(2 - step) to 2 - step; 1 bit is -1 and
+    +1 (Bacchus et al., "Accuracy, Training Time and Hardware Efficiency Trade-Offs for Quantized
+    Neural Networks on FPGAs", ARC 2020)."""
+    return 1.0 if bits == 1 else 2.0 ** -(bits - 2)
+
+
+def tanh_mlp(
+    weight_bits: int, activation_bits: int, widths: Sequence[int] = LFC.widths, seed: int = 0
+) -> MlpSpec:
+    """That paper's network, tanh and batch norm, at one of its 64 pairs of widths."""
+    return MlpSpec(
+        widths,
+        weight_bits,
+        activation_bits,
+        "tanh",
+        input_bits=activation_bits,
+        seed=seed,
+        two_and_over=True,
+    )
 
 
 @dataclass
@@ -94,7 +120,9 @@ def mlp(spec: MlpSpec) -> onnx.ModelProto:
         "x",
         "x_q",
         spec.input_bits,
-        1 / max(1, 2 ** (spec.input_bits - 1) - 1),
+        step_of(spec.input_bits)
+        if spec.two_and_over
+        else 1 / max(1, 2 ** (spec.input_bits - 1) - 1),
         signed=True,
         narrow=True,
     )
@@ -119,6 +147,8 @@ def _linear(
 ) -> str:
     top = 2 ** (spec.weight_bits - 1) - 1
     scale = rng.uniform(0.5, 1.5, size=(1, m) if spec.per_channel else ()) / max(1, top)
+    if spec.two_and_over:
+        scale = step_of(spec.weight_bits)
     weights = g.constant(f"w{i}", rng.normal(size=(k, m)))
     w = g.quantizer(weights, f"w{i}_q", spec.weight_bits, scale, signed=True, narrow=True)
     y = g.node("MatMul", [x, w], f"y{i}")
@@ -148,15 +178,19 @@ def _activation(g: _Graph, rng: np.random.Generator, spec: MlpSpec, x: str, i: i
         x = g.node(op, [x], name)
     top = 2 ** (spec.activation_bits - signed) - 1
     scale = (2.0 if spec.activation == "relu" else 1.0) / top
+    if spec.two_and_over:
+        scale = step_of(spec.activation_bits)
     return g.quantizer(x, f"{name}_q", spec.activation_bits, scale, signed=signed, narrow=signed)
 
 
 def main() -> None:
     """Write a named network to a file."""
-    named = {"lfc": LFC}
-    if len(sys.argv) != 3 or sys.argv[1] not in named:
-        raise SystemExit(f"usage: networks.py {{{','.join(named)}}} OUT.onnx")
-    onnx.save(mlp(named[sys.argv[1]]), sys.argv[2])
+    name = sys.argv[1] if len(sys.argv) == 3 else ""
+    pair = re.fullmatch(r"w([1-8])a([1-8])", name)
+    if name != "lfc" and not pair:
+        raise SystemExit("usage: networks.py lfc|w1a1|...|w8a8 OUT.onnx")
+    spec = tanh_mlp(int(pair[1]), int(pair[2])) if pair else LFC
+    onnx.save(mlp(spec), sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rich.table import Table
 from qnnc.compiler.report import Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
-MEMORY = {"block": "BRAM", "distributed": "LUT"}
+MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
 
 
 class ConsoleProgress:
@@ -90,6 +90,12 @@ def show_report(report: Report, out: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if p.batch > 1:
+            console.print(
+                f"{p.batch} frames at once, {p.memory_bytes:,.0f} bytes of weights a frame from "
+                "memory",
+                highlight=False,
+            )
     for level in report.verification.levels:
         what = "random samples" if level.random_inputs else "samples"
         ties = f", {level.near_ties} near-ties" if level.near_ties else ""
@@ -118,7 +124,13 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
     if verdict.correct is not None:
         share = 100 * verdict.correct / verdict.samples
         typer.echo(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %)")
-        typer.echo(f"same as golden {verdict.same} of {verdict.samples}")
+        typer.echo(same_as_golden(verdict.same, verdict.near, verdict.samples))
+
+
+def same_as_golden(same: int, near: int, samples: int) -> str:
+    """How many answers are the golden graph's."""
+    text = f"same as golden {same} of {samples}"
+    return text + (f"; in {near} more its float32 scores tie" if near else "")
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
@@ -141,7 +153,7 @@ def _layer_table(report: Report) -> Table:
         table.add_row(
             escape(_shortened(layer.instance or layer.name)),
             f"{layer.input_type} → {layer.output_type}",
-            MEMORY.get(layer.ram_style or "", ""),
+            MEMORY.get(layer.weights or layer.ram_style or "", ""),
             _text(layer.PE),
             _text(layer.SIMD),
             f"{layer.cycles:,}",

@@ -19,6 +19,9 @@ from qnnc.compiler.samples import read_array, shaped
 
 Inputs = dict[str, NDArray[np.float32]]
 
+ROUNDING = 1e-5
+"""Of the largest number: by how much float32 sums of a network may be off."""
+
 
 def load_model(workspace: Workspace, name: str) -> ir.Model:
     """A model of a build, such as "golden.onnx".
@@ -53,11 +56,54 @@ def as_answers(outputs: Mapping[str, NDArray[Any]], labels: bool) -> NDArray[Any
         labels: the outputs are labels already.
     """
     first = next(iter(outputs.values()))
-    flat = first.reshape(first.shape[0], -1)
-    if len(outputs) == 1 and flat.shape[1] > 1 and not labels:
-        best: NDArray[Any] = np.argmax(flat, axis=1).reshape(-1, 1)
+    if len(outputs) == 1 and not labels and _are_scores(first):
+        best: NDArray[Any] = np.argmax(first.reshape(first.shape[0], -1), axis=1).reshape(-1, 1)
         return best
     return np.concatenate([o.reshape(o.shape[0], -1) for o in outputs.values()], axis=1)
+
+
+def _are_scores(output: NDArray[Any]) -> bool:
+    """One number for each of several classes."""
+    return output.ndim > 1 and output.shape[1] > 1 and output[0].size == output.shape[1]
+
+
+def near_ties(
+    golden: ir.Model, inputs: Mapping[str, NDArray[Any]], mine: NDArray[Any], theirs: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Where answers differ, but by no more than the golden graph's own rounding: it gives both
+    classes the same score, or the outputs are the same, to ROUNDING of the largest.
+
+    Args:
+        mine: [samples, answers].
+        theirs: the golden graph's.
+    """
+    near = np.zeros(len(mine), dtype=bool)
+    wrong = np.flatnonzero((mine != theirs).any(axis=1))
+    if not wrong.size:
+        return near
+    if mine.dtype.kind == "f":
+        far = np.abs(mine - theirs) > ROUNDING * np.abs(theirs).max(axis=1, keepdims=True)
+        near[wrong] = ~far[wrong].any(axis=1)
+        return near
+    value = _chosen_from(golden) if gives_labels(golden) else golden.graph.outputs[0]
+    if value is None:
+        return near
+    few = {name: array[wrong] for name, array in inputs.items()}
+    scores = next(iter(BatchRunner(golden, [value], chunk=256).run(few).values()))
+    flat = scores.reshape(len(wrong), -1)
+    limit = ROUNDING * np.abs(flat).max(axis=1, keepdims=True)
+    if max(mine.max(), theirs.max()) < flat.shape[1]:
+        taken = [
+            np.take_along_axis(flat, a[wrong].astype(np.int64), axis=1) for a in (mine, theirs)
+        ]
+        near[wrong] = (np.abs(taken[0] - taken[1]) <= limit).all(axis=1)
+    return near
+
+
+def _chosen_from(model: ir.Model) -> ir.Value | None:
+    """What the labels are chosen from, where one operator chooses them."""
+    found = [node.inputs[0] for node in model.graph if node.op_type in ("TopK", "ArgMax")]
+    return found[0] if len(found) == 1 else None
 
 
 def gives_labels(model: ir.Model) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qnnc.compiler import plugins
-from qnnc.compiler.answers import answers, load_model, load_samples
+from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
 from qnnc.compiler.building.build import run_build
 from qnnc.compiler.building.options import PATHS, BuildOptions
 from qnnc.compiler.building.workspace import Workspace
@@ -71,12 +71,14 @@ class Verdict:
     Attributes:
         samples: how many.
         same: on how many the compiled graph's answer is the golden graph's.
+        near: on how many more they differ by no more than the golden graph's own rounding.
         correct: how many answers agree with the labels, or None without labels.
         golden_correct: the same for the golden graph.
     """
 
     samples: int
     same: int
+    near: int
     correct: int | None
     golden_correct: int | None
 
@@ -96,8 +98,9 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
     inputs = load_samples(models[0], Path(samples))
     golden, compiled = (answers(model, inputs) for model in models)
     same = np.all(golden == compiled, axis=1)
+    near = int(near_ties(models[0], inputs, compiled, golden).sum())
     if labels is None:
-        return Verdict(len(same), int(same.sum()), None, None)
+        return Verdict(len(same), int(same.sum()), near, None, None)
     wanted = load_labels(Path(labels), len(same))
     correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
-    return Verdict(len(same), int(same.sum()), *correct)
+    return Verdict(len(same), int(same.sum()), near, *correct)

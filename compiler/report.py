@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from qnnc.compiler.resources import Resources
 
 SCHEMA_VERSION = 1
+MEMORY = "memory"
+"""The bottleneck where it is the board's memory."""
 
 
 class _Part(BaseModel):
@@ -63,10 +65,16 @@ class Performance(_Part):
 
     clock_mhz: float
     ii_cycles: float | None = Field(description="measured cycles between frames")
-    ii_cycles_estimate: int = Field(description="cycles of the slowest node")
+    ii_cycles_estimate: int = Field(
+        description="cycles of the slowest node, or of the memory that weights come from"
+    )
     latency_cycles: int | None = Field(description="measured, first word in to last word out")
     fps: float = Field(description="frames a second at the clock, measured if possible")
-    bottleneck: str = Field(description="the slowest layer")
+    bottleneck: str = Field(description='the slowest layer, or "memory"')
+    batch: int = Field(1, description="frames that the accelerator takes in at once")
+    memory_bytes: float = Field(
+        0.0, description="bytes of weights a frame that come from the board's memory"
+    )
 
 
 class ResourceReport(_Part):
@@ -110,6 +118,12 @@ class Layer(_Part):
     PE: int | None
     SIMD: int | None
     ram_style: str | None
+    weights: str | None = Field(
+        None,
+        description="where weights are kept: block or distributed memory, block memory as trits "
+        "(five ternary weights in 8 bits), or external memory",
+    )
+    memory_bytes: float = Field(0.0, description="bytes of weights a frame from outside")
     arithmetic: str | None
     implementation: str | None = Field(None, description="which of several a node has")
     implementation_reason: str = Field("", description="what each of them takes, or why not")
@@ -157,6 +171,9 @@ class StreamPort(_Part):
     elements_per_word: int
     tdata_bits: int
     words_per_frame: int
+    words_per_batch: int | None = Field(
+        default=None, description="of a stream of weights, which begins again with every batch"
+    )
 
 
 class Connection(_Part):

@@ -79,7 +79,7 @@ def test_compile_stops_before_hardware(files: tuple[Path, Path, Path], tmp_path:
 
 
 def test_verify_by_labels_and_by_outputs(small_build: SmallBuild, tmp_path: Path) -> None:
-    every = Verdict(SAMPLES, SAMPLES, SAMPLES, SAMPLES)
+    every = Verdict(SAMPLES, SAMPLES, 0, SAMPLES, SAMPLES)
     assert verify(small_build.out, small_build.samples, small_build.labels) == every
     assert verify(str(small_build.out), str(small_build.samples)).correct is None
     # without top-k the network gives scores, of which the best is the label

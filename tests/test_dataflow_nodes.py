@@ -315,7 +315,7 @@ GROUPS = {
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_definition_reference_and_rtl_agree(group: str, cache: Path) -> None:
+def test_definition_reference_emulator_and_rtl_agree(group: str, cache: Path) -> None:
     check(GROUPS[group](), cache)
 
 
@@ -404,5 +404,5 @@ def test_reference_equals_definition(spec: NodeSpec, seed: int) -> None:
 
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs=st.lists(st.one_of(mvaus(), thresholdings()), min_size=10, max_size=12))
-def test_random_nodes_in_rtl(specs: list[NodeSpec], cache: Path) -> None:
+def test_random_nodes_in_emulator_and_rtl(specs: list[NodeSpec], cache: Path) -> None:
     check(specs, cache, frames=3)

@@ -8,18 +8,26 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.qonnx_graph import QonnxGraph
 from qnnc.backends.finn.attributes import ATTRIBUTES
-from qnnc.backends.finn.export import folding_config, golden_tensors, partition_of
+from qnnc.backends.finn.export import export_finn, folding_config, golden_tensors, partition_of
+from qnnc.backends.finn.monotone import make_monotone
 from qnnc.backends.finn.parent import parent_model
+from qnnc.compiler.api import build
 from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.passes.infer_shapes import InferShapes
-from qnnc.compiler.reference import BatchRunner
+from qnnc.compiler.reference import BatchRunner, Session, expand
 from qnnc.frontends.finn import from_finn
+from tests.support import image_nodes as images
 from tests.support import nodes
+from tests.support.build import compile_model, compile_proto, operators
+from tests.test_cnn import SMALL
 
 FINN = "finn.custom_op.fpgadataflow"
 
@@ -74,6 +82,9 @@ def test_what_finn_cannot_do_is_refused() -> None:
     spec = nodes.thresholding(rng, channels=6, steps=4, x="INT8", pe=2, values=True)
     with pytest.raises(ModelError, match="cannot look up values"):
         partition_of(nodes.model_of([spec]))
+    padding = images.padding(image=(2, 2), pads=(1, 1, 1, 1), kind="INT4", value=-3)
+    with pytest.raises(ModelError, match="pads with 0 only, not -3"):
+        partition_of(nodes.model_of([padding]))
 
 
 def test_there_and_back_gives_the_same_integers() -> None:
@@ -88,6 +99,180 @@ def test_there_and_back_gives_the_same_integers() -> None:
         feeds = {given: golden[given].reshape(-1, *spec.x_shape[1:])}
         found = next(iter(BatchRunner(again).run(feeds).values()))
         assert np.array_equal(found.reshape(-1), golden[wanted].reshape(-1)), spec.op
+
+
+def signs(op: str, x: str, w: str) -> ir.Model:
+    """A product whose channels rise, fall or stand still in the thresholds behind it."""
+    rng = np.random.default_rng(8)
+    if op == "MVAU":
+        spec = nodes.mvau(rng, mw=12, mh=6, x=x, w=w, pe=3, simd=4)
+    else:
+        spec = images.vvau(rng, out=(2, 3), kernel=(2, 2), channels=6, x=x, w=w, pe=2)
+    low, high = int(spec.out_type.min()), int(spec.out_type.max())
+    thresholds = np.sort(rng.integers(low, high, (6, 4), endpoint=True), axis=1)
+    rising = np.arange(-2, 3)
+    values = np.stack([rising, rising[::-1], [-1] * 5, [-2, -2, 0, 2, 2], [1, 0, 0, 0, -2], rising])
+    table = nodes.NodeSpec(
+        "Thresholding",
+        {
+            "NumChannels": 6,
+            "PE": 2,
+            "numSteps": 4,
+            "inputDataType": spec.out_type.name,
+            "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
+            "outputDataType": "INT3",
+            "ActVal": 0,
+            "numInputVectors": list(spec.out_shape[:-1]),
+        },
+        spec.out_type,
+        spec.out_shape,
+        datatype("INT3"),
+        spec.out_shape,
+        [thresholds, values],
+    )
+    model = nodes.model_of([spec, table])
+    first, second = model.graph
+    second.replace_input_with(0, first.outputs[0])
+    model.graph.inputs.pop(1)
+    model.graph.outputs.pop(0)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("op", "x", "w"),
+    [
+        ("MVAU", "INT3", "INT4"),
+        ("MVAU", "BINARY", "BINARY"),
+        ("MVAU", "UINT4", "BIPOLAR"),
+        ("MVAU", "TERNARY", "TERNARY"),
+        ("VVAU", "UINT3", "INT5"),
+        ("VVAU", "BINARY", "BINARY"),
+    ],
+)
+def test_channels_that_fall_take_their_sign_from_the_weights(op: str, x: str, w: str) -> None:
+    model = signs(op, x, w)
+    name = str(model.graph.inputs[0].name)
+    shape = tuple(int(d) for d in model.graph.inputs[0].shape or ())
+    frames = nodes.random_of(np.random.default_rng(1), datatype(x), (50, *shape))
+    session = Session(expand(model))
+    before = [session.run({name: f.astype(np.float32)}) for f in frames]
+    make_monotone(model)
+    session = Session(expand(model))
+    after = [session.run({name: f.astype(np.float32)}) for f in frames]
+    assert [next(iter(b.values())).tolist() for b in before] == [
+        next(iter(a.values())).tolist() for a in after
+    ]
+    table = partition_of(model).model.graph.node[1]
+    attributes = {a.name: helper.get_attribute_value(a) for a in table.attribute}
+    assert len(table.input) == 2 and attributes["ActVal"] == -2 and attributes["numSteps"] == 4
+
+
+def test_a_table_that_neither_rises_nor_falls_is_refused() -> None:
+    spec = nodes.thresholding(
+        np.random.default_rng(0), channels=6, steps=4, x="INT8", pe=2, values=True
+    )
+    with pytest.raises(ModelError, match="cannot look up values"):
+        make_monotone(nodes.model_of([spec]))
+    spec.constants[1] = np.sort(spec.constants[1], axis=1)[:, ::-1]
+    with pytest.raises(ModelError, match="no layer with weights stands right before it"):
+        make_monotone(nodes.model_of([spec]))
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "unet", "cnn-1d", "espcn-resize"])
+def test_networks_of_images_there_and_back(name: str) -> None:
+    """Windows, pools, joins and splits of whole networks; the partition read again computes the
+    same integers."""
+    model, _, _ = compile_proto(SMALL[name](), samples=4, each=False, fold=True)
+    make_monotone(model)
+    partition = partition_of(model)
+    golden = golden_tensors(model, partition)
+    graph = partition.model.graph
+    for node in graph.node:
+        found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        assert set(found) <= ATTRIBUTES[node.op_type]
+        users = [user.op_type for user in graph.node if node.output[0] in user.input]
+        if node.op_type == "ConvolutionInputGenerator":
+            assert found["depthwise"] == int(users[0] in ("Pool", "VVAU", "GlobalAccPool"))
+    again = from_finn(partition.model, Path())
+    InferShapes()(again)
+    feeds = {t.name: golden[t.name].reshape(-1, *t.stream.shape[1:]) for t in partition.inputs}
+    found_outputs = BatchRunner(again).run(feeds)
+    for tensor in partition.outputs:
+        mine, theirs = found_outputs[tensor.name], golden[tensor.name]
+        assert np.array_equal(mine.reshape(-1), theirs.reshape(-1))
+
+
+def test_a_network_read_back_is_built_again(tmp_path: Path) -> None:
+    """The parent model of a small CNV, with falling channels, through all passes."""
+    proto = small_cnv()
+    onnx.save(proto, tmp_path / "cnv.onnx")
+    build(tmp_path / "cnv.onnx", out=tmp_path / "build", until="passes", cache=tmp_path / "cache")
+    folder = export_finn(tmp_path / "build")
+    model = from_finn(onnx.load(folder / "dataflow_parent.onnx"), folder)
+    compiled, outcome, _ = compile_model(model, samples=16, each=False)
+    assert outcome.mismatches == 0
+    assert {"ConvolutionInputGenerator", "MVAU", "Pool"} <= set(operators(compiled))
+    x = np.random.default_rng(0).random((32, 3, 8, 8)).astype(np.float32)
+    results = [
+        next(iter(BatchRunner(m).run({str(m.graph.inputs[0].name): x}).values()))
+        for m in (ir.from_proto(onnx.load(tmp_path / "build/model/compiled.onnx")), compiled)
+    ]
+    assert np.array_equal(results[0].reshape(32, -1), results[1].reshape(32, -1))
+
+
+def small_cnv() -> onnx.ModelProto:
+    """One-bit convolutions, batch norms of both signs, a pool, a dense layer."""
+    g = QonnxGraph()
+    x = g.quantize(g.input((3, 8, 8)), 8, 1 / 128, narrow=False)
+    for channels in (8, 8):
+        x = g.batch_norm(g.conv(x, channels, (3, 3), 1), both_signs=True)
+        x = g.activation(x, 1, "Identity")
+    x = g.flatten(g.pool(x, 2))
+    return g.model(g.linear(x, 5, 1))
+
+
+def image_node(
+    op_type: str, domain: str, shape: list[int], **attributes: object
+) -> onnx.ModelProto:
+    """One of FINN's nodes on an image of 2 x 4 x 4 x 3 UINT4."""
+    node = helper.make_node(
+        op_type, ["x"], ["y"], name="layer", domain=domain, backend="fpgadataflow", **attributes
+    )
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 4, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=7)
+
+
+@pytest.mark.parametrize("suffix", ["_Batch", "", "_hls"])
+def test_older_names_of_image_nodes(suffix: str) -> None:
+    domain = FINN + (".hls" if suffix == "_hls" else "")
+    x = np.random.default_rng(1).integers(0, 16, (5, 4, 4, 3)).astype(np.float32)
+
+    def run(op_type: str, shape: list[int], **attributes: object) -> np.ndarray:
+        model = from_finn(image_node(op_type + suffix, domain, shape, **attributes), Path())
+        InferShapes()(model)
+        return BatchRunner(model).run({"x": x})["y"]
+
+    pooled = run("StreamingMaxPool", [1, 2, 2, 3], ImgDim=[4, 4], PoolDim=[2, 2], NumChannels=3)
+    assert np.array_equal(pooled, x.reshape(5, 2, 2, 2, 2, 3).max(axis=(2, 4)))
+    padded = run("FMPadding", [1, 7, 5, 3], ImgDim=[4, 4], Padding=[1, 0, 2, 1], NumChannels=3)
+    assert np.array_equal(padded, np.pad(x, ((0, 0), (1, 2), (0, 1), (0, 0))))
+    up = run("UpsampleNearestNeighbour", [1, 8, 4, 3], HI=4, WI=4, HO=8, WO=4, NumChannels=3)
+    assert np.array_equal(up, x.repeat(2, axis=1))
+    total = run("GlobalAccPool", [1, 1, 1, 3], NumChannels=3, inputDataType="UINT4")
+    assert np.array_equal(total, x.sum(axis=(1, 2), keepdims=True))
+    moved = run(
+        "Shuffle",
+        [1, 16, 3, 1],
+        transpose_in_shape=[1, 4, 4, 3],
+        perm=[0, 2, 1, 3],
+        out_shape=[1, 16, 3, 1],
+    )
+    assert np.array_equal(moved, x.transpose(0, 2, 1, 3).reshape(5, 16, 3, 1))
 
 
 def older(op_type: str, domain: str) -> onnx.ModelProto:

@@ -186,3 +186,15 @@ def test_factored_thresholds_are_chosen_where_they_are_cheaper() -> None:
     reasons = [node.implementation(o.folding) for node, o in zip(graph.nodes, chosen, strict=True)]
     assert [r[0] for r in reasons if r] == styles
     assert "table takes" in reasons[0][1] and "in common" in reasons[3][1]  # type: ignore[index]
+
+
+def test_the_solver_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """HiGHS writes to the process's output by itself; JSON must stay JSON."""
+    import os
+
+    from qnnc.compiler.folding.quiet import quiet_output
+
+    with quiet_output():
+        os.write(1, b"from the library\n")
+    os.write(1, b"from us\n")
+    assert capfd.readouterr().out == "from us\n"

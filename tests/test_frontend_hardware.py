@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 
+from qnnc.compiler.errors import ModelError
 from qnnc.frontends.qdq import from_proto
 from tests.support.build import compile_model, operators, run_main
 from tests.support.quantized import depthwise, mlp, resnet, samples, static_quantized
@@ -67,18 +69,54 @@ def test_a_quantizer_behind_a_quantizer_needs_no_table(tmp_path: Path) -> None:
     assert merge.changed and merge.verified
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("qoperator", [False, True])
-def test_depthwise_cnn_lowers(qoperator: bool, tmp_path: Path) -> None:
-    proto = static_quantized(depthwise(), tmp_path, qoperator, reduce_range=qoperator)
-    model, outcome, _ = compile_model(from_proto(proto), samples=4)
-    assert outcome.mismatches == 0
+def test_depthwise_cnn_lowers(qoperator: bool, symmetric: bool, tmp_path: Path) -> None:
+    model, mismatches = lowered(depthwise(), tmp_path, qoperator, symmetric)
+    assert mismatches == 0
     assert operators(model).count("VVAU") == 2
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("qoperator", [False, True])
-def test_residual_cnn_lowers(qoperator: bool, tmp_path: Path) -> None:
+def test_residual_cnn_lowers(qoperator: bool, symmetric: bool, tmp_path: Path) -> None:
     """Both branches of its additions have scales of their own."""
-    proto = static_quantized(resnet(), tmp_path, qoperator, reduce_range=qoperator)
-    model, outcome, _ = compile_model(from_proto(proto), samples=4)
-    assert outcome.mismatches == 0
+    model, mismatches = lowered(resnet(), tmp_path, qoperator, symmetric)
+    assert mismatches == 0
     assert operators(model).count("ElementwiseAdd") == 2
+
+
+def lowered(
+    proto: onnx.ModelProto, folder: Path, qoperator: bool, symmetric: bool
+) -> tuple[ir.Model, int]:
+    """The dataflow graph of a network quantized to 8 bits. Symmetric activations are int8 with a
+    zero point of 0, so that a Relu of integers stays a Relu, which layers read as it is."""
+    from onnxruntime.quantization import QuantType
+
+    quantized = static_quantized(
+        proto,
+        folder,
+        qoperator,
+        reduce_range=qoperator,
+        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+        extra_options={"ActivationSymmetric": symmetric},
+    )
+    assert any(node.op_type == "Relu" for node in quantized.graph.node) == symmetric
+    model, outcome, _ = compile_model(from_proto(quantized), samples=4)
+    return model, outcome.mismatches
+
+
+@pytest.mark.parametrize("kind", ["QInt16", "QUInt16"])
+def test_activations_of_16_bits_are_refused_in_one_sentence(kind: str, tmp_path: Path) -> None:
+    from onnxruntime.quantization import QuantType
+
+    proto = static_quantized(
+        mlp(),
+        tmp_path,
+        activation_type=QuantType[kind],
+        extra_options={"UseQDQContribOps": True},
+    )
+    with pytest.raises(
+        ModelError, match=r"relu_1_QuantizeLinear.*needs 65535 thresholds.*12 bits or fewer"
+    ):
+        compile_model(from_proto(proto), samples=4)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HLS top functions with g++, natively and with the genuine ap_int; their Tcl; the stitched top.
 
-That the emulator gives what the reference and the RTL give is in test_dataflow_nodes.py.
+That the emulator gives what the reference and the RTL give is in test_dataflow_nodes.py and
+test_image_nodes.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qnnc.backends.finn.export import partition_of
 from qnnc.backends.hls.kernel import hex_word
 from qnnc.backends.hls.project.write import node_projects, write_project
 from qnnc.backends.rtl.stitch import stitch
@@ -23,11 +25,16 @@ from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.errors import ModelError, OptionError
 from qnnc.compiler.passes.choose_backend import ChooseBackend, parse
+from tests.support import image_nodes as images
 from tests.support import nodes
+from tests.support.build import compile_with_verifier
 from tests.support.emulator import ap_int_flags, hls_project, run_emulator, run_testbenches
+from tests.support.image_strategies import ANY as ANY_IMAGE
 from tests.support.nodes import NodeSpec
 from tests.support.rtl import reference
+from tests.test_cnn import SMALL
 from tests.test_dataflow_nodes import GROUPS, TYPES, WEIGHTS, mvaus, thresholdings
+from tests.test_image_nodes import GROUPS as IMAGE_GROUPS
 
 
 def few_of_each() -> list[NodeSpec]:
@@ -47,7 +54,32 @@ def few_of_each() -> list[NodeSpec]:
         nodes.label_select(labels=10, k=3, kind="INT7"),
         nodes.elementwise(rng, op="Add", channels=4, x="INT8", c="INT6", pe=2, shared=False),
         nodes.elementwise(rng, op="Mul", channels=4, x="UINT4", c="INT12", pe=4, shared=True),
-    ]
+        nodes.tail(rng, channels=6, steps=30, x="INT12", pe=3, style="requant", base=3),
+        nodes.tail(
+            rng, channels=24, steps=31, x="INT11", pe=6, style="factored", function="tanh",
+            strange=8,
+        ),
+        images.windows(image=(7, 5), kernel=(3, 2), stride=(2, 1), channels=4, simd=2, kind="INT5"),
+        images.windows(image=(6, 7), kernel=(2, 3), dilation=(3, 2), channels=1, kind="BINARY"),
+        images.windows(image=(1, 9), kernel=(1, 2), stride=(1, 4), channels=3, simd=3),
+        images.padding(image=(4, 5), pads=(0, 2, 1, 0), channels=4, simd=2, kind="INT4", value=-3),
+        images.spread(image=(3, 4), stride=(2, 3), channels=2, kind="TERNARY"),
+        images.pool(out=(2, 3), kernel=(2, 2), channels=4, pe=2, kind="INT3"),
+        images.pool(out=(2, 2), kernel=(2, 1), channels=6, pe=6, kind="BINARY"),
+        images.pool(out=(2, 2), kernel=(2, 2), channels=4, pe=1, function="AccPool"),
+        images.global_sum(image=(4, 3), channels=6, pe=2, kind="INT8"),
+        images.vvau(rng, out=(2, 2), kernel=(3, 3), channels=4, x="INT3", w="INT5", pe=2),
+        images.vvau(rng, out=(2, 2), kernel=(2, 2), channels=6, x="INT2", w="BIPOLAR", pe=3),
+        images.vvau(rng, out=(1, 2), kernel=(3, 1), channels=8, x="BINARY", w="BINARY", pe=8),
+        images.duplicate(vectors=(1, 2, 3), channels=4, copies=3, pe=2),
+        images.concat(vectors=(1, 3), channels=(3, 1, 2), kinds=("UINT2", "INT5", "BINARY")),
+        images.split(vectors=(1, 3), channels=(2, 4, 6), kind="INT5", simd=2, unused=(1,)),
+        images.join(op="Add", vectors=(1, 3), channels=2, kinds=("UINT2", "INT9"), pe=1),
+        images.join(op="Mul", vectors=(1, 2), channels=4, kinds=("INT3", "INT5"), pe=4),
+        images.upsample(image=(2, 3), factors=(3, 2), channels=4, simd=2, kind="INT5"),
+        images.shuffle(apart=(1, 3, 4, 5), perm=(0, 3, 1, 2)),
+        images.shuffle(apart=(1, 4, 3, 6), perm=(0, 2, 1, 3), simd=3),
+    ]  # fmt: skip
 
 
 def check_top_functions(specs: list[NodeSpec], folder: Path, flags: list[str]) -> None:
@@ -58,14 +90,43 @@ def check_top_functions(specs: list[NodeSpec], folder: Path, flags: list[str]) -
     assert printed.count("2 frames, 0 differences") == len(specs)
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [*GROUPS, *IMAGE_GROUPS])
 def test_top_functions_with_native_integers(group: str, tmp_path: Path) -> None:
     """The very files that Vitis HLS gets, at the folding of the hardware."""
-    check_top_functions(GROUPS[group](), tmp_path, [])
+    check_top_functions((GROUPS.get(group) or IMAGE_GROUPS[group])(), tmp_path, [])
 
 
 def test_top_functions_with_genuine_ap_int(tmp_path: Path) -> None:
     check_top_functions(few_of_each(), tmp_path, ap_int_flags())
+
+
+def test_a_network_as_folded(tmp_path: Path) -> None:
+    """Every node of a network with branches, FIFOs and width converters, as Vitis HLS gets it."""
+    model, verifier = compile_with_verifier(SMALL["unet"](), samples=2, fps=1000)
+    streams = list(dict.fromkeys(edge.value for edge in stream_graph(model).edges))
+    _, tensors = verifier.check_and_keep(model, streams, 2)
+    projects = hls_project(model, tensors, tmp_path)
+    assert {"StreamingFIFO", "StreamingConcat"} <= {project.node.op_type for project in projects}
+    printed = run_testbenches(projects, tmp_path, [])
+    assert printed.count("2 frames, 0 differences") == len(projects)
+
+
+def test_empty_optional_inputs(cache: Path, tmp_path: Path) -> None:
+    """An input that ONNX leaves out by an empty name is one that is not there."""
+    rng = np.random.default_rng(4)
+    specs = [
+        nodes.thresholding(rng, channels=6, steps=3, x="INT9", pe=2, base=-1),
+        nodes.tail(rng, channels=6, steps=30, x="INT12", pe=3, style="requant"),
+    ]
+    model = nodes.model_of(specs)
+    for node in model.graph:
+        node.resize_inputs(3)
+    tensors = reference(model, nodes.random_inputs(rng, specs, 3))
+    compared = run_emulator(model, tensors, cache)
+    assert compared.mismatches == 0, compared.detail
+    projects = hls_project(model, tensors, tmp_path)
+    assert run_testbenches(projects, tmp_path, []).count(" 0 differences") == len(specs)
+    assert [len(node.input) for node in partition_of(model).model.graph.node] == [2, 2]
 
 
 def test_testbench_finds_a_difference(tmp_path: Path) -> None:
@@ -90,16 +151,25 @@ def test_largest_sizes(cache: Path) -> None:
         nodes.thresholding(rng, channels=1024, steps=3, x="INT14", pe=1),
         nodes.thresholding(rng, channels=32, steps=255, x="INT24", pe=1),
         nodes.label_select(labels=256, k=5, kind="INT20"),
+        nodes.tail(rng, channels=512, steps=255, x="INT24", style="requant", res="dsp"),
+        images.windows(image=(112, 112), kernel=(3, 3), channels=32, kind="UINT4", simd=4),
+        images.windows(image=(64, 64), kernel=(7, 7), stride=(2, 2), channels=3, kind="UINT8"),
+        images.padding(image=(224, 224), pads=(3, 3, 3, 3), channels=3, kind="UINT8"),
+        images.pool(out=(1, 1), kernel=(64, 64), channels=16, kind="UINT8", function="AccPool"),
+        images.vvau(rng, out=(28, 28), kernel=(5, 5), channels=64, x="UINT8", w="INT8", pe=8),
+        images.shuffle(apart=(1, 64, 64, 16), perm=(0, 3, 1, 2), kind="UINT8"),
+        images.upsample(image=(64, 64), factors=(2, 2), channels=16, kind="BINARY"),
+        images.concat(vectors=(1, 64, 64), channels=(64, 128), kinds=("UINT4", "UINT8")),
     ]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 8))
+    tensors = reference(model, nodes.random_inputs(rng, specs, 4))
     compared = run_emulator(model, tensors, cache, threads=2)
     assert compared.mismatches == 0, compared.detail
-    assert compared.frames == 8
+    assert compared.frames == 4
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
-@given(specs=st.lists(st.one_of(mvaus(), thresholdings()), min_size=8, max_size=10))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(specs=st.lists(st.one_of(mvaus(), thresholdings(), ANY_IMAGE), min_size=12, max_size=14))
 def test_random_nodes_as_folded_and_in_the_emulator(
     specs: list[NodeSpec], cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes that move, join and fold images: numpy, reference expansion, RTL and its cycles.
+"""Nodes that move, join and fold images: numpy, reference expansion, emulator, RTL and its cycles.
 
 Cases of one kind stand side by side in one model, so that a simulator is built once for many.
 """
@@ -21,6 +21,7 @@ from qnnc.compiler.dataflow import declaration
 from tests.support import image_nodes as images
 from tests.support import image_strategies as strategies
 from tests.support import nodes
+from tests.support.emulator import run_emulator
 from tests.support.nodes import NodeSpec
 from tests.support.rtl import reference, run_rtl
 
@@ -46,10 +47,13 @@ def agree(specs: list[NodeSpec], seed: int, frames: int) -> dict[str, NDArray[An
 
 
 def check(specs: list[NodeSpec], cache: Path, engine: str = "auto") -> None:
-    """Numpy equals reference equals RTL, with and without back-pressure; a frame takes as long
-    as the node says."""
+    """Numpy equals reference equals emulator equals RTL, with and without back-pressure; a frame
+    takes as long as the node says."""
     model = nodes.model_of(specs)
     tensors = agree(specs, 7, FRAMES)
+    emulated = run_emulator(model, tensors, cache)
+    assert emulated.mismatches == 0, emulated.detail
+    assert emulated.tensors == sum(1 + len(s.more_outputs) - len(s.unused) for s in specs)
     for pressure in (Pressure(), *PRESSURES):
         result = run_rtl(model, tensors, cache, engine=engine, pressure=pressure)
         wrong = [(s.name, s.tensor, s.mismatches) for s in result.streams if s.mismatches]
@@ -250,7 +254,7 @@ GROUPS: dict[str, Callable[[], list[NodeSpec]]] = {
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_definition_reference_rtl_and_cycles_agree(group: str, cache: Path) -> None:
+def test_definition_reference_emulator_rtl_and_cycles_agree(group: str, cache: Path) -> None:
     check(GROUPS[group](), cache)
 
 
@@ -275,5 +279,5 @@ def test_reference_equals_definition(spec: NodeSpec, seed: int) -> None:
         )
     )
 )
-def test_random_nodes_in_rtl(specs: tuple[list[NodeSpec], ...], cache: Path) -> None:
+def test_random_nodes_in_emulator_and_rtl(specs: tuple[list[NodeSpec], ...], cache: Path) -> None:
     check([spec for group in specs for spec in group], cache)

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from qnnc.backends.design.module import Memory, NodeRtl
 from qnnc.compiler.dataflow import DataflowNode, Stream
@@ -33,6 +36,34 @@ class Port:
     @property
     def bytes(self) -> int:
         return -(-self.stream.bits // 8)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightPort:
+    """An AXI-Stream of weights into the accelerator, the same words once for every batch.
+
+    Attributes:
+        name: of the stream.
+        instance: number of the node that takes it.
+        words: of a batch, [words, bytes].
+    """
+
+    name: str
+    instance: int
+    words: NDArray[np.uint8]
+
+    @property
+    def bytes(self) -> int:
+        return int(self.words.shape[1])
+
+    @property
+    def bits(self) -> int:
+        return 8 * self.bytes
+
+    @property
+    def file(self) -> str:
+        """Name of the file with the words, little-endian."""
+        return f"{self.name}.bin"
 
 
 @dataclass(frozen=True)
@@ -76,6 +107,7 @@ class Design:
         inputs: AXI-Streams in.
         outputs: AXI-Streams out.
         parts: text of every library file there is, by file name.
+        weights: AXI-Streams of weights into it.
     """
 
     top: str
@@ -85,6 +117,17 @@ class Design:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     parts: Mapping[str, str]
+    weights: tuple[WeightPort, ...] = ()
+
+    @property
+    def entries(self) -> list[Port | WeightPort]:
+        """AXI-Streams into it, those of weights last."""
+        return [*self.inputs, *self.weights]
+
+    @property
+    def batch(self) -> int:
+        """Frames that go in before the first comes out: a multiple of it goes in altogether."""
+        return math.lcm(*(i.node.batch(i.node.folding()) for i in self.instances))
 
     @property
     def modules(self) -> dict[str, str]:
@@ -134,9 +177,11 @@ class Design:
         return {file: memory for i in self.instances for file, memory in i.files().values()}
 
     def write(self, folder: Path) -> None:
-        """Write all sources into a new folder: SystemVerilog and memory files."""
+        """Write all sources into a new folder: SystemVerilog, memory files, weight streams."""
         with new_folder(folder) as out:
             for name, text in self.sources.items():
                 (out / name).write_text(text, encoding="utf-8")
             for name, memory in self.memory_files().items():
                 (out / name).write_text(memory.text(), encoding="utf-8")
+            for port in self.weights:
+                (out / port.file).write_bytes(port.words.tobytes())

@@ -6,6 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+WEIGHT_PORT = "s_axis_weights"
+"""A module's stream of weights from outside."""
 LOGIC, BLOCK, LUTS = 0, 1, 2
 """Styles of a `qnnc_rom`."""
 
@@ -54,6 +59,8 @@ class NodeRtl:
         memories: by the string parameter that names their file.
         s_bits: width of each input stream's words.
         m_bits: width of each output stream's words.
+        weights: words of the weight stream, one pass over the matrix [words, bytes], if the
+            module takes its weights from outside.
     """
 
     module: str
@@ -61,11 +68,15 @@ class NodeRtl:
     memories: Mapping[str, Memory] = field(default_factory=dict)
     s_bits: tuple[int, ...] = ()
     m_bits: tuple[int, ...] = ()
+    weights: NDArray[np.uint8] | None = None
 
     @property
     def s_ports(self) -> list[tuple[str, int]]:
-        """Names and widths of the input streams."""
-        return list(zip(port_names("s_axis", len(self.s_bits)), self.s_bits, strict=True))
+        """Names and widths of the input streams, that of weights last."""
+        found = list(zip(port_names("s_axis", len(self.s_bits)), self.s_bits, strict=True))
+        if self.weights is not None:
+            found.append((WEIGHT_PORT, 8 * self.weights.shape[1]))
+        return found
 
     @property
     def m_ports(self) -> list[tuple[str, int]]:

@@ -29,6 +29,7 @@ _OWN = {
     "StreamingConcat": "SIMD ChannelsPerStream inputDataTypes numInputVectors",
     "StreamingSplit": "SIMD ChannelsPerStream inputDataType numInputVectors",
     "UpsampleNearestNeighbour": "SIMD HO WO HI WI NumChannels inputDataType batchSize",
+    "Reshape": "inp_shape out_shape dtype PE",
     "Shuffle": "data_type transpose_in_shape in_shape transpose_out_shape out_shape perm SIMD "
     "NumChannels",
 }
@@ -39,7 +40,7 @@ ATTRIBUTES = {op: frozenset(f"{_COMMON} {own}".split()) for op, own in _OWN.item
 INSERTED = frozenset({"StreamingDataWidthConverter", "StreamingFIFO"})
 """Nodes that FINN puts in by itself where they are needed."""
 
-_RTL = frozenset({"Thresholding", "ConvolutionInputGenerator", "FMPadding"})
+_RTL = frozenset({"Thresholding", "ConvolutionInputGenerator", "FMPadding", "Reshape"})
 
 FOLDING = ("PE", "SIMD", "ram_style", "resType", "parallel_window")
 """Attributes that a folding configuration may set."""

@@ -18,15 +18,21 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from qnnc.backends.finn.attributes import FOLDING, INSERTED
-from qnnc.backends.finn.nodes import annotation, finn_node
+from qnnc.backends.finn.monotone import make_monotone
+from qnnc.backends.finn.nodes import FinnNode, annotation, finn_node, reshape_lanes, reshape_node
 from qnnc.backends.finn.parent import parent_model
+from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.dataflow import DataflowNode, Stream
+from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.files import new_folder
+from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.facts import ACCELERATOR, part
+from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import Session, expand
 
 FOLDER = "finn"
@@ -59,7 +65,8 @@ class Partition:
         inputs: its streams in.
         outputs: its streams out.
         tensors: all its streams.
-        nodes: our node for each of its nodes, in order, with the name FINN will give it.
+        nodes: our nodes, with the name that FINN will give each.
+        cycles: that FINN's estimate should give for each of its nodes in order, by that name.
     """
 
     model: onnx.ModelProto
@@ -67,6 +74,7 @@ class Partition:
     outputs: list[Tensor]
     tensors: list[Tensor]
     nodes: list[tuple[str, DataflowNode]]
+    cycles: dict[str, int]
 
 
 def export_finn(folder: Path) -> Path:
@@ -80,7 +88,8 @@ def export_finn(folder: Path) -> Path:
     options = workspace.settings()["options"]
     board = find_board(str(options["board"]))
     clock = float(options.get("clock_mhz") or board.clock_mhz)
-    dataflow = load_model(workspace, "dataflow.onnx")
+    dataflow, _ = load_ir(workspace.path("model") / "dataflow.onnx")
+    make_monotone(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))
     parent = parent_model(pre, post, partition.inputs, partition.outputs, PARTITION)
@@ -94,6 +103,7 @@ def export_finn(folder: Path) -> Path:
             {
                 "part": board.part,
                 "cycles": {name: node.cycles(node.folding()) for name, node in partition.nodes},
+                "finn_cycles": partition.cycles,
             },
         )
         golden = golden_tensors(dataflow, partition)
@@ -117,7 +127,7 @@ def _write_json(path: Path, content: object) -> None:
 def folding_config(partition: Partition) -> dict[str, dict[str, Any]]:
     """Our folding by the names that FINN gives specialised nodes."""
     config: dict[str, dict[str, Any]] = {"Defaults": {}}
-    for (name, _), node in zip(partition.nodes, partition.model.graph.node, strict=True):
+    for name, node in zip(partition.cycles, partition.model.graph.node, strict=True):
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         config[name] = {
             key: value.decode() if isinstance(value, bytes) else value
@@ -131,40 +141,72 @@ def partition_of(model: ir.Model) -> Partition:
     """The dataflow nodes of a model as FINN wants them, without what FINN inserts itself."""
     graph = stream_graph(model)
     names = _Streams(graph)
-    counts: Counter[str] = Counter()
-    protos, constants, annotations, nodes = [], [], [], []
+    written = _Written()
     for index, node in enumerate(graph.nodes):
         if node.op_type in INSERTED:
             continue
         ports = node.ports(node.folding())
-        inputs = [names.at_input(End(index, port)).name for port in range(len(ports.inputs))]
+        inputs = []
+        for port, stream in enumerate(ports.inputs):
+            tensor = names.at_input(End(index, port))
+            if tensor.stream.shape != stream.shape:
+                whole = names.reshaped(tensor, stream)
+                name = written.name("Reshape")
+                made = reshape_node(name, tensor.name, whole.name, tensor.stream, stream)
+                lanes = reshape_lanes(tensor.stream, stream)
+                written.add(made, None, stream.elements // lanes)
+                tensor = whole
+            inputs.append(tensor.name)
         outputs = [names.at_output(End(index, p)).name for p in range(len(ports.outputs))]
-        made = finn_node(node, f"{node.op_type}_{counts[node.op_type]}", inputs, outputs)
-        counts[node.op_type] += 1
-        protos.append(made.proto)
-        constants += made.constants
-        annotations += made.annotations
-        styled = f"{node.op_type}_{made.style}"
-        nodes.append((f"{styled}_{counts[styled]}", node))
-        counts[styled] += 1
+        group = depthwise_lanes(graph, index)
+        changed = {}
+        if isinstance(node, ConvolutionInputGenerator) and group is not None:
+            changed = {"depthwise": 1, "SIMD": group}
+        made = finn_node(node, written.name(node.op_type), inputs, outputs, changed)
+        written.add(made, node, finn_cycles(node, group))
     tensors = names.used
     inputs_ = [names.at_input(edge.target) for edge in graph.inputs if edge.target]
     outputs_ = [names.at_output(edge.source) for edge in graph.outputs if edge.source]
     outside = {t.name for t in (*inputs_, *outputs_)}
     proto = helper.make_graph(
-        protos,
+        [made.proto for made in written.nodes],
         "dataflow_partition",
         [_value_info(t) for t in inputs_],
         [_value_info(t) for t in outputs_],
-        constants,
+        [constant for made in written.nodes for constant in made.constants],
         value_info=[_value_info(t) for t in tensors if t.name not in outside],
     )
-    proto.quantization_annotation.extend(annotations)
+    proto.quantization_annotation.extend(a for made in written.nodes for a in made.annotations)
     proto.quantization_annotation.extend(
         annotation(t.name, t.stream.datatype, len(t.stream.shape)) for t in tensors
     )
-    whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    return Partition(whole, inputs_, outputs_, tensors, nodes)
+    whole_model = helper.make_model(
+        proto, opset_imports=[helper.make_opsetid("", 21)], ir_version=10
+    )
+    return Partition(whole_model, inputs_, outputs_, tensors, written.ours, written.cycles)
+
+
+class _Written:
+    """FINN's nodes so far, and what they will be called once FINN has specialised them."""
+
+    def __init__(self) -> None:
+        self.nodes: list[FinnNode] = []
+        self.ours: list[tuple[str, DataflowNode]] = []
+        self.cycles: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
+
+    def name(self, op_type: str) -> str:
+        """A name for a node."""
+        self._counts[op_type] += 1
+        return f"{op_type}_{self._counts[op_type] - 1}"
+
+    def add(self, made: FinnNode, node: DataflowNode | None, cycles: int) -> None:
+        """Take a node that stands for one of ours, or for none."""
+        name = self.name(f"{made.proto.op_type}_{made.style}")
+        self.nodes.append(made)
+        self.cycles[name] = cycles
+        if node is not None:
+            self.ours.append((name, node))
 
 
 def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
@@ -205,6 +247,12 @@ class _Streams:
         stream = node.ports(node.folding()).outputs[end.port]
         return self._tensor(end, str(node.node.outputs[end.port].name), stream)
 
+    def reshaped(self, tensor: Tensor, stream: Stream) -> Tensor:
+        """The same elements as another stream."""
+        made = Tensor(f"stream_{len(self._made)}", tensor.ours, stream)
+        self._made[made.name] = made
+        return made
+
     def _tensor(self, key: End | str, ours: str, stream: Stream) -> Tensor:
         if key not in self._made:
             if np.prod(stream.shape) == 0:
@@ -221,10 +269,9 @@ def golden_tensors(
     rng = np.random.default_rng(seed)
     graph = stream_graph(model)
     entries = list(dict.fromkeys(edge.value for edge in graph.inputs))
+    shapes = {str(value.name): shape_of(value) for value in entries}
     results = list(dict.fromkeys(v for node in graph.nodes for v in node.node.outputs))
-    inside = [node.node for node in graph.nodes]
-    between = set(inside)
-    nodes = [n for n in model.graph if n in between or _connects(n, between)]
+    nodes = [node for node in model.graph if part(node) == ACCELERATOR]
     session = Session(expand(model, inputs=entries, outputs=results, nodes=nodes))
     frames: dict[str, list[NDArray[Any]]] = {t.name: [] for t in partition.tensors}
     for _ in range(FRAMES):
@@ -232,7 +279,7 @@ def golden_tensors(
             t.ours: rng.integers(
                 int(t.stream.datatype.min()),
                 int(t.stream.datatype.max()),
-                t.stream.shape,
+                shapes[t.ours],
                 endpoint=True,
             ).astype(_numpy(entries, t.ours))
             for t in partition.inputs
@@ -242,13 +289,6 @@ def golden_tensors(
             values = np.asarray(found[tensor.ours], dtype=np.float32)
             frames[tensor.name].append(values.reshape(tensor.stream.shape))
     return {name: np.stack(arrays) for name, arrays in frames.items()}
-
-
-def _connects(node: ir.Node, inside: set[ir.Node]) -> bool:
-    """A reshape between two dataflow nodes."""
-    source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
-    users = [user for value in node.outputs for user, _ in value.uses()]
-    return source in inside and bool(users) and all(user in inside for user in users)
 
 
 def _numpy(values: list[ir.Value], name: str) -> np.dtype[Any]:

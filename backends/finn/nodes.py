@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from onnx import helper, numpy_helper
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.finn.attributes import ATTRIBUTES, style
-from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow import DataflowNode, Stream
+from qnnc.compiler.dataflow.thresholding import Thresholding
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import FINN, constant
@@ -34,7 +36,11 @@ class FinnNode:
 
 
 def finn_node(
-    node: DataflowNode, name: str, inputs: Sequence[str], outputs: Sequence[str]
+    node: DataflowNode,
+    name: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    changed: Mapping[str, int],
 ) -> FinnNode:
     """Make FINN's node.
 
@@ -42,16 +48,22 @@ def finn_node(
         name: of the node.
         inputs: names of its streams in.
         outputs: names of its streams out.
+        changed: attributes that are others in FINN.
 
     Raises:
         ModelError: FINN has no such operator, or cannot do what the node does.
     """
     if node.op_type not in ATTRIBUTES:
         raise ModelError(f"node {quote(node.name)}: FINN has no {node.op_type}")
-    if node.op_type == "Thresholding" and len(node.node.inputs) > 2:
+    if isinstance(node, Thresholding) and node.values() is not None:
         raise ModelError(
             f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "
             "values of a function that is not monotone"
+        )
+    if int(node.attr("PadValue", 0)):
+        raise ModelError(
+            f"node {quote(node.name)}: FINN's FMPadding pads with 0 only, not "
+            f"{node.attr('PadValue')}"
         )
     chosen = style(node.op_type, str(node.attr("preferred_impl_style", "none")))
     attributes = {
@@ -59,7 +71,9 @@ def finn_node(
         for key, attribute in node.node.attributes.items()
         if key in ATTRIBUTES[node.op_type]
     }
-    attributes.update(backend="fpgadataflow", preferred_impl_style=chosen)
+    attributes.update(changed, backend="fpgadataflow", preferred_impl_style=chosen)
+    if "mem_mode" in attributes:  # batches, and so weights from outside, are ours alone
+        attributes["mem_mode"] = "internal_decoupled"
     names = list(inputs)
     tensors, annotations = [], []
     for index, value in enumerate(node.node.inputs):
@@ -74,6 +88,30 @@ def finn_node(
         node.op_type, names, list(outputs), name=name, domain=FINN, **attributes
     )
     return FinnNode(proto, tensors, annotations, chosen)
+
+
+def reshape_lanes(before: Stream, after: Stream) -> int:
+    """Elements that a reshape passes at once."""
+    return math.gcd(before.shape[-1], after.shape[-1], after.lanes)
+
+
+def reshape_node(name: str, source: str, target: str, before: Stream, after: Stream) -> FinnNode:
+    """A stream's elements in their order as a tensor of another shape (finn-plus only)."""
+    chosen = style("Reshape", "")
+    proto = helper.make_node(
+        "Reshape",
+        [source],
+        [target],
+        name=name,
+        domain=FINN,
+        backend="fpgadataflow",
+        preferred_impl_style=chosen,
+        inp_shape=list(before.shape),
+        out_shape=list(after.shape),
+        dtype=after.datatype.name,
+        PE=reshape_lanes(before, after),
+    )
+    return FinnNode(proto, [], [], chosen)
 
 
 def _constant_type(node: DataflowNode, array: NDArray[Any]) -> BaseDataType:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
-from onnx import TensorProto, helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from qnnc.backends.finn.nodes import annotation
 from qnnc.compiler.ir.edit import FINN
@@ -38,8 +39,10 @@ def parent_model(
     nodes = list(before.graph.node)
     infos = [*before.graph.value_info, *after.graph.value_info]
     into, out = [], []
+    constants: list[TensorProto] = []
     for value, tensor in zip(before.graph.output, inputs, strict=True):
-        nodes.append(_cast(value.name, tensor.name, TensorProto.FLOAT))
+        shape = tensor.stream.shape
+        nodes += _passed(value, value.name, tensor.name, TensorProto.FLOAT, shape, constants, infos)
         into.append(tensor)
     nodes.append(
         helper.make_node(
@@ -55,7 +58,9 @@ def parent_model(
         )
     )
     for value, tensor in zip(after.graph.input, outputs, strict=True):
-        nodes.append(_cast(tensor.name, value.name, value.type.tensor_type.elem_type))
+        kind = value.type.tensor_type.elem_type
+        shape = tensor.stream.shape
+        nodes += _passed(value, tensor.name, value.name, kind, shape, constants, infos)
         out.append(tensor)
     nodes += after.graph.node
     infos += [*before.graph.output, *after.graph.input]
@@ -70,7 +75,7 @@ def parent_model(
         "dataflow_parent",
         before.graph.input,
         after.graph.output,
-        [*before.graph.initializer, *after.graph.initializer],
+        [*before.graph.initializer, *after.graph.initializer, *constants],
         value_info=list(inner.values()),
     )
     graph.quantization_annotation.extend(
@@ -82,9 +87,36 @@ def parent_model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
-def _cast(source: str, target: str, kind: int) -> onnx.NodeProto:
-    """The streams hold integers in float32; the host's side may want float64."""
-    return helper.make_node("Cast", [source], [target], name=f"Cast_{target}", to=kind)
+def _passed(
+    value: onnx.ValueInfoProto,
+    source: str,
+    target: str,
+    kind: int,
+    stream: Sequence[int],
+    constants: list[TensorProto],
+    infos: list[onnx.ValueInfoProto],
+) -> list[onnx.NodeProto]:
+    """From a host's tensor to a stream or back: the streams hold integers in float32, the host's
+    side may want float64, or have another shape.
+
+    Args:
+        value: the host's tensor.
+        constants: where shapes go.
+        infos: where types of tensors in between go.
+    """
+    host = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    if host == list(stream):
+        return [helper.make_node("Cast", [source], [target], name=f"Cast_{target}", to=kind)]
+    wanted = stream if source == value.name else host
+    shape = numpy_helper.from_array(np.array(wanted, dtype=np.int64), f"{target}_shape")
+    constants.append(shape)
+    before = host if source == value.name else list(stream)
+    infos.append(helper.make_tensor_value_info(f"{target}_cast", kind, before))
+    cast, apart = f"{target}_cast", [f"{target}_cast", shape.name]
+    return [
+        helper.make_node("Cast", [source], [cast], name=f"Cast_{target}", to=kind),
+        helper.make_node("Reshape", apart, [target], name=f"Reshape_{target}"),
+    ]
 
 
 def _prefixed(model: onnx.ModelProto, prefix: str, kept: set[str]) -> onnx.ModelProto:

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 
 from qnnc.backends.hls.emulator.emulator import Emulator
 from qnnc.backends.hls.stages.emulate import FOLDER
-from qnnc.compiler.answers import answers, as_answers, gives_labels, load_model, load_samples
+from qnnc.compiler.answers import (
+    answers,
+    as_answers,
+    gives_labels,
+    load_model,
+    load_samples,
+    near_ties,
+)
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.samples import load_labels
@@ -24,6 +32,7 @@ class EmulationVerdict:
     Attributes:
         samples: how many.
         same: on how many the emulator's answer is the golden graph's.
+        near: on how many more they differ by no more than the golden graph's own rounding.
         correct: how many answers agree with the labels, or None without labels.
         threads: that shared the frames.
         seconds: of the emulator for all frames; host parts, files and start-up not counted.
@@ -32,6 +41,7 @@ class EmulationVerdict:
 
     samples: int
     same: int
+    near: int
     correct: int | None
     threads: int
     seconds: float
@@ -66,14 +76,18 @@ def emulate(
         t.name: words[str(v.name)] for t, v in zip(emulator.inputs, pre.graph.outputs, strict=True)
     }
     emulation = emulator.run(program, fed, threads=threads)
-    results = [array.astype(np.float32) for array in emulation.outputs.values()]
-    given = {str(v.name): array for v, array in zip(post.graph.inputs, results, strict=True)}
+    results = emulation.outputs.values()
+    given = {
+        str(v.name): a.astype(np.float64 if v.dtype == ir.DataType.DOUBLE else np.float32)
+        for v, a in zip(post.graph.inputs, results, strict=True)
+    }
     outputs = BatchRunner(post, chunk=256).run(given)
     mine = as_answers(outputs, gives_labels(golden))
     theirs = answers(golden, inputs)
     return EmulationVerdict(
         samples=len(mine),
         same=int(np.all(mine == theirs, axis=1).sum()),
+        near=int(near_ties(golden, inputs, mine, theirs).sum()),
         correct=None if wanted is None else int((mine[:, 0] == wanted).sum()),
         threads=threads,
         seconds=emulation.seconds,

@@ -25,12 +25,22 @@ class Table:
         datatype: of an element.
         values: [rows, columns, lanes], or [rows, lanes] for one word a row.
         style: "block", "distributed" or "" for the tool's choice.
+        partition: dimension of the array of words whose elements are read at once: 1 or 2, 0 for
+            both, -1 for none; by default the columns, where there are any.
     """
 
     word: str
     datatype: BaseDataType
     values: NDArray[np.int64]
     style: str = ""
+    partition: int | None = None
+
+    @property
+    def partitioned(self) -> int:
+        """`partition`, resolved."""
+        if self.partition is not None:
+            return self.partition
+        return 2 if len(self.dimensions) == 2 else -1
 
     @property
     def dimensions(self) -> tuple[int, ...]:

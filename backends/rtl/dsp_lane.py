@@ -8,12 +8,12 @@ from qnnc.backends.rtl.lane import accumulator, module_text
 from qnnc.compiler.dataflow.dsp_packing import Chain, DspGroup
 
 
-def dsp_lane_module(name: str, group: DspGroup, sf: int, acc_bits: int) -> str:
+def dsp_lane_module(name: str, group: DspGroup, sf: int, acc_bits: int, batch: int = 1) -> str:
     """Lanes for passes of `sf` steps; `total` holds a sum of `acc_bits` bits, two's complement,
     for each lane.
 
     Activations come element by element, weights as the digits of all elements of the first lane,
-    then of the second.
+    then of the second. With a `batch`, sums of so many vectors are under way by turns.
     """
     ports = ["input wire aclk", "input wire aresetn"]
     ports += [f"input wire [{group.simd * group.x_bits - 1}:0] x"]
@@ -33,7 +33,8 @@ def dsp_lane_module(name: str, group: DspGroup, sf: int, acc_bits: int) -> str:
         trees.append(tree)
         numbers = [(result, group.tree.width) for result in tree.results]
         total = f"total[{field * acc_bits}+:{acc_bits}]"
-        after += accumulator(f"partial_{field}", numbers, total, acc_bits, sf, group.offset(field))
+        offset = group.offset(field)
+        after += accumulator(f"partial_{field}", numbers, total, acc_bits, sf, offset, batch)
     return module_text(name, ports, before, trees, after)
 
 

@@ -16,8 +16,9 @@ from qnnc.compiler.dataflow.dot_product import DotProduct, PlaneRows, RowAdditio
 Heap = tuple[dict[int, Vector], dict[int, Vector], list[GatedRows]]
 
 
-def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
+def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int, batch: int = 1) -> str:
     """A lane for passes of `sf` steps; `total` is the sum of `acc_bits` bits, two's complement.
+    With a `batch`, sums of so many vectors are under way by turns.
 
     Activations and weights come as bit planes (`qnnc_plane_register`).
     """
@@ -40,7 +41,7 @@ def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int) -> str:
         ]
         numbers = [("{tree_q, 1'b0}", dot.tree.width + 1), ("complement", width)]
     ports += ["input wire valid", "input wire last", f"output wire [{acc_bits - 1}:0] total"]
-    after += accumulator("partial", numbers, "total", acc_bits, sf, dot.offset)
+    after += accumulator("partial", numbers, "total", acc_bits, sf, dot.offset, batch)
     return module_text(name, ports, before, [tree], after)
 
 
@@ -71,7 +72,13 @@ def correction_module(name: str, dot: DotProduct) -> str:
 
 
 def accumulator(
-    name: str, numbers: Sequence[Vector], total: str, acc_bits: int, sf: int, offset: int
+    name: str,
+    numbers: Sequence[Vector],
+    total: str,
+    acc_bits: int,
+    sf: int,
+    offset: int,
+    batch: int = 1,
 ) -> list[str]:
     """Lines that add up one or two numbers over the steps of a pass.
 
@@ -81,6 +88,7 @@ def accumulator(
         total: net of the sum, `acc_bits` wide.
         sf: steps of a pass.
         offset: added in every step.
+        batch: sums that are under way by turns.
     """
     lines, rows = [], []
     for index, (expression, width) in enumerate(numbers):
@@ -89,7 +97,8 @@ def accumulator(
         rows += [f"{row}[{acc_bits - 1}:0]"]
     return [
         *lines,
-        "qnnc_accumulator #(",
+        "qnnc_batch_accumulator #(" if batch > 1 else "qnnc_accumulator #(",
+        *([f"    .BATCH({batch}),"] if batch > 1 else []),
         f"    .WIDTH({acc_bits}),",
         f"    .ROWS({len(rows)}),",
         f"    .SF({sf}),",

@@ -61,7 +61,12 @@ def short_name(node: DataflowNode) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier(node.op_type)).lower()
 
 
-def finish(node: DataflowNode, text: str, memories: Mapping[str, Memory] | None = None) -> NodeRtl:
+def finish(
+    node: DataflowNode,
+    text: str,
+    memories: Mapping[str, Memory] | None = None,
+    weights: NDArray[np.uint8] | None = None,
+) -> NodeRtl:
     """Name a module after its contents."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     module = f"{short_name(node)}_{digest}"
@@ -72,6 +77,7 @@ def finish(node: DataflowNode, text: str, memories: Mapping[str, Memory] | None 
         dict(memories or {}),
         tuple(stream.bits for stream in ports.inputs),
         tuple(stream.bits for stream in ports.outputs),
+        weights,
     )
 
 

@@ -10,7 +10,15 @@ from importlib.resources import files
 
 import onnx_ir as ir
 
-from qnnc.backends.design import Design, Instance, Port, Wire, port_names
+from qnnc.backends.design import (
+    WEIGHT_PORT,
+    Design,
+    Instance,
+    Port,
+    WeightPort,
+    Wire,
+    port_names,
+)
 from qnnc.backends.rtl.rtl_node import generate, render, short_name
 from qnnc.compiler.dataflow import Stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
@@ -46,16 +54,24 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     inputs = _ports(graph, graph.inputs, "s_axis")
     outputs = _ports(graph, graph.outputs, "m_axis")
     wires = [_wire(graph, instances, edge) for edge in graph.inner]
+    weights = _weight_ports(instances)
     text = render(
         "top.sv.j2",
         top=top,
-        inputs=inputs,
+        inputs=[*inputs, *weights],
         outputs=outputs,
         streams=wires,
-        nodes=_connected(graph, instances, [*inputs, *outputs, *wires]),
+        nodes=_connected(graph, instances, [*inputs, *outputs, *wires], weights),
     )
     return Design(
-        top, text, tuple(instances), tuple(wires), tuple(inputs), tuple(outputs), library()
+        top,
+        text,
+        tuple(instances),
+        tuple(wires),
+        tuple(inputs),
+        tuple(outputs),
+        library(),
+        tuple(weights),
     )
 
 
@@ -68,6 +84,15 @@ def _ports(graph: StreamGraph, edges: Sequence[Edge], base: str) -> list[Port]:
     ]
 
 
+def _weight_ports(instances: Sequence[Instance]) -> list[WeightPort]:
+    """AXI-Streams of weights, named after the nodes that take them."""
+    return [
+        WeightPort(f"{WEIGHT_PORT}_{instance.name}", index, instance.rtl.weights)
+        for index, instance in enumerate(instances)
+        if instance.rtl.weights is not None
+    ]
+
+
 def _wire(graph: StreamGraph, instances: Sequence[Instance], edge: Edge) -> Wire:
     assert edge.source is not None
     source = instances[edge.source.node]
@@ -76,11 +101,16 @@ def _wire(graph: StreamGraph, instances: Sequence[Instance], edge: Edge) -> Wire
 
 
 def _connected(
-    graph: StreamGraph, instances: Sequence[Instance], ends: Sequence[Port | Wire]
+    graph: StreamGraph,
+    instances: Sequence[Instance],
+    ends: Sequence[Port | Wire],
+    weights: Sequence[WeightPort],
 ) -> list[dict[str, object]]:
     """What the template needs of each instance: module, parameters, its ports and the streams
     at them."""
-    by_port: dict[tuple[str, int, int], Port | Wire] = {}
+    by_port: dict[tuple[str, int, int], Port | Wire | WeightPort] = {
+        ("s", port.instance, len(instances[port.instance].rtl.s_bits)): port for port in weights
+    }
     edges = [*graph.inputs, *graph.outputs, *graph.inner]
     for edge, end in zip(edges, ends, strict=True):
         if edge.source is not None:
@@ -111,7 +141,7 @@ def _stream(graph: StreamGraph, edge: Edge) -> Stream:
     return node.ports(node.folding()).inputs[edge.target.port]
 
 
-def _connection(port: str, end: Port | Wire | None) -> dict[str, str]:
+def _connection(port: str, end: Port | Wire | WeightPort | None) -> dict[str, str]:
     """The nets at a port; words of an output that nothing uses are taken and dropped."""
     if end is None:
         return {"port": port, "data": "", "valid": "", "ready": "1'b1"}

@@ -20,10 +20,10 @@ class Signals:
 
 
 def stream_ports(design: Design) -> tuple[list[Signals], list[Signals], list[Signals]]:
-    """Inputs, outputs and taps; tap signals are data and fire."""
+    """Inputs with those of weights last, outputs and taps; tap signals are data and fire."""
     inputs = [
         Signals(p.name, p.bytes * 8, f"{p.name}_tdata", f"{p.name}_tvalid", f"{p.name}_tready")
-        for p in design.inputs
+        for p in design.entries
     ]
     outputs = [
         Signals(p.name, p.bytes * 8, f"{p.name}_tdata", f"{p.name}_tvalid", f"{p.name}_tready")
@@ -80,6 +80,7 @@ def dut_source(design: Design, *, prelude: str, member: str, mangle: str) -> str
 struct Design : qnnc::Dut {{
   Model model;
   unsigned inputs() const override {{ return {len(inputs)}; }}
+  unsigned cyclic() const override {{ return {len(design.weights)}; }}
   unsigned outputs() const override {{ return {len(outputs)}; }}
   unsigned taps() const override {{ return {len(taps)}; }}
   qnnc::Port input(unsigned i) const override {{ return INPUTS[i]; }}

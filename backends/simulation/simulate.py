@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.backends.design import Design, Port, Wire
+from qnnc.backends.design import Design, Port, Wire, whole_batches
 from qnnc.backends.simulation import cxxrtl, verilator
 from qnnc.compiler.building.options import ENGINES
 from qnnc.compiler.errors import OptionError, ToolError, VerificationError
@@ -122,6 +122,8 @@ def simulate(
 ) -> SimulationResult:
     """Feed the accelerator and compare all streams with the dataflow graph's tensors.
 
+    Frames are repeated up to whole batches, for nodes that work on several at once.
+
     Args:
         design: the accelerator.
         program: from `build_program`.
@@ -131,12 +133,17 @@ def simulate(
     Raises:
         VerificationError: it comes to a stop or breaks the AXI-Stream protocol.
     """
+    tensors = whole_batches(tensors, design.batch)
     frames = tensors[str(design.inputs[0].value.name)].shape[0]
     with tempfile.TemporaryDirectory(prefix="qnnc-sim-") as name:
         folder = Path(name)
         for index, port in enumerate(design.inputs):
             data = tensors[str(port.value.name)]
             words = pack_words(data, port.stream.datatype, port.stream.lanes, _bytes(port))
+            (folder / f"in_{index}.bin").write_bytes(words.tobytes())
+        for index, weights in enumerate(design.weights, start=len(design.inputs)):
+            words = np.zeros((len(weights.words), 4 * -(-weights.bytes // 4)), np.uint8)
+            words[:, : weights.bytes] = weights.words
             (folder / f"in_{index}.bin").write_bytes(words.tobytes())
         cycles, first = _run(design, program, rtl, folder, frames, pressure)
         groups: list[tuple[str, Sequence[Port | Wire]]]
@@ -152,10 +159,9 @@ def simulate(
                     outputs[str(end.value.name)] = whole.reshape(frames, -1)
         ends = _frame_cycles(folder / "frames.txt", frames)
     done = np.max(np.stack(ends), axis=0)
-    interval = (done[-1] - done[0]) / (frames - 1) if frames > 1 else None
-    if frames > 3:  # the first frames fill the pipeline
-        half = frames // 2
-        interval = (done[-1] - done[half - 1]) / (frames - half)
+    interval = _interval(done[design.batch - 1 :: design.batch])
+    if interval is not None:
+        interval /= design.batch
     return SimulationResult(
         engine,
         frames,
@@ -166,6 +172,15 @@ def simulate(
         outputs,
         {str(p.value.name): found for p, found in zip(design.outputs, ends, strict=True)},
     )
+
+
+def _interval(done: NDArray[np.int64]) -> float | None:
+    """Cycles between batches that were complete at `done`; None for one."""
+    count = len(done)
+    if count < 2:
+        return None
+    start = count // 2 - 1 if count > 3 else 0  # the first fill the pipeline
+    return float(done[-1] - done[start]) / (count - 1 - start)
 
 
 def _bytes(end: Port | Wire) -> int:

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from qnnc.backends.design import Design
-from qnnc.backends.simulation.compiler import digest
+from qnnc.backends.simulation.compiler import compiler_version, digest
 from qnnc.backends.simulation.ports import dut_source
 from qnnc.compiler.errors import ToolError
-from qnnc.compiler.files import publish_program
+from qnnc.compiler.files import publish_program, write_bytes
 
 PRELUDE = """\
 #include "Vqnnc_sim.h"
@@ -108,7 +110,8 @@ def compile_model(
     """
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
     level = "-O0" if short else "-O1"
-    key = digest("verilator", version(), level, *headers, *texts, main)
+    optimization = f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}"
+    key = digest("verilator", version(), optimization, *headers, *texts, main)
     target = cache / f"{key}-verilator"
     if target.exists():
         return target
@@ -116,6 +119,7 @@ def compile_model(
     assert found is not None
     prefix = found.group(1)
     (work / "main.cpp").write_text(main, encoding="utf-8")
+    runtime = _known_runtime(work / "obj", cache, optimization)
     sources = sorted(str(path) for path in rtl.glob("*.sv"))
     done = subprocess.run(
         [
@@ -139,7 +143,7 @@ def compile_model(
             "--top-module",
             top,
             "-MAKEFLAGS",
-            f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}",
+            optimization,
             "--Mdir",
             str(work / "obj"),
             "-o",
@@ -157,5 +161,22 @@ def compile_model(
     if done.returncode != 0:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
         raise ToolError(f"Verilator failed: {(errors or ['no message'])[0]}")
+    for name, kept in runtime.items():
+        if not kept.exists() and (work / "obj" / name).exists():
+            write_bytes(kept, (work / "obj" / name).read_bytes())
     publish_program(work / "obj" / "sim", target)
     return target
+
+
+def _known_runtime(objects: Path, cache: Path, optimization: str) -> dict[str, Path]:
+    """Put the objects of Verilator's own sources, the same for all models and half of the work,
+    where its makefile finds them; returns their places in the cache."""
+    key = digest("verilator-runtime", version(), optimization, compiler_version())
+    kept = {name: cache / f"{key}-{name}" for name in ("verilated.o", "verilated_threads.o")}
+    objects.mkdir()
+    later = time.time() + 86400  # the makefile wants them younger than itself
+    for name, path in kept.items():
+        if path.exists():
+            (objects / name).write_bytes(path.read_bytes())
+            os.utime(objects / name, (later, later))
+    return kept

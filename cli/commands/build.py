@@ -45,6 +45,14 @@ def build(
             rich_help_panel=_GOAL,
         ),
     ] = None,
+    batch: Annotated[
+        int,
+        typer.Option(
+            help="Frames that may be held on the chip (4 to 32), so that weights for which it has "
+            "no room come from the board's memory once for all of them; 1 for none.",
+            rich_help_panel=_GOAL,
+        ),
+    ] = 1,
     backend: Annotated[
         str,
         typer.Option(
@@ -246,6 +254,7 @@ def build(
         "clock_mhz": clock_mhz,
         "fps": fps,
         "budget": budget,
+        "batch": batch,
         "backend": backend,
         "until": until,
         "input_type": input_type,

@@ -96,6 +96,9 @@ class _Model:
             for c in self.channels
         ]
         self.entries = [e.target for e in graph.inputs if e.target is not None]
+        self.behind: defaultdict[int, list[int]] = defaultdict(list)
+        for channel in self.channels:
+            self.behind[channel.source[0]].append(channel.target[0])
 
     def bits(self, channel: int) -> int:
         """Bits of an element."""
@@ -126,7 +129,7 @@ class _Model:
         """Cycles of the slowest node right behind a node, width converters seen through."""
         slowest, stack = 0, [node]
         for _ in range(2):
-            stack = [c.target[0] for c in self.channels if c.source[0] in stack]
+            stack = [target for source in stack for target in self.behind[source]]
             cycles = [self.graph.nodes[i].cycles(self.graph.nodes[i].folding()) for i in stack]
             slowest = max([slowest, *cycles])
         return slowest

@@ -14,7 +14,7 @@ from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, 
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, input_bytes, stream_graph
 from qnnc.compiler.errors import VerificationError
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
@@ -23,6 +23,7 @@ from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.passes.manager import PassManager, Watcher, describe
 from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
+    MEMORY,
     Connection,
     HostSide,
     Layer,
@@ -149,7 +150,7 @@ class PassesStage(Stage):
         with new_folder(build.folder / MODEL) as out:
             ir.save(golden, out / "golden.onnx")
             ir.save(expand(model, any_batch=True), out / "compiled.onnx")
-            ir.save(model, out / "dataflow.onnx")
+            save_ir(model, out / "dataflow.onnx")
             ir.save(pre, out / "pre.onnx")
             ir.save(post, out / "post.onnx")
         files = build.artifacts
@@ -186,14 +187,22 @@ class EstimateStage(Stage):
             device=ResourceCount.of(device),
         )
         slowest = slowest_node(graph)
-        cycles = slowest.cycles(slowest.folding())
+        cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
+        fetched = sum(layer.memory_bytes for layer in build.layers)
+        if fetched:
+            rate = build.board.bytes_per_cycle(build.clock_mhz)
+            waiting = math.ceil((fetched + input_bytes(graph)) / rate)
+            if waiting > cycles:
+                cycles, bottleneck = waiting, MEMORY
         build.performance = Performance(
             clock_mhz=build.clock_mhz,
             ii_cycles=None,
             ii_cycles_estimate=cycles,
             latency_cycles=None,
             fps=round(build.clock_mhz * 1e6 / cycles, 1),
-            bottleneck=slowest.name,
+            bottleneck=bottleneck,
+            batch=math.lcm(*(node.batch(node.folding()) for node in graph.nodes)),
+            memory_bytes=fetched,
         )
         return StageOutcome()
 
@@ -219,10 +228,21 @@ def slowest_node(graph: StreamGraph) -> DataflowNode:
     return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
 
 
+def _weights(node: DataflowNode) -> str | None:
+    """Where a product's weights are kept."""
+    folding = node.folding()
+    if "mem_mode" not in node.folding_attributes:
+        return None
+    if node.weight_bytes(folding):
+        return "external"
+    return "trits" if folding.weight_code == "trits" else folding.ram_style
+
+
 def _layer(node: DataflowNode) -> Layer:
     folding = node.folding()
     ports = node.ports(folding)
     used = node.folding_attributes
+    fetched = node.weight_bytes(folding)
     style, reason = node.implementation(folding) or (None, "")
     return Layer(
         name=node.name,
@@ -232,6 +252,8 @@ def _layer(node: DataflowNode) -> Layer:
         PE=folding.PE if "PE" in used else None,
         SIMD=folding.SIMD if "SIMD" in used else None,
         ram_style=folding.ram_style if "ram_style" in used else None,
+        weights=_weights(node),
+        memory_bytes=fetched,
         arithmetic=folding.resType if "resType" in used and style != "table" else None,
         implementation=style,
         implementation_reason=reason,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from qnnc.compiler.batches import check_batch
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import LoadSettings
 from qnnc.compiler.plugins import close_matches
@@ -64,6 +65,8 @@ class BuildOptions:
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used.
+        batch: frames that may be held on the chip, so that weights can come from the board's
+            memory once for all of them; 1 to keep all weights on the chip.
         backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
             (`ChooseBackend`).
         until: last stage; empty for as far as the tools at hand allow.
@@ -101,6 +104,7 @@ class BuildOptions:
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
+    batch: int = 1
     backend: str = "rtl"
     until: str = ""
     input_type: str = ""
@@ -168,6 +172,7 @@ class BuildOptions:
             raise OptionError(
                 f"--budget is a share of the board above 0 and up to 1, not {self.budget}"
             )
+        check_batch(self.batch)
         if self.top_k < 0:
             raise OptionError(f"--top-k must be positive, not {self.top_k}")
         for name, percent in (("source", self.source), ("sink", self.sink)):

@@ -21,6 +21,7 @@ from qnnc.compiler.passes.choose_backend import ChooseBackend
 from qnnc.compiler.passes.declare_input import DeclareInput
 from qnnc.compiler.passes.expand_quantizers import ExpandQuantizers
 from qnnc.compiler.passes.fold_constants import FoldConstants
+from qnnc.compiler.passes.hoist_quantizers import HoistQuantizers
 from qnnc.compiler.passes.host_boundary import HostBoundary
 from qnnc.compiler.passes.infer_shapes import InferShapes
 from qnnc.compiler.passes.insert_duplicates import InsertDuplicates
@@ -53,6 +54,7 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
         Tidy(),
         FoldConstants(),
         InferShapes(),
+        HoistQuantizers(),
         ExpandQuantizers(),
         FoldConstants(),
         ScaledInteger(),
@@ -78,6 +80,8 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
             FF=device.FF,
             BRAM18=device.BRAM18,
             DSP=device.DSP,
+            batch=options.batch,
+            bytes_per_cycle=board.bytes_per_cycle(options.clock_mhz or board.clock_mhz),
         ),
         InsertWidthConverters(),
         InsertFifos(),

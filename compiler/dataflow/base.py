@@ -69,6 +69,8 @@ class Folding:
         resType: "lut" or "dsp" multiplication.
         impl_style: which of several implementations a node has.
         prefetch: 1 to take in the start of the next frame while working on the end of this one.
+        weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
+        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
     """
 
     PE: int = 1
@@ -77,6 +79,8 @@ class Folding:
     resType: str = "lut"
     impl_style: str = "table"
     prefetch: int = 0
+    mem_mode: str = "internal_decoupled"
+    weight_code: str = "plain"
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,14 @@ class DataflowNode(ABC):
         """Which of several implementations a folding means and why it was chosen, for the
         report; None for nodes with only one."""
         return None
+
+    def batch(self, folding: Folding) -> int:
+        """Frames that the node must have before it works on any of them."""
+        return 1
+
+    def weight_bytes(self, folding: Folding) -> float:
+        """Bytes a frame that the node takes from memory outside."""
+        return 0.0
 
     # --- types ------------------------------------------------------------------------------
 

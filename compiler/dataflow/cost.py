@@ -35,6 +35,11 @@ def block_ram(width: int, depth: int) -> int:
     return block_rom(width, depth)
 
 
+def dual_ram(width: int, depth: int) -> int:
+    """RAMB18E1 of a RAM with a read and a write port of its own (`qnnc_dual_ram`)."""
+    return block_rom(width, max(depth, BLOCK_SHAPES[1][0]))
+
+
 def lut_memory(width: int, depth: int) -> int:
     """LUTs of a ROM in LUT6 primitives (`qnnc_lut_rom`): 64 words each, multiplexed by MUXF7 and
     MUXF8 up to 256 words and by LUTs beyond."""

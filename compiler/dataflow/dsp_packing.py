@@ -24,9 +24,10 @@ digit needs one bit more.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ class DspGroup:
         """Bits of the packed word of weights."""
         return self.spacing * (self.fields - 1) + self.digit_bits
 
-    @property
+    @cached_property
     def levels(self) -> int:
         """Clock cycles between the first and the last addition of a chain, plus one: two DSPs
         add in a cycle."""
@@ -139,11 +140,11 @@ class DspGroup:
         """Flip-flops of a group, accumulators not included."""
         operand = self.fields * self.digit_bits + self.x_bits
         flops = self.fields * self.tree.registers
-        for chain in self.chains:
-            flops += operand * sum(delay for delay in operand_delays(chain.count, self.levels))
+        for count, chains in Counter(chain.count for chain in self.chains).items():
+            flops += chains * operand * sum(operand_delays(count, self.levels))
             if self.overlap:
-                first = residue_registers(chain.count, self.overlap)
-                flops += (self.fields - 1) * (first + self.overlap * (self.levels + 1))
+                first = residue_registers(count, self.overlap)
+                flops += chains * (self.fields - 1) * (first + self.overlap * (self.levels + 1))
         return flops
 
     @property

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import onnx_ir as ir
 
@@ -52,7 +53,7 @@ class StreamGraph:
         """Streams out of the accelerator."""
         return [edge for edge in self.edges if edge.target is None]
 
-    @property
+    @cached_property
     def inner(self) -> list[Edge]:
         """Streams between nodes."""
         return [edge for edge in self.edges if edge.source is not None and edge.target is not None]
@@ -77,6 +78,17 @@ def stream_graph(model: ir.Model) -> StreamGraph:
             if _reaches_host(value):
                 edges.append(Edge(value, End(i, port), None))
     return StreamGraph(declared, tuple(edges))
+
+
+def input_bytes(graph: StreamGraph) -> float:
+    """Bytes of a frame's input that come from memory."""
+    total = 0.0
+    for edge in graph.inputs:
+        assert edge.target is not None
+        node = graph.nodes[edge.target.node]
+        stream = node.ports(node.folding()).inputs[edge.target.port]
+        total += stream.elements * stream.datatype.bitwidth() / 8
+    return total
 
 
 def _is_stream(value: ir.Value | None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.stream_graph import StreamGraph
+from qnnc.compiler.dataflow.stream_graph import StreamGraph, input_bytes
 from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Choice, Link, solve
@@ -28,12 +28,14 @@ class Goal:
         budget: what the accelerator may take.
         clock_mhz: clock of the accelerator.
         fps: frames a second to reach, or None for the fastest that fits the budget.
+        bytes_per_cycle: what memory outside gives.
     """
 
     device: Resources
     budget: Resources
     clock_mhz: float
     fps: float | None = None
+    bytes_per_cycle: float = math.inf
 
     @property
     def max_cycles(self) -> int | None:
@@ -53,6 +55,35 @@ class Goal:
         return Resources(1 / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """What every try to solve has in common."""
+
+    links: Sequence[Link]
+    goal: Goal
+    input_bytes: float
+
+    def solve(
+        self,
+        options: Sequence[Sequence[Option]],
+        max_cycles: int,
+        *,
+        budget: Resources | None = None,
+        prices: Resources | None = None,
+    ) -> Choice | None:
+        """The cheapest choice within `max_cycles`, the goal's budget and the memory's bandwidth,
+        which a program that takes weights from there shares with the frames."""
+        goal = self.goal
+        return solve(
+            options,
+            self.links,
+            max_cycles,
+            budget or goal.budget,
+            prices or goal.prices,
+            goal.bytes_per_cycle * max_cycles - self.input_bytes,
+        )
+
+
 def choose(graph: StreamGraph, goal: Goal) -> Choice:
     """Solve for the goal.
 
@@ -60,13 +91,14 @@ def choose(graph: StreamGraph, goal: Goal) -> Choice:
         TargetError: it cannot be reached; says what stops it and what can be.
     """
     links = [_link(graph, edge_index) for edge_index in range(len(graph.inner))]
+    problem = _Problem(links, goal, input_bytes(graph))
     if goal.max_cycles is not None:
-        return _meet(graph, links, goal, goal.max_cycles)
+        return _meet(graph, problem, goal, goal.max_cycles)
     options = [options_of(node) for node in graph.nodes]
-    found = _fastest(options, links, goal)
+    found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
-        raise TargetError(_over_budget(graph, options, links, goal, slowest))
+        raise TargetError(_over_budget(graph, options, problem, slowest))
     return found
 
 
@@ -83,17 +115,17 @@ def _link(graph: StreamGraph, index: int) -> Link:
     )
 
 
-def _meet(graph: StreamGraph, links: Sequence[Link], goal: Goal, max_cycles: int) -> Choice:
+def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) -> Choice:
     options = [options_of(node, max_cycles) for node in graph.nodes]
     for node, fitting in zip(graph.nodes, options, strict=True):
         if not fitting:
             raise TargetError(_too_slow(node, goal, max_cycles))
-    found = solve(options, links, max_cycles, goal.budget, goal.prices)
+    found = problem.solve(options, max_cycles)
     if found is not None:
         return found
     everything = [options_of(node) for node in graph.nodes]
-    message = _over_budget(graph, options, links, goal, max_cycles)
-    best = _fastest(everything, links, goal)
+    message = _over_budget(graph, options, problem, max_cycles)
+    best = _fastest(everything, problem)
     if best is not None:
         cycles = max(o.cycles for o in best.options)
         message += (
@@ -114,16 +146,14 @@ def _too_slow(node: DataflowNode, goal: Goal, max_cycles: int) -> str:
     )
 
 
-def _fastest(
-    options: Sequence[Sequence[Option]], links: Sequence[Link], goal: Goal
-) -> Choice | None:
+def _fastest(options: Sequence[Sequence[Option]], problem: _Problem) -> Choice | None:
     """Bisect over the cycle counts that occur; the cheapest choice at the least that fits."""
     floor = max(min(o.cycles for o in node) for node in options)
     candidates = sorted({o.cycles for node in options for o in node if o.cycles >= floor})
     low, high, best = 0, len(candidates) - 1, None
     while low <= high:
         middle = (low + high) // 2
-        found = solve(options, links, candidates[middle], goal.budget, goal.prices)
+        found = problem.solve(options, candidates[middle])
         if found is None:
             low = middle + 1
         else:
@@ -134,19 +164,23 @@ def _fastest(
 def _over_budget(
     graph: StreamGraph,
     options: Sequence[Sequence[Option]],
-    links: Sequence[Link],
-    goal: Goal,
+    problem: _Problem,
     max_cycles: int,
 ) -> str:
     """Which resource stops the target: those that even the choice sparest in them exceeds, or,
     if each alone would do, those that the cheapest choice exceeds."""
-    cheapest = solve(options, links, max_cycles, UNLIMITED, goal.prices)
+    goal = problem.goal
+    cheapest = problem.solve(options, max_cycles, budget=UNLIMITED)
     if cheapest is None:
         return f"no foldings fit together within {max_cycles} cycles a frame"
     sparest = {
         name: choice
         for name in RESOURCE_NAMES
-        if (choice := solve(options, links, max_cycles, UNLIMITED, _only(name, goal.prices)))
+        if (
+            choice := problem.solve(
+                options, max_cycles, budget=UNLIMITED, prices=_only(name, goal.prices)
+            )
+        )
         and name in choice.resources.exceeding(goal.budget)
     }
     over = sparest or dict.fromkeys(cheapest.resources.exceeding(goal.budget), cheapest)

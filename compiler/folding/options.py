@@ -12,13 +12,14 @@ from qnnc.compiler.resources import Resources
 
 @dataclass(frozen=True)
 class Option:
-    """One folding of one node."""
+    """One folding of one node; `memory_bytes` a frame come from memory outside."""
 
     folding: Folding
     cycles: int
     resources: Resources
     lanes_in: tuple[int, ...]
     lanes_out: tuple[int, ...]
+    memory_bytes: float = 0.0
 
 
 def options_of(node: DataflowNode, max_cycles: int | None = None) -> list[Option]:
@@ -33,7 +34,14 @@ def options_of(node: DataflowNode, max_cycles: int | None = None) -> list[Option
         ports = node.ports(folding)
         lanes_in = tuple(stream.lanes for stream in ports.inputs)
         lanes_out = tuple(stream.lanes for stream in ports.outputs)
-        option = Option(folding, cycles, node.resources(folding), lanes_in, lanes_out)
+        option = Option(
+            folding,
+            cycles,
+            node.resources(folding),
+            lanes_in,
+            lanes_out,
+            node.weight_bytes(folding),
+        )
         groups[lanes_in, lanes_out].append(option)
     return [option for group in groups.values() for option in _undominated(group)]
 
@@ -48,7 +56,7 @@ def _undominated(group: list[Option]) -> list[Option]:
 
 def _key(option: Option) -> tuple[float, ...]:
     r = option.resources
-    return (option.cycles, r.LUT, r.BRAM18, r.DSP)
+    return (option.cycles, r.LUT, r.BRAM18, r.DSP, option.memory_bytes)
 
 
 def _beats(one: Option, other: Option) -> bool:

@@ -11,6 +11,7 @@ the budget binds, and takes a tenth of the time.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from qnnc.compiler.dataflow.streaming_data_width_converter import (
     converter_resources,
 )
 from qnnc.compiler.folding.options import Option
+from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 OPTIMAL, INFEASIBLE = 0, 2
@@ -60,20 +62,27 @@ class Choice:
     options: tuple[Option, ...]
     resources: Resources
 
+    @property
+    def memory_bytes(self) -> float:
+        """Bytes a frame from memory outside."""
+        return sum(option.memory_bytes for option in self.options)
+
 
 class _Program:
     """Collects variables and constraints."""
 
     def __init__(self) -> None:
         self.resources: list[Resources] = []
+        self.memory_bytes: list[float] = []
         self.rows: list[int] = []
         self.columns: list[int] = []
         self.entries: list[float] = []
         self.targets: list[float] = []
         self.integers = 0
 
-    def variable(self, resources: Resources) -> int:
+    def variable(self, resources: Resources, memory_bytes: float = 0.0) -> int:
         self.resources.append(resources)
+        self.memory_bytes.append(memory_bytes)
         return len(self.resources) - 1
 
     def equal(self, terms: list[tuple[int, float]], value: float) -> None:
@@ -90,11 +99,13 @@ def solve(
     max_cycles: int,
     budget: Resources,
     weights: Resources,
+    memory_bytes: float = math.inf,
 ) -> Choice | None:
     """The cheapest choice within `max_cycles` and `budget`, or None if there is none.
 
     Args:
         weights: cost of one of each resource.
+        memory_bytes: that may come from memory outside for a frame.
     """
     fitting = [[o for o in node if o.cycles <= max_cycles] for node in options]
     if not all(fitting):
@@ -103,12 +114,12 @@ def solve(
     first: list[int] = []
     for node in fitting:
         first.append(len(program.resources))
-        variables = [program.variable(option.resources) for option in node]
+        variables = [program.variable(o.resources, o.memory_bytes) for o in node]
         program.equal([(v, 1.0) for v in variables], 1.0)
     program.integers = len(program.resources)
     for link in links:
         _add_link(program, link, fitting, first, max_cycles)
-    x = _run(program, budget, weights)
+    x = _run(program, budget, weights, memory_bytes)
     if x is None:
         return None
     chosen = tuple(
@@ -159,7 +170,9 @@ def _add_link(
         program.equal(terms + [(v, -1.0) for v in variables], 0.0)
 
 
-def _run(program: _Program, budget: Resources, weights: Resources) -> NDArray[np.float64] | None:
+def _run(
+    program: _Program, budget: Resources, weights: Resources, memory_bytes: float
+) -> NDArray[np.float64] | None:
     count = len(program.resources)
     usage = np.array([list(r.as_dict().values()) for r in program.resources])
     limits = np.array([getattr(budget, name) for name in RESOURCE_NAMES])
@@ -168,21 +181,29 @@ def _run(program: _Program, budget: Resources, weights: Resources) -> NDArray[np
         (program.entries, (program.rows, program.columns)),
         shape=(len(program.targets), count),
     ).tocsr()
+    constraints = [
+        LinearConstraint(equalities, program.targets, program.targets),
+        LinearConstraint(usage.T, -np.inf, limits),
+    ]
+    costs = usage @ prices
+    fetched = np.array(program.memory_bytes)
+    if fetched.any() and memory_bytes < math.inf:
+        share = fetched / max(memory_bytes, 1e-9)
+        constraints.append(LinearConstraint(share[None], -np.inf, 1.0))
+        costs = costs + share * (prices @ limits if np.all(np.isfinite(limits)) else 0)
     solver = partial(
         milp,
-        usage @ prices,
+        costs,
         bounds=Bounds(0, 1),
-        constraints=[
-            LinearConstraint(equalities, program.targets, program.targets),
-            LinearConstraint(usage.T, -np.inf, limits),
-        ],
+        constraints=constraints,
     )
     relaxed = _answer(solver(options={"presolve": False}))
     if relaxed is None or _whole(relaxed[: program.integers]):
         return relaxed
     integrality = np.zeros(count, dtype=np.int64)
     integrality[: program.integers] = 1
-    return _answer(solver(integrality=integrality, options={"mip_rel_gap": 1e-4}))
+    with quiet_output():
+        return _answer(solver(integrality=integrality, options={"mip_rel_gap": 1e-4}))
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
-from qnnc.compiler.integer.window import Window, window_of
+from qnnc.compiler.integer.window import Window, reaches_beyond_pads, window_of
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
@@ -56,6 +56,11 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
             raise Unsupported(
                 "an AveragePool that leaves its padding out of the count; use padding of its own "
                 "or count_include_pad=1"
+            )
+        if attribute(node, "ceil_mode", 0) and reaches_beyond_pads(node, window):
+            raise Unsupported(
+                "an AveragePool with ceil_mode, whose last windows count fewer elements; use "
+                "padding of its own"
             )
     if window.is_padded and np.any(x.offset):
         raise Unsupported("padding of an input that does not represent zero exactly")

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import onnx_ir as ir
 
 from qnnc.compiler.datatypes import smallest_type
 from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, set_integer
 from qnnc.compiler.ir.operators.multi_threshold import table_of
-from qnnc.compiler.lowering.streams import Laid, Streams, same_order
+from qnnc.compiler.lowering.streams import Laid, Streams, image_shape, same_order
 
 
 def thresholds(streams: Streams) -> None:
@@ -22,9 +25,8 @@ def thresholds(streams: Streams) -> None:
     if table.thresholds.shape[0] > 1:
         rows = along_stream(np.arange(shape[table.axis]), table.axis, shape, laid)
         if rows is None:
-            ordered = streams.image(x) if len(shape) in (3, 4) else streams.plain(x)
-            laid = streams.laid(x)
-            inputs[0] = ordered
+            laid = _with_last(streams, x, table.axis)
+            inputs[0] = laid.value
             rows = along_stream(np.arange(shape[table.axis]), table.axis, shape, laid)
         if rows is None:
             raise streams.error("its thresholds differ along an axis that no stream keeps together")
@@ -59,6 +61,18 @@ def thresholds(streams: Streams) -> None:
     streams.define(output, y, laid.order)
 
 
+def _with_last(streams: Streams, x: ir.Value, axis: int) -> Laid:
+    """The stream of a tensor with a given axis last, which is channels last for axis 1."""
+    shape = shape_of(x)
+    numbers = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
+    moved = np.moveaxis(numbers, axis, -1)
+    is_image = len(shape) in (3, 4) and axis == 1 - len(shape)
+    stream = streams.ordered(
+        x, moved.reshape(-1), image_shape(shape) if is_image else [int(d) for d in moved.shape]
+    )
+    return Laid(stream, streams.laid(x).order)
+
+
 def along_stream(
     values: IntArray, axis: int, shape: tuple[int, ...], laid: Laid
 ) -> IntArray | None:
@@ -88,9 +102,10 @@ def _with_constant(streams: Streams) -> None:
     stream = laid.value
     if values.size > 1:
         found = _spread(values, shape, laid)
-        if found is None:
-            stream = streams.image(x) if len(shape) in (3, 4) else streams.plain(x)
-            laid = streams.laid(x)
+        varying = [i - values.ndim for i, size in enumerate(values.shape) if size > 1]
+        if found is None and len(varying) == 1:
+            laid = _with_last(streams, x, varying[0])
+            stream = laid.value
             found = _spread(values, shape, laid)
         if found is None:
             raise streams.error(f"its constant {operand.name} differs along several axes")

@@ -98,6 +98,14 @@ def graph_of(report: Report, model: ir.Model | None) -> Graph:
     return _onnx(model, report.error) if model is not None else Graph()
 
 
+_MEMORIES = {
+    "block": "block RAM",
+    "distributed": "LUTs",
+    "trits": "block RAM, five weights in 8 bits",
+    "external": "the board's",
+}
+
+
 def _dataflow(report: Report) -> Graph:
     graph = Graph()
     slowest = max(layer.cycles for layer in report.layers)
@@ -145,7 +153,7 @@ def _layer_box(layer: Layer, index: int, slowest: int) -> Box:
         ("output", f"{layer.output_type}, {shape(layer.shape)}"),
         ("PE", "" if layer.PE is None else count(layer.PE)),
         ("SIMD", "" if layer.SIMD is None else count(layer.SIMD)),
-        ("memory", {"block": "block RAM", "distributed": "LUTs"}.get(layer.ram_style or "", "")),
+        ("memory", _MEMORIES.get(layer.weights or layer.ram_style or "", "")),
         ("arithmetic", (layer.arithmetic or "").upper()),
         ("implementation", layer.implementation or ""),
         (

@@ -24,14 +24,15 @@ from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.collect import (
     FloatingInput,
+    Place,
     SeveralAnchors,
     Tail,
     collect,
     is_tail_end,
 )
-from qnnc.compiler.tails.evaluate import evaluate
+from qnnc.compiler.tails.evaluate import check_steps, evaluate
 from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
-from qnnc.compiler.tails.table import falling_channels, make_table, mirrored
+from qnnc.compiler.tails.table import along_one_axis, falling_channels, make_table, mirrored
 
 
 @dataclass
@@ -82,8 +83,7 @@ class AbsorbTails(Pass):
     def _absorb_pair(self, model: ir.Model, editor: Editor, codes: ir.Value) -> None:
         tail = collect_pair(codes)
         found = evaluate_pair(model, tail, self.max_elements)
-        if found.table.thresholds.shape[1] > self.max_thresholds:
-            raise Unsupported(f"it needs {found.table.thresholds.shape[1]} thresholds")
+        check_steps(found.table.thresholds.shape[1], self.max_thresholds)
         before, fact = tail.nodes[-1], integer(codes)
         assert fact is not None
         operands = [
@@ -107,49 +107,58 @@ class AbsorbTails(Pass):
         replace_value(codes, y)
 
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
-        if len(tail.axes) > 1 and not tail.layouts:
+        if len(tail.axes) > 1 and tail.place is not Place.BOTH:
             raise Unsupported("its parameters differ along several axes")
-        steps = evaluate(model, tail, self.max_elements)
+        steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1:
-            raise Unsupported("its parameters differ along several axes of a reshaped tensor")
+            steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
         falling = falling_channels(steps)
         if falling.any() and _can_flip(tail, falling):
             steps = mirrored(steps, falling, _flip(editor, tail, falling))
         table = make_table(steps, axis)
-        if table.thresholds.shape[1] > self.max_thresholds:
-            raise Unsupported(f"it needs {table.thresholds.shape[1]} thresholds a channel")
+        check_steps(table.thresholds.shape[1], self.max_thresholds)
         self._insert(editor, tail, table)
 
     def _insert(self, editor: Editor, tail: Tail, table: multi_threshold.Table) -> None:
+        """Put the table on the side of the layout operators on which its channels lie."""
         fact = integer(tail.codes)
         assert fact is not None
-        before = tail.nodes[-1]
-        x = tail.anchor
-        for node in tail.layouts:
-            anchor_fact = integer(x)
-            if anchor_fact is not None:
-                anchor_fact = layout.arranged(node, anchor_fact, shape_of(x))
-            x = editor.insert(
-                before,
-                node.op_type,
-                [x, *node.inputs[1:]],
-                f"{x.name}_moved",
-                attributes={name: a.value for name, a in node.attributes.items()},
-                shape=shape_of(node.outputs[0]),
-                dtype=x.dtype or ir.DataType.FLOAT,
-                origins=(node,),
-            )
-            set_integer(x, _whole(anchor_fact))
-        y = multi_threshold.insert(
-            editor, before, x, table, f"{tail.codes.name}_thresholds", tail.nodes
-        )
+        name = f"{tail.codes.name}_thresholds"
         if table.values is None:
             low, high = table.base, table.base + table.thresholds.shape[1]
         else:
             low, high = int(table.values.min()), int(table.values.max())
-        set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
+        fact = fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None)
+        if tail.layouts and tail.place is not Place.BEHIND:
+            y = multi_threshold.insert(editor, tail.nodes[-1], tail.anchor, table, name, tail.nodes)
+            set_integer(y, Integer.of(low, high))
+            y = _rearranged(editor, tail, y)
+        else:
+            x = _rearranged(editor, tail, tail.anchor)
+            y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
+        set_integer(y, fact)
         replace_value(tail.codes, y)
+
+
+def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
+    """An integer tensor behind the layout operators of a tail."""
+    for node in tail.layouts:
+        fact = integer(x)
+        if fact is not None:
+            fact = layout.arranged(node, fact, shape_of(x))
+        x = editor.insert(
+            tail.nodes[-1],
+            node.op_type,
+            [x, *node.inputs[1:]],
+            f"{x.name}_moved",
+            attributes={name: a.value for name, a in node.attributes.items()},
+            shape=shape_of(node.outputs[0]),
+            dtype=x.dtype or ir.DataType.FLOAT,
+            origins=(node,),
+        )
+        set_integer(x, _whole(fact))
+    return x
 
 
 def scaled(editor: Editor, before: ir.Node, x: ir.Value, factor: int) -> ir.Value:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from qnnc.compiler import plugins
-from qnnc.compiler.dataflow import is_dataflow
+from qnnc.compiler.dataflow import declaration, is_dataflow
 from qnnc.compiler.errors import ModelError, OptionError, quote
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.passes.base import Pass
@@ -43,6 +43,11 @@ class ChooseBackend(Pass):
                     style = exceptions[name]
                     unused.pop(name, None)
             style = _resolved(node, style)
+            if style == "hls" and declaration(node).batch(declaration(node).folding()) > 1:
+                raise ModelError(
+                    f"node {quote(node.name)} takes its weights from memory, which only the rtl "
+                    f"backend makes; leave out --batch, or give --backend {style},{node.name}=rtl"
+                )
             if style == "hls":
                 node.attributes["preferred_impl_style"] = ir.AttrString(
                     "preferred_impl_style", style

@@ -14,7 +14,7 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.integer import layout
 from qnnc.compiler.ir.builder import EditBuilder
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value
-from qnnc.compiler.ir.facts import Integer, set_integer
+from qnnc.compiler.ir.facts import Integer, is_derived, set_integer
 from qnnc.compiler.ir.quantizers import Quantizer, quantizer
 from qnnc.compiler.passes.base import Pass
 
@@ -61,8 +61,9 @@ def _with_codes(
     b: EditBuilder, found: Quantizer, output: ir.Value, *, activation: bool
 ) -> ir.Value:
     codes = found.codes(b, found.input)
+    golden = None if is_derived(output) else output.name
     fact = Integer.of(
-        found.low, found.high, found.scale, found.offset, golden=output.name, quantized=True
+        found.low, found.high, found.scale, found.offset, golden=golden, quantized=True
     )
     low = found.low
     shifted = activation and low < 0 and _takes_more_bits(found) and _only_products(output)
@@ -73,7 +74,7 @@ def _with_codes(
             found.high - low,
             found.scale,
             found.offset + low * found.scale,
-            golden=output.name,
+            golden=golden,
             quantized=True,
         )
     codes.shape = output.shape

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
 from qnnc.compiler.errors import ModelError, quote
-from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.integer.window import window_of
+from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.quantizers import quantizer
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.reference import expand
@@ -34,9 +36,7 @@ class InferShapes(Pass):
             if value.producer() is not None:
                 value.shape = None  # exporters leave symbols here that contradict the input
         quantized = {node: q.input for node in model.graph if (q := quantizer(node))}
-        plain = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(
-            expand(model, skip=quantized)
-        ).model
+        plain = _inferred(model, quantized)
         known = {v.name: v for node in plain.graph for v in node.outputs}
         # a quantizer's output is as its input, which may be an input of the graph or a constant
         known |= {node.outputs[0].name: source for node, source in quantized.items()}
@@ -62,6 +62,38 @@ class InferShapes(Pass):
             size = math.prod(d for d in value.shape or [] if isinstance(d, int))
             if size > self.max_elements:
                 raise ModelError(f"tensor {quote(value.name)} has {size:,} elements")
+
+
+def _inferred(model: ir.Model, skip: Collection[ir.Node]) -> ir.Model:
+    """The model in standard operators, with shapes. With ceil_mode, ONNX's shape inference counts
+    pooling windows that start in the padding, which ONNX Runtime drops: such a pool gets pads that
+    leave no doubt."""
+    pads: dict[str, list[int]] = {}
+    while True:
+        plain = expand(model, skip=skip)
+        for node in plain.graph if pads else ():
+            if (given := pads.get(str(node.outputs[0].name))) is not None:
+                node.attributes["pads"] = ir.AttrInt64s("pads", given)
+                node.attributes["ceil_mode"] = ir.AttrInt64("ceil_mode", 0)
+                node.attributes.pop("auto_pad", None)
+        inferring = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
+        found = inferring(plain).model
+        wrong = next((node for node in found.graph if _counts_too_many(node)), None)
+        if wrong is None:
+            return found
+        window, start = window_of(wrong), 4 - len(shape_of(wrong.outputs[0]))
+        pads[str(wrong.outputs[0].name)] = [*window.before[start:], *window.after[start:]]
+
+
+def _counts_too_many(node: ir.Node) -> bool:
+    """A pool with ceil_mode whose inferred shape is not that of its windows."""
+    if node.op_type not in ("MaxPool", "AveragePool") or not attribute(node, "ceil_mode", 0):
+        return False
+    shapes = [v.shape for v in (node.inputs[0], node.outputs[0]) if v is not None]
+    if any(shape is None or not shape.is_static() or len(shape) not in (3, 4) for shape in shapes):
+        return False
+    out = shape_of(node.outputs[0])
+    return out[2:] != window_of(node).out[4 - len(out) :]
 
 
 def _check_parameters(node: ir.Node) -> None:

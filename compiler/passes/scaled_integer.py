@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.integer import affine, conv, join, layout, matmul, move, pool
+from qnnc.compiler.integer import affine, clip, conv, join, layout, matmul, move, pool
 from qnnc.compiler.integer.form import Form, Unsupported, own_form
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
-from qnnc.compiler.ir.facts import is_derived, set_integer
+from qnnc.compiler.ir.facts import is_derived, reason, set_integer
 from qnnc.compiler.ir.operators import dequantize
 from qnnc.compiler.passes.base import Pass
 
@@ -82,12 +82,15 @@ class ScaledInteger(Pass):
                 form = given[0]
                 assert form is not None
                 forms[node.outputs[0]] = layout.apply(editor, node, form)
+            elif node.op_type in clip.OPERATORS:
+                if clip.is_wanted(node, given[0], LINEAR):
+                    return _computed(editor, node, clip.apply(editor, node, given), forms)
             elif node.op_type in LINEAR:
                 if node.op_type in LAYERS and None in given[:2]:
                     raise Unsupported(_missing_quantizer(node, forms))
                 return _computed(editor, node, LINEAR[node.op_type](editor, node, given), forms)
-        except Unsupported as reason:
-            self.leave(node, f"{node.op_type} stays in floating point: {reason}")
+        except Unsupported as why:
+            self.leave(node, f"{node.op_type} stays in floating point: {why}")
         return False
 
 
@@ -146,4 +149,6 @@ def _missing_quantizer(node: ir.Node, forms: dict[ir.Value, Form]) -> str:
     what = " and ".join(
         f"its {'weights' if constant(v) is not None else 'input'} '{v.name}'" for v in missing
     )
-    return f"{what} has no quantizer"
+    made = [v.producer() for v in missing]
+    why = next((f" ({reason(node)})" for node in made if node is not None and reason(node)), "")
+    return f"{what} has no quantizer{why}"

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from qnnc.compiler.batches import check_batch
+from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import stream_graph
-from qnnc.compiler.errors import OptionError
+from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources
 
@@ -22,6 +24,9 @@ class SetFolding(Pass):
         clock_mhz: clock of the accelerator.
         budget: share of the device that may be used.
         LUT, FF, BRAM18, DSP: what the device has; by default a Z7020.
+        batch: frames that may be held on the chip, so that weights can come from memory outside
+            once for all of them; 1 to keep all weights on the chip.
+        bytes_per_cycle: what that memory gives; by default 64 bits at three quarters.
     """
 
     name = "set-folding"
@@ -32,16 +37,39 @@ class SetFolding(Pass):
     FF: float = 106400
     BRAM18: float = 280
     DSP: float = 220
+    batch: int = 1
+    bytes_per_cycle: float = 6
 
     def run(self, model: ir.Model) -> bool:
         from qnnc.compiler.folding.goal import Goal, choose  # brings scipy, slow to load
 
         if not 0 < self.budget <= 1:
             raise OptionError(f"the budget is a share of the board from 0 to 1, not {self.budget}")
+        check_batch(self.batch)
         device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)
-        goal = Goal(device, device.scaled(self.budget), self.clock_mhz, self.fps or None)
+        goal = Goal(
+            device,
+            device.scaled(self.budget),
+            self.clock_mhz,
+            self.fps or None,
+            self.bytes_per_cycle,
+        )
         graph = stream_graph(model)
-        choice = choose(graph, goal)
+        dense = [node for node in graph.nodes if isinstance(node, MVAU) and node.vectors == 1]
+        chain = all(len(node.stream_inputs) == 1 for node in graph.nodes)
+        if self.batch > 1 and not chain:
+            raise OptionError(
+                "--batch is for networks without branches that meet: the others would have to "
+                "hold a whole batch where they meet"
+            )
+        for unit in dense:
+            unit.set_attrs(batch=self.batch)
+        try:
+            choice = choose(graph, goal)
+        except TargetError as error:
+            if self.batch > 1 or not dense or not chain:
+                raise
+            raise TargetError(f"{error}; --batch 16 lets weights come from memory") from error
         for node, option in zip(graph.nodes, choice.options, strict=True):
             node.apply(option.folding)
         return True

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import onnx_ir as ir
@@ -81,6 +82,14 @@ ELEMENTWISE = MONOTONE | frozenset(
 )
 
 
+class Place(Enum):
+    """On which side of a tail's layout operators its parameters differ from place to place."""
+
+    BEFORE = "before"
+    BEHIND = "behind"
+    BOTH = "both"
+
+
 @dataclass(frozen=True)
 class Tail:
     """A function of one integer, the same at every place but for the channel.
@@ -90,7 +99,9 @@ class Tail:
         codes: the integer tensor it ends in.
         nodes: its operators in order.
         layouts: those of its operators that only move elements.
-        axes: axes of `codes` (negative) along which the function differs.
+        place: where its parameters are, with regard to the layouts.
+        axes: axes (negative) along which the function differs: of `anchor` if it differs before
+            the layouts, of `codes` if behind them, and all axes if on both sides.
         monotone: made of operators that cannot turn round.
         exclusive: nothing else uses the anchor or anything inside.
     """
@@ -99,6 +110,7 @@ class Tail:
     codes: ir.Value
     nodes: tuple[ir.Node, ...]
     layouts: tuple[ir.Node, ...]
+    place: Place
     axes: tuple[int, ...]
     monotone: bool
     exclusive: bool
@@ -176,12 +188,7 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.
     chain = all(len(computed_inputs(node)) == 1 for node in nodes)
     if layouts and not chain and not _cut_paths(anchor, nodes, layouts):
         raise Unsupported("it reshapes on one of several paths")
-    axes: set[int] = set()
-    for node in nodes:
-        axes |= _varying_axes(node)
-    rank = len(shape_of(codes))
-    if layouts and axes:
-        axes = {axis for axis in range(-rank + 1, 0) if shape_of(codes)[axis] > 1}
+    place, axes = _where_it_differs(anchor, codes, nodes)
     if np.prod(shape_of(anchor)) != np.prod(shape_of(codes)):
         raise Unsupported("it broadcasts its input to a larger tensor")
     inside = [anchor, *(v for node in nodes for v in node.outputs if v is not codes)]
@@ -193,7 +200,40 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.
         and all(node.op_type in MONOTONE or node.op_type in layout.OPERATORS for node in nodes)
         and all(_keeps_direction(node) for node in nodes)
     )
-    return Tail(anchor, codes, tuple(nodes), layouts, tuple(sorted(axes)), monotone, exclusive)
+    return Tail(
+        anchor, codes, tuple(nodes), layouts, place, tuple(sorted(axes)), monotone, exclusive
+    )
+
+
+def _where_it_differs(
+    anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]
+) -> tuple[Place, set[int]]:
+    cuts = [i for i, node in enumerate(nodes) if node.op_type in layout.OPERATORS]
+    axes: set[int] = set()
+    varying = []
+    for i, node in enumerate(nodes):
+        if found := _varying_axes(node):
+            axes |= found
+            varying.append(i)
+    if not cuts or not varying or varying[0] > cuts[-1]:
+        if cuts and varying and not _ranks_fit(nodes[: cuts[-1]], codes):
+            return Place.BOTH, _all_axes(anchor)
+        return Place.BEHIND, axes
+    if varying[-1] < cuts[0] and _ranks_fit(nodes[cuts[0] :], anchor):
+        return Place.BEFORE, axes
+    return Place.BOTH, _all_axes(anchor)
+
+
+def _all_axes(value: ir.Value) -> set[int]:
+    shape = shape_of(value)
+    return {axis for axis in range(1 - len(shape), 0) if shape[axis] > 1}
+
+
+def _ranks_fit(nodes: list[ir.Node], value: ir.Value) -> bool:
+    """Constants of these operators leave the rank of such a tensor as it is."""
+    rank = len(shape_of(value))
+    arrays = [constant(v) for n in nodes if n.op_type not in layout.OPERATORS for v in n.inputs]
+    return all(array is None or array.ndim <= rank for array in arrays)
 
 
 def _cut_paths(anchor: ir.Value, nodes: list[ir.Node], layouts: tuple[ir.Node, ...]) -> bool:

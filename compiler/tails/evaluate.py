@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.edit import attribute, shape_of
 from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.reference import Session, expand
-from qnnc.compiler.tails.collect import Tail
+from qnnc.compiler.tails.collect import Place, Tail
 
 CHUNK = 1 << 20
 """Elements evaluated in one run."""
@@ -53,12 +54,13 @@ class Evaluator:
 
     def __init__(self, model: ir.Model, tail: Tail) -> None:
         self.tail = tail
-        shape = shape_of(tail.anchor)
-        keep_all = bool(tail.layouts and tail.axes)
+        shape = shape_of(tail.codes if tail.place is Place.BEHIND else tail.anchor)
+        keep_all = tail.place is Place.BOTH
         rank = len(shape)
         self._dims = [
             size if keep_all or axis - rank in tail.axes else 1 for axis, size in enumerate(shape)
         ][1:]
+        self._order = _order(tail.layouts, shape) if keep_all else None
         plain = expand(
             model,
             inputs=[tail.anchor],
@@ -68,13 +70,18 @@ class Evaluator:
             any_batch=True,
             skip=() if keep_all else tail.layouts,
         )
+        if tail.place is Place.BEHIND:  # fed as what the layout operators make of the anchor
+            plain.graph.inputs[0].shape = ir.Shape([f"{axis}" for axis in range(rank)])
         self._dtype = np.float64 if tail.anchor.dtype == ir.DataType.DOUBLE else np.float32
         self.channels = math.prod(self._dims)
         fact = integer(tail.anchor)
         assert fact is not None
-        full = [1, *shape[1:]] if not keep_all else list(shape)
-        self.low = self._per_channel(fact.low, full, np.min)
-        self.high = self._per_channel(fact.high, full, np.max)
+        low, high = fact.low, fact.high
+        if tail.layouts and tail.place is not Place.BEFORE:  # channels may lie elsewhere then
+            low, high = low.min(), high.max()
+        full = [1, *shape[1:]]
+        self.low = self._per_channel(low, full, np.min)
+        self.high = self._per_channel(high, full, np.max)
         # a pool of threads takes longer to start than a small range to evaluate
         span = int((self.high - self.low).max()) + 1
         self._session = Session(plain, threads=1 if span * self.channels <= SMALL else 0)
@@ -96,19 +103,36 @@ class Evaluator:
         codes: NDArray[np.floating] = self._session.run(feeds, [name])[name]
         if not np.all(np.isfinite(codes)):
             raise Unsupported("it gives values that are not finite")
-        return as_integers(codes).reshape(x.shape)
+        found = as_integers(codes).reshape(x.shape)
+        if self._order is not None:
+            found[:, self._order] = found.copy()
+        return found
 
 
-def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
+def _order(layouts: Sequence[ir.Node], shape: Sequence[int]) -> IntArray:
+    """Where each element behind the layout operators stood before them."""
+    places = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
+    for node in layouts:
+        if node.op_type == "Transpose":
+            places = places.transpose(attribute(node, "perm", list(range(places.ndim))[::-1]))
+        places = places.reshape(shape_of(node.outputs[0]))
+    return places.reshape(-1)
+
+
+def evaluate(model: ir.Model, tail: Tail, max_elements: int, max_steps: int) -> Steps:
     """Where the tail's code changes.
 
     Ranges of up to `max_elements` integers (channels counted each) are evaluated throughout,
     larger ones by bisection.
 
     Raises:
-        Unsupported: the range is too large and the tail may turn round.
+        Unsupported: the range is too large and the tail may turn round, or it has more than
+            `max_steps` steps, as far as that is soon seen.
     """
     evaluator = Evaluator(model, tail)
+    if tail.monotone:
+        ends = [evaluator.run(x[None])[0] for x in (evaluator.low, evaluator.high)]
+        check_steps(int(np.abs(ends[1] - ends[0]).max()), max_steps)
     span = int((evaluator.high - evaluator.low).max()) + 1
     if span * evaluator.channels <= max_elements:
         return _exhaustive(evaluator, span)
@@ -118,6 +142,15 @@ def evaluate(model: ir.Model, tail: Tail, max_elements: int) -> Steps:
             "to evaluate throughout; quantize its input to fewer bits"
         )
     return _bisected(evaluator)
+
+
+def check_steps(steps: int, most: int) -> None:
+    """Raise Unsupported for more thresholds than a table may have."""
+    if steps > most:
+        raise Unsupported(
+            f"it needs {steps} thresholds a channel, {most} are the most; quantize to "
+            f"{most.bit_length() - 1} bits or fewer"
+        )
 
 
 def _exhaustive(evaluator: Evaluator, span: int) -> Steps:

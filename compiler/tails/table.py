@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.ir.operators.multi_threshold import Table
 from qnnc.compiler.tails.evaluate import Steps
@@ -25,6 +26,47 @@ def is_rising(steps: Steps) -> bool:
     return all(
         bool(np.all(np.diff(np.concatenate([[first], to])) > 0))
         for first, to in zip(steps.first, steps.to, strict=True)
+    )
+
+
+def along_one_axis(steps: Steps, shape: tuple[int, ...]) -> tuple[Steps, int]:
+    """Steps of every element of a tensor [shape] as those of every place along one axis of it,
+    and that axis, negative.
+
+    Raises:
+        Unsupported: they differ along several axes.
+    """
+    numbers = _kinds(steps).reshape(shape)
+    for axis, size in enumerate(shape):
+        first = np.moveaxis(numbers, axis, 0).reshape(size, -1)
+        if np.all(first == first[:, :1]):
+            of_each = np.arange(numbers.size).reshape(shape)
+            chosen = np.moveaxis(of_each, axis, 0).reshape(size, -1)[:, 0]
+            return _chosen(steps, chosen), axis - len(shape)
+    raise Unsupported(
+        "its parameters differ along several axes, some before and some behind a reshape; "
+        "put a quantizer between them"
+    )
+
+
+def _kinds(steps: Steps) -> IntArray:
+    """A number for each channel, equal for equal steps."""
+    known: dict[bytes, int] = {}
+    kinds = np.empty(len(steps.at), dtype=np.int64)
+    for c in range(len(steps.at)):
+        parts = [steps.low[c : c + 1], steps.high[c : c + 1], steps.first[c : c + 1]]
+        key = np.concatenate([*parts, steps.at[c], steps.to[c]]).tobytes()
+        kinds[c] = known.setdefault(key, len(known))
+    return kinds
+
+
+def _chosen(steps: Steps, channels: IntArray) -> Steps:
+    return Steps(
+        steps.low[channels],
+        steps.high[channels],
+        steps.first[channels],
+        tuple(steps.at[c] for c in channels),
+        tuple(steps.to[c] for c in channels),
     )
 
 

@@ -33,8 +33,13 @@ def converted(proto: onnx.ModelProto) -> onnx.ModelProto:
     """
     writer = Writer(proto.graph)
     windows: dict[str, Window] = {}
+    given = {value.name for value in proto.graph.input}
     for made in proto.graph.node:
         node = Node(made)
+        if is_finn(made):
+            _declare(writer, node, given)
+        if is_finn(made) or made.domain in GENERAL:
+            given.update(node.outputs)
         if is_finn(made):
             handler = FINN_OPERATORS.get(base_name(made))
         elif made.domain in GENERAL:
@@ -49,15 +54,25 @@ def converted(proto: onnx.ModelProto) -> onnx.ModelProto:
     return writer.model()
 
 
+def _declare(writer: Writer, node: Node, given: set[str]) -> None:
+    """Say which integers come from the host, where its operators do not.
+
+    Args:
+        given: inputs of the model, and what FINN's operators give; the rest is added here.
+    """
+    for name in node.inputs:
+        kind = writer.types.get(name)
+        if name and name not in writer.constants and name not in given and kind is not None:
+            writer.aliases[name] = writer.quantizer(writer.value(name), kind)
+            given.add(name)
+
+
 def mvau(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """MVAU, dense or behind a window generator, with or without thresholds."""
     matrix = np.rint(writer.array(node, 1))
     kind = node.type_attr("weightDataType")
-    xnor = bool(node.attr("binaryXnorMode", 0))
-    active = not node.attr("noActivation", 0)
-    total = _product(writer, node, windows, matrix, kind, xnor, "" if active else node.outputs[0])
-    if active:
-        _activation(writer, node, total)
+    total = _product(writer, node, windows, matrix, kind, bool(node.attr("binaryXnorMode", 0)))
+    _given(writer, node, *total)
 
 
 def _product(
@@ -67,29 +82,60 @@ def _product(
     matrix: NDArray[Any],
     kind: BaseDataType,
     xnor: bool,
-    output: str,
-) -> str:
+) -> tuple[str, bool]:
+    """The product of a matrix [inputs, outputs], and whether its channels are first."""
     # equal pairs of codes = x.w + (1-x).(1-w) = x.(2w-1) + sum(1-w)
-    weights = 2 * matrix - 1 if xnor else matrix
-    chosen = BIPOLAR if xnor else kind
-    result = output or None
-    last = result if not xnor else None
+    weights, chosen = (2 * matrix - 1, BIPOLAR) if xnor else (matrix, kind)
     window = windows.get(node.inputs[0])
+    if window is None and writer.is_first(node.inputs[0]):
+        one = (1, 1)
+        window = Window(writer.first(node.inputs[0]), matrix.shape[0], one, one, one)
     if window is not None:
-        total = images.convolution(writer, node, window, weights, chosen, last)
+        total = images.convolution(writer, node, window, weights, chosen)
     else:
         quantized = writer.weights(weights, chosen)
-        total = writer.op("MatMul", writer.value(node.inputs[0]), quantized, output=last)
+        total = writer.op("MatMul", writer.value(node.inputs[0]), quantized)
     if xnor:
         missing = (1 - matrix).sum(axis=0)
-        total = writer.op("Add", total, writer.constant(missing), output=result)
-    return total
+        total = writer.op("Add", total, writer.constant(_along(missing, window is not None)))
+    return total, window is not None
 
 
-def _activation(writer: Writer, node: Node, total: str) -> None:
-    kind = node.type_attr("outputDataType")
-    table, base = writer.array(node, 2), int(node.attr("ActVal", 0))
-    writer.thresholds(node, total, table, kind, base, node.outputs[0])
+def _along(array: NDArray[Any], first: bool) -> NDArray[Any]:
+    """What has channels last, for an operand that has them first."""
+    if not first or array.size == 1:
+        return array
+    whole = array.reshape((1,) * (4 - array.ndim) + array.shape)
+    return whole.transpose(0, 3, 1, 2)
+
+
+def _given(writer: Writer, node: Node, total: str, first: bool) -> None:
+    """The output of a node that has added something up, through its thresholds if it has some."""
+    output = node.outputs[0]
+    if not node.attr("noActivation", 0):
+        kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
+        _thresholds(writer, node, total, writer.array(node, 2), kind, base, first)
+    elif first:
+        writer.give_first(output, total)
+    else:
+        writer.op("Identity", total, output=output)
+
+
+def _thresholds(
+    writer: Writer,
+    node: Node,
+    x: str,
+    table: NDArray[Any],
+    kind: BaseDataType,
+    base: int,
+    first: bool,
+) -> None:
+    output = node.outputs[0]
+    if first:
+        found = writer.thresholds(node, x, table, kind, base, None, -3)
+        writer.give_first(output, found)
+    else:
+        writer.thresholds(node, x, table, kind, base, output)
 
 
 def vvau(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -98,21 +144,22 @@ def vvau(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     if window is None:
         raise node.refusal("no window generator stands before it")
     weights = np.rint(writer.array(node, 1))
-    active = not node.attr("noActivation", 0)
-    if node.attr("binaryXnorMode", 0):
-        raise node.refusal("binaryXnorMode is not supported")
-    last = None if active else node.outputs[0]
-    kind = node.type_attr("weightDataType")
-    total = images.depthwise(writer, node, window, weights, kind, last)
-    if active:
-        _activation(writer, node, total)
+    xnor = bool(node.attr("binaryXnorMode", 0))
+    kind = BIPOLAR if xnor else node.type_attr("weightDataType")
+    factors = 2 * weights - 1 if xnor else weights
+    total = images.depthwise(writer, node, window, factors, kind)
+    if xnor:  # as for MVAU
+        missing = (1 - weights).sum(axis=(1, 2, 3))
+        total = writer.op("Add", total, writer.constant(_along(missing, True)))
+    _given(writer, node, total, True)
 
 
 def thresholding(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """Thresholding, channels last."""
+    """Thresholding."""
     kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
-    x = writer.value(node.inputs[0])
-    writer.thresholds(node, x, writer.array(node, 1), kind, base, node.outputs[0])
+    first = writer.is_first(node.inputs[0])
+    x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
+    _thresholds(writer, node, x, writer.array(node, 1), kind, base, first)
 
 
 def multi_threshold(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -121,20 +168,21 @@ def multi_threshold(writer: Writer, node: Node, windows: dict[str, Window]) -> N
     steps = table.shape[1]
     scale, bias = float(node.attr("out_scale", 1.0)), float(node.attr("out_bias", 0.0))
     last = str(node.attr("data_layout", "")) in ("NHWC", "NC", "NWC")
-    rank = _rank(writer, node)
-    axis = -1 if last or rank == 2 else 1 - rank
-    x = writer.value(node.inputs[0])
-    whole = scale == 1 and bias == int(bias)
-    if whole:
+    first = last and writer.is_first(node.inputs[0])
+    axis = -3 if first else -1 if last else 1 - _rank(writer, node)
+    x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
+    output = None if first else node.outputs[0]
+    if scale == 1 and bias == int(bias):
         kind = smallest_type(int(bias), int(bias) + steps)
-        writer.thresholds(node, x, table, kind, int(bias), node.outputs[0], axis)
-        return
-    if scale == 2 and bias == -1 and steps == 1:
-        writer.thresholds(node, x, table, BIPOLAR, 0, node.outputs[0], axis)
-        return
-    count = writer.thresholds(node, x, table, smallest_type(0, steps), 0, None, axis)
-    moved = writer.op("Mul", count, writer.constant(scale))
-    writer.op("Add", moved, writer.constant(bias), output=node.outputs[0])
+        found = writer.thresholds(node, x, table, kind, int(bias), output, axis)
+    elif scale == 2 and bias == -1 and steps == 1:
+        found = writer.thresholds(node, x, table, BIPOLAR, 0, output, axis)
+    else:
+        count = writer.thresholds(node, x, table, smallest_type(0, steps), 0, None, axis)
+        moved = writer.op("Mul", count, writer.constant(scale))
+        found = writer.op("Add", moved, writer.constant(bias), output=output)
+    if first:
+        writer.give_first(node.outputs[0], found)
 
 
 def _rank(writer: Writer, node: Node) -> int:
@@ -147,7 +195,11 @@ def _rank(writer: Writer, node: Node) -> int:
 def xnor_popcount(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """XnorPopcountMatMul before conversion."""
     matrix = np.rint(writer.array(node, 1))
-    _product(writer, node, windows, matrix, BINARY, True, node.outputs[0])
+    total, first = _product(writer, node, windows, matrix, BINARY, True)
+    if first:
+        writer.give_first(node.outputs[0], total)
+    else:
+        writer.op("Identity", total, output=node.outputs[0])
 
 
 def labels(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -164,23 +216,14 @@ def labels(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
 
 def elementwise(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """Elementwise operators, of two streams or with a constant."""
-    op_type = base_name(node.proto).removeprefix("Elementwise")
-    operands = []
-    for index in (0, 1):
-        name = node.inputs[index]
-        operands.append(
-            writer.constant(writer.array(node, index))
-            if name in writer.constants
-            else writer.value(name)
-        )
-    writer.op(op_type, *operands, output=node.outputs[0])
+    _apply(writer, node, base_name(node.proto).removeprefix("Elementwise"))
 
 
 def add_streams(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """AddStreams and StreamingEltwise's additions, of older versions."""
     if str(node.attr("eltwiseOp", "Add")) != "Add":
         raise node.refusal("only additions are supported")
-    writer.op("Add", *(writer.value(name) for name in node.inputs), output=node.outputs[0])
+    _apply(writer, node, "Add")
 
 
 def channelwise(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -188,15 +231,34 @@ def channelwise(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     function = str(node.attr("Func"))
     if function not in ("add", "mul"):
         raise node.refusal(f"its function {function!r} is not supported")
-    operand = writer.constant(writer.array(node, 1).reshape(-1))
-    x = writer.value(node.inputs[0])
-    writer.op({"add": "Add", "mul": "Mul"}[function], x, operand, output=node.outputs[0])
+    _apply(writer, node, {"add": "Add", "mul": "Mul"}[function])
+
+
+def _apply(writer: Writer, node: Node, op_type: str) -> None:
+    """An operator of two operands, element by element."""
+    first = any(writer.is_first(name) for name in node.inputs)
+    operands = []
+    for index, name in enumerate(node.inputs[:2]):
+        if name in writer.constants:
+            array = writer.array(node, index)
+            if base_name(node.proto) == "ChannelwiseOp":
+                array = array.reshape(-1)
+            operands.append(writer.constant(_along(array, first)))
+        else:
+            operands.append(writer.first(name) if first else writer.value(name))
+    if first:
+        writer.give_first(node.outputs[0], writer.op(op_type, *operands))
+    else:
+        writer.op(op_type, *operands, output=node.outputs[0])
 
 
 def passed(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """What only moves words: the tensor itself, in as many copies as are wanted."""
     for output in node.outputs:
-        writer.aliases[output] = writer.value(node.inputs[0])
+        if writer.is_first(node.inputs[0]):
+            writer.give_first(output, writer.first(node.inputs[0]))
+        else:
+            writer.aliases[output] = writer.value(node.inputs[0])
         if node.inputs[0] in windows:
             windows[output] = windows[node.inputs[0]]
 
@@ -215,7 +277,8 @@ def standard(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
         matrix, kind = np.rint(writer.array(node, 1)), writer.types.get(node.inputs[1])
         if kind is None:
             raise node.refusal("its weights have no integer type")
-        _product(writer, node, windows, matrix, kind, False, node.outputs[0])
+        total, _ = _product(writer, node, windows, matrix, kind, False)
+        writer.give_first(node.outputs[0], total)
         return
     for index, name in enumerate(node.inputs):
         kind = writer.types.get(name)
@@ -244,6 +307,8 @@ FINN_OPERATORS: dict[str, Handler] = {
     "GlobalAccPool": images.global_sum,
     "UpsampleNearestNeighbour": images.upsample,
     "StreamingConcat": images.concat,
+    "StreamingSplit": images.split,
+    "Shuffle": images.shuffle,
     "Reshape": reshape,
     **dict.fromkeys(
         (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN's operators on images, which lie channels last: windows, padding, pooling."""
+"""FINN's operators on images, channels first here: windows, padding, pooling."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import helper
 from qonnx.core.datatype import BaseDataType
 
+from qnnc.compiler.datatypes import smallest_type
 from qnnc.frontends.finn.writer import Node, Writer
 
 
@@ -18,7 +20,7 @@ class Window:
     """What a window generator takes apart.
 
     Attributes:
-        x: the image, [N, H, W, C].
+        x: the image, [N, C, H, W].
         channels: C.
         kernel: height and width.
         stride: likewise.
@@ -37,7 +39,7 @@ class Window:
 def window_generator(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """ConvolutionInputGenerator: remembered, for the consumer to become a convolution."""
     windows[node.outputs[0]] = Window(
-        writer.value(node.inputs[0]),
+        writer.first(node.inputs[0]),
         int(node.attr("IFMChannels")),
         node.pair("ConvKernelDim"),
         node.pair("Stride", 1),
@@ -50,21 +52,13 @@ def im2col(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     shape = str(node.attr("input_shape")).strip("()[] ").split(",")
     pads = node.attr("pad_amount", [0, 0, 0, 0])
     windows[node.outputs[0]] = Window(
-        writer.value(node.inputs[0]),
+        writer.first(node.inputs[0]),
         int(shape[-1]),
         node.pair("kernel_size"),
         node.pair("stride"),
         node.pair("dilations", [1, 1]),
         (int(pads[0]), int(pads[1]), int(pads[2]), int(pads[3])),
     )
-
-
-def _first(writer: Writer, x: str) -> str:
-    return writer.op("Transpose", x, perm=[0, 3, 1, 2])
-
-
-def _last(writer: Writer, x: str, output: str | None) -> str:
-    return writer.op("Transpose", x, output=output, perm=[0, 2, 3, 1])
 
 
 def _geometry(window: Window) -> dict[str, Any]:
@@ -82,16 +76,13 @@ def convolution(
     window: Window,
     matrix: NDArray[Any],
     kind: BaseDataType,
-    output: str | None,
 ) -> str:
-    """A product of windows and a matrix [kh kw C, outputs] as a convolution."""
+    """A product of windows and a matrix [kh kw C, outputs] as a convolution: [N, C, H, W]."""
     size = (*window.kernel, window.channels)
     if matrix.shape[0] != np.prod(size):
         raise node.refusal(f"its weights have {matrix.shape[0]} rows for windows of {size}")
     weights = matrix.reshape(*size, -1).transpose(3, 2, 0, 1)
-    x = _first(writer, window.x)
-    y = writer.op("Conv", x, writer.weights(weights, kind), **_geometry(window))
-    return _last(writer, y, output)
+    return writer.op("Conv", window.x, writer.weights(weights, kind), **_geometry(window))
 
 
 def depthwise(
@@ -100,23 +91,20 @@ def depthwise(
     window: Window,
     weights: NDArray[Any],
     kind: BaseDataType,
-    output: str | None,
 ) -> str:
-    """Weights [C, 1, kh, kw] on each channel's window."""
+    """Weights [C, 1, kh, kw] on each channel's window: [N, C, H, W]."""
     if weights.shape != (window.channels, 1, *window.kernel):
         raise node.refusal(f"its weights {list(weights.shape)} do not fit the windows")
     quantized = writer.weights(weights, kind)
-    x = _first(writer, window.x)
-    y = writer.op("Conv", x, quantized, group=window.channels, **_geometry(window))
-    return _last(writer, y, output)
+    return writer.op("Conv", window.x, quantized, group=window.channels, **_geometry(window))
 
 
 def padding(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """FMPadding: zeros around the image."""
     top, left, bottom, right = (int(n) for n in node.attr("Padding"))
-    pads = writer.constant([0, top, left, 0, 0, bottom, right, 0], np.int64)
+    pads = writer.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
     zero = writer.constant(0.0)
-    writer.op("Pad", writer.value(node.inputs[0]), pads, zero, output=node.outputs[0])
+    writer.give_first(node.outputs[0], writer.op("Pad", writer.first(node.inputs[0]), pads, zero))
 
 
 def pool(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -124,10 +112,15 @@ def pool(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     window = windows.get(node.inputs[0])
     if window is None:
         raise node.refusal("no window generator stands before it")
-    if str(node.attr("Function")) != "MaxPool":
-        raise node.refusal("only MaxPool is supported")
-    y = writer.op("MaxPool", _first(writer, window.x), **_geometry(window))
-    _last(writer, y, node.outputs[0])
+    function = str(node.attr("Function"))
+    if function == "AccPool":
+        ones = np.ones((window.channels, 1, *window.kernel), dtype=np.float32)
+        kind = smallest_type(0, 1)
+        writer.give_first(node.outputs[0], depthwise(writer, node, window, ones, kind))
+        return
+    if function != "MaxPool":
+        raise node.refusal("only MaxPool and AccPool are supported")
+    writer.give_first(node.outputs[0], writer.op("MaxPool", window.x, **_geometry(window)))
 
 
 def streaming_max_pool(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -151,19 +144,19 @@ def _max_pool(
 ) -> None:
     y = writer.op(
         "MaxPool",
-        _first(writer, writer.value(node.inputs[0])),
+        writer.first(node.inputs[0]),
         kernel_shape=list(kernel),
         strides=list(stride),
         pads=list(pads),
     )
-    _last(writer, y, node.outputs[0])
+    writer.give_first(node.outputs[0], y)
 
 
 def global_sum(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """GlobalAccPool: the sum over the image."""
-    axes = writer.constant([1, 2], np.int64)
-    x = writer.value(node.inputs[0])
-    writer.op("ReduceSum", x, axes, output=node.outputs[0], keepdims=1)
+    axes = writer.constant([2, 3], np.int64)
+    total = writer.op("ReduceSum", writer.first(node.inputs[0]), axes, keepdims=1)
+    writer.give_first(node.outputs[0], total)
 
 
 def upsample(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -174,17 +167,46 @@ def upsample(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     factors = [1.0, 1.0, sizes[0] / sizes[1], sizes[2] / sizes[3]]
     y = writer.op(
         "Resize",
-        _first(writer, writer.value(node.inputs[0])),
+        writer.first(node.inputs[0]),
         "",
         writer.constant(factors),
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
     )
-    _last(writer, y, node.outputs[0])
+    writer.give_first(node.outputs[0], y)
 
 
 def concat(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """StreamingConcat: along the channels."""
+    if any(writer.is_first(name) for name in node.inputs):
+        names = [writer.first(name) for name in node.inputs]
+        writer.give_first(node.outputs[0], writer.op("Concat", *names, axis=1))
+        return
     names = [writer.value(name) for name in node.inputs]
     writer.op("Concat", *names, output=node.outputs[0], axis=-1)
+
+
+def split(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
+    """StreamingSplit: groups of channels."""
+    sizes = writer.constant([int(n) for n in node.attr("ChannelsPerStream")], np.int64)
+    first = writer.is_first(node.inputs[0])
+    x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
+    name = writer.fresh("Split")
+    outputs = [writer.fresh(output) if first else output for output in node.outputs]
+    axis = 1 if first else -1
+    writer.nodes.append(helper.make_node("Split", [x, sizes], outputs, name=name, axis=axis))
+    if first:
+        for output, made in zip(node.outputs, outputs, strict=True):
+            writer.give_first(output, made)
+
+
+def shuffle(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
+    """Shuffle: a transpose between reshapes."""
+    apart, after = (
+        writer.constant([int(n) for n in node.attr(name)], np.int64)
+        for name in ("transpose_in_shape", "out_shape")
+    )
+    x = writer.op("Reshape", writer.value(node.inputs[0]), apart)
+    moved = writer.op("Transpose", x, perm=[int(n) for n in node.attr("perm")])
+    writer.op("Reshape", moved, after, output=node.outputs[0])

@@ -62,6 +62,7 @@ class Writer:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
         self.aliases: dict[str, str] = {}
+        self._first: dict[str, str] = {}
         self._count = 0
 
     def fresh(self, base: str) -> str:
@@ -71,7 +72,24 @@ class Writer:
 
     def value(self, name: str) -> str:
         """What a tensor of FINN's is called here."""
+        if name in self._first and name not in self.aliases:
+            self.aliases[name] = self.op("Transpose", self._first[name], perm=[0, 2, 3, 1])
         return self.aliases.get(name, name)
+
+    def is_first(self, name: str) -> bool:
+        """An image is at hand with its channels first."""
+        return name in self._first
+
+    def first(self, name: str) -> str:
+        """An image of FINN's, [N, H, W, C] there, as [N, C, H, W]: qnnc's passes see through few
+        of the transposes that going to and fro would take."""
+        if name not in self._first:
+            self._first[name] = self.op("Transpose", self.value(name), perm=[0, 3, 1, 2])
+        return self._first[name]
+
+    def give_first(self, name: str, image: str) -> None:
+        """An image of FINN's is there as [N, C, H, W]."""
+        self._first[name] = image
 
     def array(self, node: Node, index: int) -> NDArray[Any]:
         """A constant input."""

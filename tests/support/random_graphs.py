@@ -152,12 +152,6 @@ class RandomGraph(Growing):
         pads = [c.number(0, k - 1) if allowed and c.chance(0.3) else 0 for k in kernel * 2]
         ceil = int(maximum and c.chance(0.2))
         size = _pooled(spatial, kernel, stride, pads, ceil)
-        if ceil and any(
-            n * s >= m + b
-            for n, s, m, b in zip(size, stride, spatial, pads[: len(spatial)], strict=True)
-        ):
-            # ONNX's shape inference keeps windows that ONNX Runtime drops
-            ceil, size = 0, _pooled(spatial, kernel, stride, pads, 0)
         extra: dict[str, object] = {"ceil_mode": ceil} if maximum else {"count_include_pad": 1}
         y = self.op(
             x,

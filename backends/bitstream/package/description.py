@@ -14,6 +14,7 @@ from onnx import helper
 from qnnc.backends.bitstream.package.host_steps import host_steps
 from qnnc.backends.bitstream.shell import Shell, ShellStream
 from qnnc.backends.bitstream.shell.shell import REGISTERS
+from qnnc.backends.design import Port, WeightPort
 from qnnc.compiler.board import Board
 from qnnc.compiler.datatypes import BIPOLAR
 
@@ -44,8 +45,10 @@ def describe(
         "ps_clock_mhz": board.ps_clock_mhz,
         "base": REGISTERS,
         "length": LENGTH,
-        "inputs": [_stream(stream) for stream in shell.inputs],
-        "outputs": [_stream(stream) for stream in shell.outputs],
+        "batch": shell.batch,
+        "inputs": [_stream(s, shell.batch) for s in shell.inputs if not s.is_weights],
+        "outputs": [_stream(s, shell.batch) for s in shell.outputs],
+        "weights": [_weights(s) for s in shell.inputs if s.is_weights],
         "input_shapes": shapes,
         "input_types": types,
         "pre": pre_steps,
@@ -53,7 +56,19 @@ def describe(
     }, {"pre": pre_constants, "post": post_constants}
 
 
-def _stream(stream: ShellStream) -> dict[str, Any]:
+def _weights(stream: ShellStream) -> dict[str, Any]:
+    assert isinstance(stream.port, WeightPort)
+    return {
+        "name": stream.name,
+        "file": stream.port.file,
+        "bytes": stream.frame_bytes,
+        "copies": stream.copies,
+        "registers": stream.registers,
+    }
+
+
+def _stream(stream: ShellStream, batch: int) -> dict[str, Any]:
+    assert isinstance(stream.port, Port)
     kind = stream.port.stream.datatype
     return {
         "name": stream.name,
@@ -65,7 +80,7 @@ def _stream(stream: ShellStream) -> dict[str, Any]:
         "low": int(kind.min()),
         "high": int(kind.max()),
         "lanes": stream.port.stream.lanes,
-        "words": stream.words,
+        "words": stream.words // batch,
         "memory_bytes": stream.memory_bytes,
         "registers": stream.registers,
     }

@@ -39,6 +39,7 @@ FRAMES, FRAMES_DONE, CYCLES_LOW, CYCLES_HIGH = 0x1C, 0x20, 0x24, 0x28
 ADDRESS, SIZE, STARVED, BLOCKED = 0x00, 0x04, 0x0C, 0x10
 IDLE, DONE = 1, 2
 BUFFER_BYTES = 4 << 20
+ALIGNMENT = 128
 
 
 class Accelerator:
@@ -69,10 +70,13 @@ class Accelerator:
         self.pre = HostPart(folder, "pre", about["pre"], use_numpy)
         self.post = HostPart(folder, "post", about["post"], use_numpy)
         largest = max(stream.frame_bytes for stream in self.inputs + self.outputs)
-        self.frames = frames or max(1, BUFFER_BYTES // largest)
+        self.batch = int(about.get("batch", 1))  # frames that go in before the first comes out
+        frames = frames or max(1, BUFFER_BYTES // largest)
+        self.frames = -(-frames // self.batch) * self.batch
         bitfile = os.path.join(folder, about["bitfile"])
         self.platform = platform or self._platform(bitfile, options)
         self._check()
+        self.weights = [self._load_weights(folder, entry) for entry in about.get("weights", [])]
         self._slots = [self._allocate(), self._allocate()]
         self.reset()
 
@@ -102,6 +106,19 @@ class Accelerator:
         ]
         return [self.platform.allocate(size) for _, size in sizes]
 
+    def _load_weights(self, folder, entry):
+        """Weights that are read from memory once for every batch: their stream's name and
+        registers, the memory that holds them, and address and size in it."""
+        words = np.fromfile(os.path.join(folder, os.path.basename(entry["file"])), np.uint8)
+        if words.size != entry["bytes"]:
+            raise AcceleratorError("%s is not of this package" % entry["file"])
+        size = words.size * entry["copies"]
+        memory = self.platform.allocate(size + ALIGNMENT)
+        shift = -memory.address % ALIGNMENT
+        memory.array[shift : shift + size] = np.tile(words, entry["copies"])
+        memory.to_device()
+        return entry["name"], entry["registers"], memory, memory.address + shift, size
+
     def reset(self):
         """Bring the bus to rest and the accelerator into its first state, whatever it does."""
         self.platform.write(CONTROL, 2)
@@ -113,21 +130,28 @@ class Accelerator:
             if time.monotonic() > deadline:
                 raise AcceleratorError(
                     "%s did not end within %g s (%d frames done, errors: %s)"
-                    % (what, self.timeout, self.platform.read(FRAMES_DONE), self._errors() or "no")
+                    % (what, self.timeout, self._frames_done(), self._errors() or "no")
                 )
             self.platform.pause(50e-6)
+
+    def _frames_done(self):
+        return self.platform.read(FRAMES_DONE) * self.batch
 
     def _errors(self):
         bits = self.platform.read(ERRORS)
         return "; ".join(text for i, text in enumerate(ERROR_NAMES) if bits >> i & 1)
 
     def start(self, frames, slot=0):
-        """Start a run over frames that lie in a slot's buffers."""
+        """Start a run over frames that lie in a slot's buffers; what is missing to a whole batch
+        is whatever lies there."""
         buffers = self._slots[slot]
         for stream, memory in zip(self.inputs + self.outputs, buffers):
             self.platform.write(stream.registers + ADDRESS, memory.address)
             self.platform.write(stream.registers + SIZE, memory.array.nbytes)
-        self.platform.write(FRAMES, frames)
+        for _, registers, _, address, size in self.weights:
+            self.platform.write(registers + ADDRESS, address)
+            self.platform.write(registers + SIZE, size)
+        self.platform.write(FRAMES, -(-frames // self.batch))
         self.platform.write(CONTROL, 1)
 
     def finish(self):
@@ -151,12 +175,10 @@ class Accelerator:
     def stalls(self):
         """For each stream, the cycles of the last run in which its receiver waited for a word,
         and in which a word waited for its receiver."""
+        streams = [(stream.name, stream.registers) for stream in self.inputs + self.outputs]
         return {
-            stream.name: (
-                self.platform.read(stream.registers + STARVED),
-                self.platform.read(stream.registers + BLOCKED),
-            )
-            for stream in self.inputs + self.outputs
+            name: (self.platform.read(at + STARVED), self.platform.read(at + BLOCKED))
+            for name, at in streams + [weights[:2] for weights in self.weights]
         }
 
     def _fill(self, slot, tensors, start, stop):

@@ -100,6 +100,8 @@ def write_package(source: Source, folder: Path) -> None:
         for part, arrays in constants.items():
             shutil.copyfile(source.model / f"{part}.onnx", out / f"{part}.onnx")
             np.savez(out / f"{part}.npz", **arrays)  # type: ignore[arg-type]
+        for port in source.shell.design.weights:
+            (out / port.file).write_bytes(port.words.tobytes())
         for name in DRIVER_FILES:
             shutil.copyfile(_OWN / name, out / name)
         golden = golden_samples(source.model / "golden.onnx", source.samples)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from qnnc.backends.design import LUTS, Design, Memory, Port
+from qnnc.backends.design import LUTS, Design, Memory, Port, WeightPort
 from qnnc.compiler.board import Board
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.files import new_folder
@@ -24,6 +25,8 @@ REGISTERS = 0x43C00000
 MEMORY_LOW = 0x00100000
 """The DDR memory below is not open to the programmable logic (UG585, table 4-1)."""
 MAX_STREAMS = 30
+LOOP_STEP = 128
+"""Bytes of a longest burst, at whose multiples bursts end."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class ShellStream:
         number: among inputs or outputs; its AXI id.
         index: among all, inputs first; places its registers.
         bits: of tdata.
-        words: a frame.
+        words: a run of one: of a frame, or, if the accelerator takes in several frames at once,
+            of a batch.
         port: of the stitched accelerator.
     """
 
@@ -46,7 +50,23 @@ class ShellStream:
     index: int
     bits: int
     words: int
-    port: Port
+    port: Port | WeightPort
+
+    @property
+    def is_weights(self) -> bool:
+        """The same words come with every batch."""
+        return isinstance(self.port, WeightPort)
+
+    @property
+    def copies(self) -> int:
+        """How often the words of a batch of weights lie in memory, one behind the other, so that
+        they end at a multiple of 128 bytes."""
+        return LOOP_STEP // math.gcd(LOOP_STEP, self.frame_bytes)
+
+    @property
+    def loop(self) -> int:
+        """Bytes of weights in memory that are read over and over; 0 for frames."""
+        return self.copies * self.frame_bytes if self.is_weights else 0
 
     @property
     def memory_bytes(self) -> int:
@@ -56,7 +76,7 @@ class ShellStream:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of a frame in memory; frames follow each other without gaps."""
+        """Bytes of `words` in memory; frames follow each other without gaps."""
         return self.memory_bytes * self.words
 
     @property
@@ -89,8 +109,13 @@ class Shell:
     memory_top: int
 
     @property
+    def batch(self) -> int:
+        """Frames that make what the registers call one."""
+        return self.design.batch
+
+    @property
     def inputs(self) -> list[ShellStream]:
-        """Streams into the accelerator."""
+        """Streams into the accelerator, those of weights last."""
         return [stream for stream in self.streams if stream.is_input]
 
     @property
@@ -149,17 +174,18 @@ def make_shell(design: Design, board: Board, build_id: int) -> Shell:
     Raises:
         TargetError: more streams than the registers have room for.
     """
-    ports = [*design.inputs, *design.outputs]
+    into = design.entries
+    ports = [*into, *design.outputs]
     if len(ports) > MAX_STREAMS:
         raise TargetError(f"the accelerator has {len(ports)} streams; the shell takes 30")
     streams = tuple(
         ShellStream(
             port.name,
-            index < len(design.inputs),
-            index if index < len(design.inputs) else index - len(design.inputs),
+            index < len(into),
+            index if index < len(into) else index - len(into),
             index,
             port.bytes * 8,
-            port.stream.words,
+            len(port.words) if isinstance(port, WeightPort) else port.stream.words * design.batch,
             port,
         )
         for index, port in enumerate(ports)
@@ -186,6 +212,8 @@ def build_id(design: Design, *more: str) -> int:
     contents = {name: memory.text() for name, memory in design.memory_files().items()}
     for name, text in sorted({**design.sources, **contents}.items()):
         state.update(f"{name}\0{text}\0".encode())
+    for port in design.weights:
+        state.update(port.words.tobytes())
     for text in more:
         state.update(f"{text}\0".encode())
     return int.from_bytes(state.digest()[:8], "little")

@@ -59,7 +59,7 @@ def bound_of(shell: Shell, build: Build) -> float:
     nodes = max(layer.cycles for layer in build.layers)
     loads = [max(s.dma_cycles for s in group) for group in (shell.inputs, shell.outputs)]
     shared = [sum(s.frame_bytes for s in group) / 8 for group in (shell.inputs, shell.outputs)]
-    return float(max(nodes, *loads, *shared))
+    return float(max(nodes, *(load / shell.batch for load in (*loads, *shared))))
 
 
 def run_on_board(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,10 +11,10 @@ import onnx_ir as ir
 
 from qnnc.backends.hls.hls_node import hls_node
 from qnnc.backends.hls.kernel import Kernel
+from qnnc.backends.hls.nodes.joining import copies
 from qnnc.backends.hls.nodes.streaming_data_width_converter import conversion
-from qnnc.compiler.dataflow import Stream
-from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
-from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.dataflow import Ports, Stream
+from qnnc.compiler.dataflow.stream_graph import Edge, End, StreamGraph, stream_graph
 
 
 @dataclass(frozen=True)
@@ -82,33 +83,26 @@ class Network:
 
 
 def network_of(model: ir.Model) -> Network:
-    """The emulator of a model that has been lowered; its folding does not matter.
-
-    Raises:
-        ModelError: a stream has several consumers.
-    """
+    """The emulator of a model that has been lowered; its folding does not matter."""
     graph = stream_graph(model)
     network = Network()
-    producers = _producers(graph)
-    ready: dict[End, Channel] = {}
-    external: dict[ir.Value, Channel] = {}
+    sources = {edge.target: _source(edge) for edge in graph.edges if edge.target is not None}
+    ready = _Ready(network, graph)
     for edge in graph.inputs:
         assert edge.target is not None
-        node = graph.nodes[edge.target.node]
-        port = node.ports(node.folding()).inputs[edge.target.port]
-        whole = replace(port, lanes=port.shape[-1])
-        channel = network.channel(whole, str(edge.value.name))
-        network.inputs.append(channel)
-        external[edge.value] = channel
+        if edge.value not in ready:
+            node = graph.nodes[edge.target.node]
+            port = node.ports(node.folding()).inputs[edge.target.port]
+            whole = replace(port, lanes=port.shape[-1])
+            channel = network.channel(whole, str(edge.value.name))
+            network.inputs.append(channel)
+            ready.put(edge.value, channel)
     for index, node in enumerate(graph.nodes):
         ports = node.ports(node.folding())
-        arriving = []
-        for number in range(len(ports.inputs)):
-            source = producers[End(index, number)]
-            arriving.append(ready[source] if isinstance(source, End) else external[source])
+        arriving = [ready.take(sources[End(index, n)]) for n in range(len(ports.inputs))]
         emulated = hls_node(node)
         if emulated.transparent:
-            ready[End(index, 0)] = arriving[0]
+            ready.put(End(index, 0), arriving[0])
             continue
         kernel = emulated.kernel(emulated.widest([channel.stream for channel in arriving]))
         inputs = [
@@ -117,22 +111,34 @@ def network_of(model: ir.Model) -> Network:
         ]
         tensors = [str(value.name) for value in node.node.outputs]
         for number, channel in enumerate(network.step(node.name, kernel, inputs, tensors)):
-            ready[End(index, number)] = channel
-    for edge in graph.outputs:
-        assert edge.source is not None
-        network.outputs.append(ready[edge.source])
+            ready.put(End(index, number), channel)
+    network.outputs += [ready.take(_source(edge)) for edge in graph.outputs]
     return network
 
 
-def _producers(graph: StreamGraph) -> dict[End, End | ir.Value]:
-    """Where each node input comes from; every stream has one consumer."""
-    found: dict[End, End | ir.Value] = {}
-    taken: set[End | ir.Value] = set()
-    for edge in graph.edges:
-        source = edge.source if edge.source is not None else edge.value
-        if source in taken:
-            raise ModelError(f"tensor {quote(edge.value.name)} has several consumers")
-        taken.add(source)
-        if edge.target is not None:
-            found[edge.target] = source
-    return found
+def _source(edge: Edge) -> End | ir.Value:
+    return edge.source if edge.source is not None else edge.value
+
+
+class _Ready:
+    """Channels that wait for their consumers, by what gives them; a copy for each of several."""
+
+    def __init__(self, network: Network, graph: StreamGraph) -> None:
+        self._network = network
+        self._wanted = Counter(_source(edge) for edge in graph.edges)
+        self._waiting: dict[End | ir.Value, list[Channel]] = {}
+
+    def __contains__(self, source: End | ir.Value) -> bool:
+        return source in self._waiting
+
+    def put(self, source: End | ir.Value, channel: Channel) -> None:
+        count = self._wanted[source]
+        if count < 2:
+            self._waiting[source] = [channel]
+            return
+        kernel = copies(Ports((channel.stream,), (channel.stream,) * count))
+        made = self._network.step("", kernel, [channel], [channel.tensor] * count)
+        self._waiting[source] = list(made)
+
+    def take(self, source: End | ir.Value) -> Channel:
+        return self._waiting[source].pop()

@@ -39,12 +39,13 @@ def templates() -> Environment:
 def tapped(network: Network) -> list[Channel]:
     """Channels that carry a node's output to another node: what is compared besides outputs."""
     outside = {channel.name for channel in (*network.inputs, *network.outputs)}
+    taken = {channel.name for step in network.steps for channel in step.inputs}
     return [
         channel
         for step in network.steps
         if step.source
         for channel in step.outputs
-        if channel.name not in outside
+        if channel.name not in outside and channel.name in taken
     ]
 
 

@@ -8,6 +8,8 @@
 // A word of a table from hexadecimal digits, element 0 in the low bits. Synthesis wants to see
 // the literal in the constructor.
 #define QNNC_WORD(TYPE, DIGITS) TYPE(DIGITS, 16)
+// A memory within a function.
+#define QNNC_ARRAY(TYPE, NAME, SIZE) TYPE NAME[SIZE]
 
 namespace qnnc {
 
@@ -62,6 +64,22 @@ template <class T, int LANES> struct word {
   static type blank() {
 #pragma HLS INLINE
     return 0;
+  }
+  static type pack(const typename T::value values[LANES]) {
+#pragma HLS INLINE
+    type w = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+#pragma HLS UNROLL
+      set(w, lane, values[lane]);
+    }
+    return w;
+  }
+  // COUNT elements of another word, from its element `from` on, become those from `to` on.
+  template <int COUNT, int OTHER>
+  static void put(type &w, int to, const typename word<T, OTHER>::type &x, int from) {
+#pragma HLS INLINE
+    w.range((to + COUNT) * T::bits - 1, to * T::bits) =
+        x.range((from + COUNT) * T::bits - 1, from * T::bits);
   }
 };
 
@@ -121,15 +139,33 @@ template <class X, class T, int PE, int STEPS> struct thresholds {
 #pragma HLS INLINE
     for (int lane = 0; lane < PE; lane++) {
 #pragma HLS UNROLL
-      typename X::value v = word<X, PE>::get(x, lane);
-      count n = 0;
-      for (int step = 0; step < STEPS; step++) {
-#pragma HLS UNROLL
-        typename T::value t = word<T, PE>::get(table[step], lane);
-        n += v >= t ? 1 : 0;
-      }
-      result[lane] = n;
+      const typename X::value v = word<X, PE>::get(x, lane);
+      result[lane] = STEPS > 8 ? search(v, table, lane) : counted(v, table, lane);
     }
+  }
+  static count counted(typename X::value v, const row table[STEPS], int lane) {
+#pragma HLS INLINE
+    count n = 0;
+    for (int step = 0; step < STEPS; step++) {
+#pragma HLS UNROLL
+      const typename T::value t = word<T, PE>::get(table[step], lane);
+      n += v >= t ? 1 : 0;
+    }
+    return n;
+  }
+  // Thresholds of a lane ascend: each bit of their number is found by one comparison.
+  static count search(typename X::value v, const row table[STEPS], int lane) {
+#pragma HLS INLINE
+    int n = 0;
+    for (int bit = count::width - 1; bit >= 0; bit--) {
+#pragma HLS UNROLL
+      const int trial = n + (1 << bit);
+      if (trial <= STEPS) {
+        const typename T::value t = word<T, PE>::get(table[trial - 1], lane);
+        if (v >= t) n = trial;
+      }
+    }
+    return n;
   }
 };
 

@@ -32,14 +32,14 @@ struct elementwise_constant {
     for (int i = 0; i < WORDS; i++) {
 #pragma HLS PIPELINE II = 1
       const word_t<X, PE> x = in.read();
-      word_t<Y, PE> y = blank<Y, PE>();
+      typename Y::value y[PE];
+#pragma HLS ARRAY_PARTITION variable = y complete
       for (int pe = 0; pe < PE; pe++) {
 #pragma HLS UNROLL
-        word<Y, PE>::set(y, pe,
-                         OPERATION::template of<Y>(word<X, PE>::get(x, pe),
-                                                   word<C, PE>::get(table[fold], pe)));
+        y[pe] = OPERATION::template of<Y>(word<X, PE>::get(x, pe),
+                                          word<C, PE>::get(table[fold], pe));
       }
-      out.write(y);
+      out.write(word<Y, PE>::pack(y));
       fold = fold + 1 == ROWS ? 0 : fold + 1;
     }
   }
@@ -53,14 +53,13 @@ template <class OPERATION, class X, class Z, class Y, int WORDS, int PE> struct 
 #pragma HLS PIPELINE II = 1
       const word_t<X, PE> x = in.read();
       const word_t<Z, PE> z = other.read();
-      word_t<Y, PE> y = blank<Y, PE>();
+      typename Y::value y[PE];
+#pragma HLS ARRAY_PARTITION variable = y complete
       for (int pe = 0; pe < PE; pe++) {
 #pragma HLS UNROLL
-        word<Y, PE>::set(y, pe,
-                         OPERATION::template of<Y>(word<X, PE>::get(x, pe),
-                                                   word<Z, PE>::get(z, pe)));
+        y[pe] = OPERATION::template of<Y>(word<X, PE>::get(x, pe), word<Z, PE>::get(z, pe));
       }
-      out.write(y);
+      out.write(word<Y, PE>::pack(y));
     }
   }
 };

@@ -27,15 +27,13 @@ struct mvau {
 #pragma HLS PIPELINE II = 1
       if (pass == 0) kept[step] = lane::prepare(in.read());
       const typename lane::operand &x = kept[step];
-      word_t<Y, PE> y = blank<Y, PE>();
       for (int pe = 0; pe < PE; pe++) {
 #pragma HLS UNROLL
         const typename lane::sum part = lane::dot(x, table[pass * steps + step][pe]);
         sums[pe] = step == 0 ? part : typename lane::sum(sums[pe] + part);
-        word<Y, PE>::set(y, pe, sums[pe]);
       }
       if (++step == steps) {
-        out.write(y);
+        out.write(word<Y, PE>::pack(sums));
         step = 0;
         if (++pass == passes) pass = 0;
       }

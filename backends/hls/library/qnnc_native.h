@@ -11,6 +11,10 @@
 
 // A word of a table from hexadecimal digits, element 0 in the low bits.
 #define QNNC_WORD(TYPE, DIGITS) TYPE##_word::from_hex(DIGITS)
+// A memory within a function; large ones do not fit a thread's stack.
+#define QNNC_ARRAY(TYPE, NAME, SIZE)  \
+  std::vector<TYPE> NAME##_memory(SIZE); \
+  TYPE *const NAME = NAME##_memory.data()
 
 namespace qnnc {
 
@@ -46,10 +50,7 @@ public:
   stream() {}
   explicit stream(const char *) {}
   void write(const W &w) { words.push_back(w); }
-  const W &read() {
-    const W &w = words[head++];
-    return w;
-  }
+  const W &read() { return words[head++]; }
   bool empty() const { return head == words.size(); }
   size_t size() const { return words.size() - head; }
   const W &peek(size_t i) const { return words[head + i]; }
@@ -86,7 +87,26 @@ template <class WORD, class T, int LANES> typename WORD::type read_hex(const cha
 template <class T, int LANES> struct planes {
   static const int limbs = (LANES + 63) / 64;
   uint64_t plane[T::bits][limbs];  // bits beyond the last lane are zero
+  planes operator|(const planes &other) const {
+    planes both;
+    for (int p = 0; p < T::bits; p++)
+      for (int l = 0; l < limbs; l++) both.plane[p][l] = plane[p][l] | other.plane[p][l];
+    return both;
+  }
 };
+
+// COUNT bits of one plane, from bit `from` on, become those of another from bit `to` on.
+template <int COUNT> void put_bits(uint64_t *target, int to, const uint64_t *source, int from) {
+  for (int done = 0; done < COUNT;) {
+    const int a = (from + done) % 64, b = (to + done) % 64, left = COUNT - done;
+    int step = 64 - (a > b ? a : b);
+    if (step > left) step = left;
+    const uint64_t mask = (~uint64_t(0) >> (64 - step)) << b;
+    uint64_t &limb = target[(to + done) / 64];
+    limb = (limb & ~mask) | ((source[(from + done) / 64] >> a << b) & mask);
+    done += step;
+  }
+}
 
 template <class T, int LANES> struct lanes {
   typename T::value value[LANES];
@@ -126,6 +146,11 @@ template <class T, int LANES> struct plane_word {
     }
     return w;
   }
+  // COUNT elements of another word, from its element `from` on, become those from `to` on.
+  template <int COUNT, int OTHER>
+  static void put(type &w, int to, const planes<T, OTHER> &x, int from) {
+    for (int p = 0; p < T::bits; p++) put_bits<COUNT>(w.plane[p], to, x.plane[p], from);
+  }
 };
 
 // A word of machine integers.
@@ -144,6 +169,10 @@ template <class T, int LANES> struct lane_word {
     for (int i = 0; i < LANES; i++) w.value[i] = (typename T::value)values[i];
     return w;
   }
+  template <int COUNT, int OTHER>
+  static void put(type &w, int to, const lanes<T, OTHER> &x, int from) {
+    for (int i = 0; i < COUNT; i++) w.value[to + i] = x.value[from + i];
+  }
 };
 
 template <class T, int LANES, bool PLANES> struct storage;
@@ -154,6 +183,10 @@ struct storage<T, LANES, false> : lane_word<T, LANES> {};
 
 template <class T, int LANES> struct word : storage<T, LANES, T::bits <= 2> {};
 template <class T, int LANES> using word_t = typename word<T, LANES>::type;
+
+template <bool DSP> struct multiply {
+  template <class P, class A, class B> static P of(A a, B b) { return P(P(a) * P(b)); }
+};
 
 }  // namespace qnnc
 

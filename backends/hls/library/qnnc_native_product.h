@@ -114,13 +114,15 @@ struct dotted<X, W, Y, SIMD, by_arrays, XNOR> {
   typedef typename machine<narrow ? 1 : middle ? 2 : 3, true>::type element;
   typedef typename machine<Y::bits <= 32 ? 2 : 3, true>::type sum;
   typedef typename machine<Y::bits <= 32 ? 2 : 3, false>::type modular;  // wraps, is never wrong
-  struct operand { element value[SIMD]; };
+  // zeros behind the last element, so that vectors come out even
+  static const int padded = SIMD < 8 ? SIMD : (SIMD + 15) / 16 * 16;
+  struct operand { element value[padded]; };
   typedef operand weights;
   struct weight_word {
     static void set(weights &w, int lane, int64_t v) { w.value[lane] = (element)v; }
     static weights blank() {
       weights w;
-      for (int i = 0; i < SIMD; i++) w.value[i] = W::is_bipolar ? -1 : 0;
+      for (int i = 0; i < padded; i++) w.value[i] = W::is_bipolar && i < SIMD ? -1 : 0;
       return w;
     }
     typedef weights type;
@@ -129,6 +131,7 @@ struct dotted<X, W, Y, SIMD, by_arrays, XNOR> {
   static operand prepare(const word_t<X, SIMD> &x) {
     operand o;
     for (int i = 0; i < SIMD; i++) o.value[i] = (element)word<X, SIMD>::get(x, i);
+    for (int i = SIMD; i < padded; i++) o.value[i] = 0;
     return o;
   }
   static sum dot(const operand &x, const weights &w) {
@@ -136,7 +139,7 @@ struct dotted<X, W, Y, SIMD, by_arrays, XNOR> {
     if (XNOR)
       for (int i = 0; i < SIMD; i++) total += x.value[i] == w.value[i];
     else
-      for (int i = 0; i < SIMD; i++) total += modular(sum(x.value[i]) * sum(w.value[i]));
+      for (int i = 0; i < padded; i++) total += modular(sum(x.value[i]) * sum(w.value[i]));
     return sum(total);
   }
 };

@@ -35,10 +35,7 @@ template <class T, int IN, int OUT, int BETWEEN, int ELEMENTS> struct width_conv
     for (int i = 0; i < ELEMENTS / BETWEEN; i++) {
 #pragma HLS PIPELINE II = 1
       if (from == 0) x = in.read();
-      for (int lane = 0; lane < BETWEEN; lane++) {
-#pragma HLS UNROLL
-        word<T, OUT>::set(y, to + lane, word<T, IN>::get(x, from + lane));
-      }
+      word<T, OUT>::template put<BETWEEN, IN>(y, to, x, from);
       from = from + BETWEEN == IN ? 0 : from + BETWEEN;
       to += BETWEEN;
       if (to == OUT) {

@@ -24,12 +24,13 @@ struct thresholding {
       typename search::count reached[PE];
 #pragma HLS ARRAY_PARTITION variable = reached complete
       search::reached(x, table[fold], reached);
-      word_t<Y, PE> y = blank<Y, PE>();
+      typename Y::value y[PE];
+#pragma HLS ARRAY_PARTITION variable = y complete
       for (int pe = 0; pe < PE; pe++) {
 #pragma HLS UNROLL
-        word<Y, PE>::set(y, pe, typename Y::value(BASE + int(reached[pe])));
+        y[pe] = typename Y::value(BASE + int(reached[pe]));
       }
-      out.write(y);
+      out.write(word<Y, PE>::pack(y));
       fold = fold + 1 == ROWS ? 0 : fold + 1;
     }
   }
@@ -53,12 +54,13 @@ struct stepwise {
       typename search::count reached[PE];
 #pragma HLS ARRAY_PARTITION variable = reached complete
       search::reached(x, table[fold], reached);
-      word_t<Y, PE> y = blank<Y, PE>();
+      typename Y::value y[PE];
+#pragma HLS ARRAY_PARTITION variable = y complete
       for (int pe = 0; pe < PE; pe++) {
 #pragma HLS UNROLL
-        word<Y, PE>::set(y, pe, word<Y, PE>::get(values[fold][int(reached[pe])], pe));
+        y[pe] = word<Y, PE>::get(values[fold][int(reached[pe])], pe);
       }
-      out.write(y);
+      out.write(word<Y, PE>::pack(y));
       fold = fold + 1 == ROWS ? 0 : fold + 1;
     }
   }

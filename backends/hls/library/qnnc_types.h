@@ -22,4 +22,24 @@ template <class T, int LANES> word_t<T, LANES> blank() {
   return word<T, LANES>::blank();
 }
 
+// A word as elements of another type.
+template <class X, class Y, int LANES> struct recoded {
+  static word_t<Y, LANES> of(const word_t<X, LANES> &x) {
+#pragma HLS INLINE
+    typename Y::value values[LANES];
+#pragma HLS ARRAY_PARTITION variable = values complete
+    for (int lane = 0; lane < LANES; lane++) {
+#pragma HLS UNROLL
+      values[lane] = typename Y::value(word<X, LANES>::get(x, lane));
+    }
+    return word<Y, LANES>::pack(values);
+  }
+};
+template <class X, int LANES> struct recoded<X, X, LANES> {
+  static word_t<X, LANES> of(const word_t<X, LANES> &x) {
+#pragma HLS INLINE
+    return x;
+  }
+};
+
 }  // namespace qnnc

@@ -10,6 +10,9 @@ from qnnc.backends.hls.kernel import Kernel, Table, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
 from qnnc.compiler.dataflow.mvau import MVAU
 
+MACHINE_WORD = 64
+"""Elements that a processor works on at once, at most."""
+
 
 class MvauHls(HlsNode):
     """`qnnc::mvau`, weights in the order of use: [pass * steps + step][PE][SIMD]."""
@@ -21,7 +24,9 @@ class MvauHls(HlsNode):
         super().__init__(node)
 
     def widest(self, arriving: Sequence[Stream]) -> Folding:
-        simd = largest_divisor(arriving[0].lanes, self.node.MW)
+        lanes = arriving[0].lanes
+        few = lanes < MACHINE_WORD  # such words are worth converting
+        simd = self.node.MW if few else largest_divisor(lanes, self.node.MW)
         return Folding(PE=self.node.MH, SIMD=simd)
 
     def kernel(self, folding: Folding) -> Kernel:

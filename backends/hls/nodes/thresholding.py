@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.backends.hls.nodes.affine_thresholding import affine_kernel
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.thresholding import Thresholding
+from qnnc.compiler.dataflow.thresholding import TABLE, Thresholding
 from qnnc.compiler.datatypes import smallest_type
 
 
 class ThresholdingHls(HlsNode):
-    """`qnnc::thresholding`, or `qnnc::stepwise` where counts stand for other values."""
+    """`qnnc::thresholding`, `qnnc::stepwise` where counts stand for other values, `qnnc::affine`
+    where thresholds are factored."""
 
     node: Thresholding
 
@@ -25,10 +28,13 @@ class ThresholdingHls(HlsNode):
         super().__init__(node)
 
     def widest(self, arriving: Sequence[Stream]) -> Folding:
-        return Folding(PE=largest_divisor(arriving[0].lanes, self.node.channels))
+        chosen = self.node.folding()
+        return replace(chosen, PE=largest_divisor(arriving[0].lanes, self.node.channels))
 
     def kernel(self, folding: Folding) -> Kernel:
         node = self.node
+        if folding.impl_style != TABLE:
+            return affine_kernel(node, folding)
         table = self._words(node.thresholds(), folding)
         kind = smallest_type(int(table.min()), int(table.max()))
         tables = [Table("row", kind, table, folding.ram_style)]

@@ -27,14 +27,14 @@ class NodeProject:
         node: its declaration.
         kernel: its C++ under the node's own folding.
         inputs: golden integers [frames, …] of each input stream.
-        outputs: the same of each output stream.
+        outputs: the same of each output stream; None for one that nothing uses.
     """
 
     name: str
     node: DataflowNode
     kernel: Kernel
     inputs: Sequence[NDArray[Any]]
-    outputs: Sequence[NDArray[Any]]
+    outputs: Sequence[NDArray[Any] | None]
 
     @classmethod
     def of(
@@ -42,7 +42,7 @@ class NodeProject:
         name: str,
         node: DataflowNode,
         inputs: Sequence[NDArray[Any]],
-        outputs: Sequence[NDArray[Any]],
+        outputs: Sequence[NDArray[Any] | None],
     ) -> NodeProject:
         """The node as its attributes fold it."""
         return cls(name, node, hls_node(node).kernel(node.folding()), inputs, outputs)
@@ -62,9 +62,12 @@ class NodeProject:
         }
         if self.kernel.tables:
             files[f"{self.name}_tables.h"] = self._tables()
-        for names, golden in (("in", self.inputs), ("out", self.outputs)):
+        sides: tuple[tuple[str, Sequence[NDArray[Any] | None]], ...]
+        sides = (("in", self.inputs), ("out", self.outputs))
+        for names, golden in sides:
             for index, array in enumerate(golden):
-                files[f"{self.name}_{names}{index}.dat"] = _integers(array)
+                if array is not None:
+                    files[f"{self.name}_{names}{index}.dat"] = _integers(array)
         return files
 
     @property
@@ -76,7 +79,9 @@ class NodeProject:
     def testbench(self) -> list[str]:
         """Files of the testbench."""
         vectors = [f"{self.name}_in{i}.dat" for i in range(len(self.inputs))]
-        vectors += [f"{self.name}_out{i}.dat" for i in range(len(self.outputs))]
+        vectors += [
+            f"{self.name}_out{i}.dat" for i, array in enumerate(self.outputs) if array is not None
+        ]
         return [f"{self.name}_tb.cpp", *vectors]
 
     def _values(self) -> dict[str, object]:
@@ -88,11 +93,14 @@ class NodeProject:
             "header": self.kernel.header,
             "template": self.kernel.template,
             "inputs": [_port(f"in{i}", s) for i, s in enumerate(ports.inputs)],
-            "outputs": [_port(f"out{i}", s) for i, s in enumerate(ports.outputs)],
+            "outputs": [
+                _port(f"out{i}", s, self.outputs[i] is not None)
+                for i, s in enumerate(ports.outputs)
+            ],
             "tables": [
                 {
                     "name": self._table(i),
-                    "partition": len(table.dimensions) == 2,
+                    "partition": table.partitioned,
                     "storage": _STORAGE.get(table.style, ""),
                 }
                 for i, table in enumerate(self.kernel.tables)
@@ -118,8 +126,9 @@ class NodeProject:
         return "\n".join(parts) + "\n"
 
 
-def _port(name: str, stream: Stream) -> dict[str, object]:
+def _port(name: str, stream: Stream, used: bool = True) -> dict[str, object]:
     return {
+        "used": used,
         "name": name,
         "type": stream_type(stream),
         "element": cpp_type(stream.datatype),

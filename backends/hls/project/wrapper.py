@@ -26,8 +26,10 @@ def wrapper(project: NodeProject) -> NodeRtl:
             outputs=_streams(ports.outputs, "m_axis", "out"),
         )
     )
-    widths = [tuple(stream.bits for stream in side) for side in (ports.inputs, ports.outputs)]
-    return NodeRtl(module, text, {}, *widths)
+    s_bits, m_bits = (
+        tuple(stream.bits for stream in side) for side in (ports.inputs, ports.outputs)
+    )
+    return NodeRtl(module, text, {}, s_bits, m_bits)
 
 
 def _streams(streams: Sequence[Stream], base: str, port: str) -> list[dict[str, object]]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.backends.design import Design
@@ -33,7 +32,7 @@ def node_projects(
 
     Args:
         names: an identifier for each node of the graph.
-        tensors: integers [frames, …] of every stream, by tensor name.
+        tensors: integers [frames, …] of every stream that is used, by tensor name.
         chosen: numbers of the nodes.
     """
     inputs: dict[int, dict[int, str]] = {}
@@ -44,15 +43,11 @@ def node_projects(
     for index in chosen:
         node = graph.nodes[index]
         into = [name for _, name in sorted(inputs[index].items())]
-        out = [_output(value, tensors) for value in node.node.outputs]
-        projects[index] = NodeProject.of(
-            names[index], node, [tensors[n][:FRAMES] for n in into], [o[:FRAMES] for o in out]
-        )
+        golden = [tensors.get(str(value.name)) for value in node.node.outputs]
+        out = [None if array is None else array[:FRAMES] for array in golden]
+        given = [tensors[name][:FRAMES] for name in into]
+        projects[index] = NodeProject.of(names[index], node, given, out)
     return projects
-
-
-def _output(value: ir.Value, tensors: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    return tensors[str(value.name)]
 
 
 def write_project(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from qnnc.backends.design import Design, Port
+from qnnc.backends.design import Design, Port, WeightPort
 
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 XILINX = "http://www.xilinx.com"
@@ -51,10 +51,10 @@ def component_xml(
     ):
         _add(root, tag, text)
     interfaces = _add(root, "busInterfaces")
-    for port in design.inputs:
+    for port in design.entries:
         _stream_interface(interfaces, port, "slave")
-    for port in design.outputs:
-        _stream_interface(interfaces, port, "master")
+    for output in design.outputs:
+        _stream_interface(interfaces, output, "master")
     _clock_interface(interfaces, design)
     _reset_interface(interfaces)
     model = _add(root, "model")
@@ -100,7 +100,7 @@ def _parameters(interface: Element, values: Sequence[tuple[str, str]]) -> None:
         _add(parameter, "value", value)
 
 
-def _stream_interface(parent: Element, port: Port, mode: str) -> None:
+def _stream_interface(parent: Element, port: Port | WeightPort, mode: str) -> None:
     interface = _interface(parent, port.name, "interface", "axis", mode)
     _map(
         interface,
@@ -114,7 +114,7 @@ def _stream_interface(parent: Element, port: Port, mode: str) -> None:
 def _clock_interface(parent: Element, design: Design) -> None:
     interface = _interface(parent, "aclk", "signal", "clock", "slave")
     _map(interface, [("CLK", "aclk")])
-    names = ":".join(port.name for port in (*design.inputs, *design.outputs))
+    names = ":".join([port.name for port in design.entries] + [p.name for p in design.outputs])
     _parameters(interface, [("ASSOCIATED_BUSIF", names), ("ASSOCIATED_RESET", "aresetn")])
 
 
@@ -144,14 +144,14 @@ def _ports(model: Element, design: Design) -> None:
     ports = _add(model, "ports")
     _port(ports, "aclk", "in", 1)
     _port(ports, "aresetn", "in", 1)
-    for port in design.inputs:
+    for port in design.entries:
         _port(ports, f"{port.name}_tdata", "in", port.bytes * 8)
         _port(ports, f"{port.name}_tvalid", "in", 1)
         _port(ports, f"{port.name}_tready", "out", 1)
-    for port in design.outputs:
-        _port(ports, f"{port.name}_tdata", "out", port.bytes * 8)
-        _port(ports, f"{port.name}_tvalid", "out", 1)
-        _port(ports, f"{port.name}_tready", "in", 1)
+    for output in design.outputs:
+        _port(ports, f"{output.name}_tdata", "out", output.bytes * 8)
+        _port(ports, f"{output.name}_tvalid", "out", 1)
+        _port(ports, f"{output.name}_tready", "in", 1)
 
 
 def _port(parent: Element, name: str, direction: str, width: int) -> None:

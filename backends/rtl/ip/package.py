@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.backends.design import Design, Port
+from qnnc.backends.design import Design, Port, whole_batches
 from qnnc.backends.design.design import HEADER
 from qnnc.backends.rtl.ip.component import component_xml
 from qnnc.backends.rtl.rtl_node import render
@@ -47,14 +47,19 @@ def write_ip(design: Design, folder: Path, part: str, tensors: Mapping[str, NDAr
 
 def _testbench(design: Design, tensors: Mapping[str, NDArray[Any]]) -> dict[str, str]:
     files = {}
+    tensors = whole_batches(tensors, design.batch)
     for port in (*design.inputs, *design.outputs):
         files[f"{port.name}.mem"] = _hex_words(port, tensors[str(port.value.name)])
+    for weights in design.weights:
+        lines = (word[::-1].tobytes().hex() + "\n" for word in weights.words)
+        files[f"{weights.name}.mem"] = "".join(lines)
     frames = next(iter(tensors.values())).shape[0]
     text = render(
         "testbench.sv.j2",
         top=design.top,
         inputs=design.inputs,
         outputs=design.outputs,
+        weights=design.weights,
         frames=frames,
     )
     return {f"{design.top}_tb.sv": HEADER + text, **files}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from qnnc.backends.design import Design, updatable
+from qnnc.backends.design import Design, WeightPort, updatable
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.compiler import plugins
 from qnnc.compiler.backend import Stage, StageOutcome
@@ -47,7 +47,23 @@ class RtlStage(Stage):
             )
             for port in (*design.inputs, *design.outputs)
         ]
+        build.streams += [_weight_stream(design, port) for port in design.weights]
         return StageOutcome()
+
+
+def _weight_stream(design: Design, port: WeightPort) -> StreamPort:
+    """A stream of weights, the same words once for every batch."""
+    node = design.instances[port.instance].node
+    return StreamPort(
+        name=port.name,
+        tensor=node.name,
+        shape=list(port.words.shape),
+        datatype="UINT8",
+        elements_per_word=port.bytes,
+        tdata_bits=port.bits,
+        words_per_frame=0,
+        words_per_batch=len(port.words),
+    )
 
 
 def _without_rtl(build: Build) -> DataflowNode | None:

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a batch from memory into a stream: bursts of up to 16 beats of 8 bytes
 // that end at multiples of 128 bytes, as many outstanding as the buffer has
-// room for, so that it never keeps the bus waiting.
+// room for, so that it never keeps the bus waiting. With LOOP, the batch is the
+// same LOOP bytes over and over; they and their address are multiples of 128.
 module qnnc_dma_read #(
     parameter integer BYTES = 1,
-    parameter integer WIDTH = 8
+    parameter integer WIDTH = 8,
+    parameter [31:0] LOOP = 32'd0
 ) (
     input  wire             aclk,
     input  wire             aresetn,
@@ -39,7 +41,8 @@ module qnnc_dma_read #(
   reg [3:0] arriving;  // place of the next beat within its 128 bytes
   reg prepared;
   reg [28:0] ask_next;
-  reg [31:0] address_next;
+  reg [31:0] address_next, loop_end;
+  wire again = LOOP != 32'd0 & address_next[31:7] == loop_end[31:7];
   wire [3:0] until_boundary = ~araddr[6:3];
   wire [63:0] beat;
   wire beat_valid, beat_ready;
@@ -85,11 +88,12 @@ module qnnc_dma_read #(
       araddr   <= address;
       arriving <= address[6:3];
     end else begin
-      if (asked) araddr <= address_next;
+      if (asked) araddr <= again ? address : address_next;
       if (taken) arriving <= arriving + 4'd1;
     end
     // one step ahead, so that no adder lies behind the bus
     ask_next <= to_ask - {24'd0, length};
+    loop_end <= address + LOOP;
     address_next <= araddr + {24'd0, length, 3'b000};
     if (~arvalid)
       arlen <= to_ask > {25'd0, until_boundary} ? until_boundary : to_ask[3:0] - 4'd1;

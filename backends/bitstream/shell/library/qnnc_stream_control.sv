@@ -7,11 +7,13 @@
 //   +0x10 cycles in which a word waited for the receiver
 //
 // In memory a word of the stream takes BYTES bytes: 1, 2, 4 or 8, or a multiple
-// of 8. A unit is a word, or 8 bytes of a longer one.
+// of 8. A unit is a word, or 8 bytes of a longer one. A buffer of LOOP bytes is
+// read over and over; it begins at a multiple of 128.
 module qnnc_stream_control #(
     parameter integer INDEX = 0,
     parameter integer BYTES = 1,
     parameter integer WORDS = 1,
+    parameter [31:0] LOOP = 32'd0,
     parameter [32:0] LOW = 33'h000100000,
     parameter [32:0] TOP = 33'h020000000
 ) (
@@ -61,9 +63,9 @@ module qnnc_stream_control #(
     end
     beats <= rounded[31:3];
     too_long <= overflow | (|rounded[35:32]);
-    last <= {1'b0, address} + {1'b0, beats, 3'b000};
-    unaligned <= |address[2:0];
-    short_buffer <= too_long | {beats, 3'b000} > size;
+    last <= {1'b0, address} + (LOOP != 32'd0 ? {1'b0, LOOP} : {1'b0, beats, 3'b000});
+    unaligned <= |address[2:0] | LOOP != 32'd0 & |address[6:3];
+    short_buffer <= too_long | (LOOP != 32'd0 ? LOOP : {beats, 3'b000}) > size;
     outside <= {1'b0, address} < LOW | last > TOP;
     if (write & selected & idle) begin
       if (register[4:2] == 3'd0) address <= write_data;

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of FMPadding and FMPadding_Pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
+from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow.fm_padding import FMPadding
+from qnnc.compiler.dataflow.fm_padding_pixel import FMPadding_Pixel
+
+
+class PaddingHls(HlsNode):
+    """`qnnc::padding` or `qnnc::spread`."""
+
+    node: FMPadding | FMPadding_Pixel
+
+    def __init__(self, node: DataflowNode) -> None:
+        assert isinstance(node, FMPadding | FMPadding_Pixel)
+        super().__init__(node)
+
+    def widest(self, arriving: Sequence[Stream]) -> Folding:
+        return Folding(SIMD=largest_divisor(arriving[0].lanes, self.node.channels))
+
+    def kernel(self, folding: Folding) -> Kernel:
+        node = self.node
+        words = node.channels // folding.SIMD
+        image = (node.datatype, folding.SIMD, words, *node.image)
+        if isinstance(node, FMPadding):
+            name = template("padding", *image, node.top, node.left, *node.out, node.value)
+        else:
+            name = template("spread", *image, *node.stride)
+        return Kernel("qnnc_border.h", name, node.ports(folding))

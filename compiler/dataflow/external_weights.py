@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights from outside: a word of weights is used for a batch of vectors before the next comes.
+
+The unit holds two batches of its input and one of its results. It goes through the words of the
+weight matrix once a batch: for each word the corresponding part of every vector of the batch, so
+that memory has `batch` cycles for a word. Sums of all vectors are under way at once; they wait in
+shift registers. Results come word by word and are put back into the order of vectors, each batch in
+the places that the one before leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.resources import Resources
+
+MAX_PORT = 64
+"""Bits of a weight stream: as many as a port of the memory has."""
+DEEPEST = cost.BLOCK_SHAPES[-1][0]
+
+
+@dataclass(frozen=True)
+class ExternalWeights:
+    """The weight stream and the buffers of a unit.
+
+    Attributes:
+        batch: vectors a batch.
+        steps: words of a vector.
+        passes: words of a result.
+        word_bits: bits of a weight word.
+        x_bits: bits of a word of the input.
+        y_bits: bits of a word of the result.
+        block: buffers are block RAM.
+    """
+
+    batch: int
+    steps: int
+    passes: int
+    word_bits: int
+    x_bits: int
+    y_bits: int
+    block: bool
+
+    @cached_property
+    def port_bytes(self) -> int:
+        """Bytes of a word of the stream: 1, 2, 4 or 8."""
+        return min(MAX_PORT // 8, 1 << (-(-self.word_bits // 8) - 1).bit_length())
+
+    @property
+    def beats(self) -> int:
+        """Words of the stream that make a weight word."""
+        return -(-self.word_bits // (8 * self.port_bytes))
+
+    @property
+    def words(self) -> int:
+        """Weight words of the matrix."""
+        return self.steps * self.passes
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the matrix as it lies in memory, once for each batch."""
+        return self.words * self.beats * self.port_bytes
+
+    @property
+    def x_depth(self) -> int:
+        """Words of the input's buffer."""
+        return 2 * self.batch * self.steps
+
+    @property
+    def y_depth(self) -> int:
+        """Words of the result's buffer."""
+        return self.batch * self.passes
+
+    @property
+    def possible(self) -> bool:
+        """The stream can keep up, and the buffers are not too deep."""
+        return self.beats <= self.batch and max(self.x_depth, self.y_depth) <= DEEPEST
+
+    @property
+    def resources(self) -> Resources:
+        """Of the buffers, their control and the weight port; lanes not included."""
+        x_address, y_address = cost.bits_for(self.x_depth), cost.bits_for(self.y_depth)
+        luts = 35.0 + 2.5 * x_address + cost.counter(self.batch) + cost.counter(self.steps)
+        luts += cost.counter(self.passes) + cost.counter(self.x_depth)
+        luts += 2 * 4 * y_address + cost.counter(self.y_depth)  # two of `qnnc_transposed`
+        ffs = 4.0 * x_address + 9 * y_address + 40
+        ffs += self.x_bits + self.y_bits + 2 * self.word_bits
+        if self.beats == 1:
+            luts += 8 * self.port_bytes
+            ffs += 16 * self.port_bytes - self.word_bits
+        else:
+            luts += cost.counter(self.beats)
+            ffs += 8 * self.port_bytes * (2 * self.beats - 1) - self.word_bits
+        if self.block:
+            blocks = cost.dual_ram(self.x_bits, self.x_depth)
+            blocks += cost.dual_ram(self.y_bits, self.y_depth)
+            return Resources(luts, ffs - self.x_bits, blocks)
+        luts += cost.lut_ram(self.x_bits, self.x_depth) + cost.lut_ram(self.y_bits, self.y_depth)
+        return Resources(luts, ffs + self.x_bits + self.y_bits)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights from outside: the unit, whole networks, and when the optimiser chooses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from benchmarks.networks import mlp, tanh_mlp
+from qnnc.backends.bitstream.simulated.board import Bus
+from qnnc.backends.bitstream.simulated.run import run_on_board
+from qnnc.backends.rtl.ip.component import SPIRIT
+from qnnc.backends.rtl.stitch import stitch
+from qnnc.backends.simulation.simulate import Pressure
+from qnnc.compiler.api import build
+from qnnc.compiler.board import find_board
+from qnnc.compiler.dataflow.mvau import MVAU
+from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.errors import OptionError, TargetError
+from qnnc.compiler.folding.goal import Goal, choose
+from qnnc.compiler.resources import Resources
+from tests.support import nodes
+from tests.support.rtl import reference, run_rtl
+
+DEVICE = Resources(53200, 106400, 280, 220)
+PRESSURES = [Pressure(), Pressure(60, 40, 3), Pressure(20, 90, 4)]
+UNITS: dict[int, list[dict[str, Any]]] = {
+    4: [{"mw": 24, "mh": 12, "x": "INT4", "w": "INT4", "pe": 3, "simd": 6}],
+    5: [
+        {"mw": 16, "mh": 8, "x": "BINARY", "w": "BINARY", "pe": 8, "simd": 4},
+        {"mw": 12, "mh": 6, "x": "UINT3", "w": "BIPOLAR", "pe": 2, "simd": 12},
+    ],
+    18: [
+        {"mw": 20, "mh": 10, "x": "INT2", "w": "INT2", "pe": 5, "simd": 4},
+        {"mw": 32, "mh": 12, "x": "INT8", "w": "INT8", "pe": 4, "simd": 8, "res": "dsp"},
+        {"mw": 16, "mh": 6, "x": "INT8", "w": "INT8", "pe": 3, "simd": 1, "res": "dsp"},
+    ],
+    32: [{"mw": 18, "mh": 4, "x": "INT5", "w": "INT3", "pe": 1, "simd": 3}],
+}
+"""Units by batch."""
+
+
+def unit(rng: np.random.Generator, *, batch: int, **arguments: Any) -> nodes.NodeSpec:
+    """An MVAU with its weights from outside."""
+    spec = nodes.mvau(rng, **arguments)
+    spec.attributes.update(mem_mode="external", batch=batch)
+    return spec
+
+
+@pytest.mark.parametrize("batch", UNITS)
+def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
+    """Two whole batches and a part of one, weight words coming late too."""
+    rng = np.random.default_rng(1)
+    styles = ("block", "distributed")
+    specs = [
+        unit(rng, batch=batch, ram_style=styles[(batch + i) % 2], **arguments)
+        for i, arguments in enumerate(UNITS[batch])
+    ]
+    model = nodes.model_of(specs)
+    tensors = reference(model, nodes.random_inputs(rng, specs, 2 * batch + 1))
+    for pressure in PRESSURES:
+        result = run_rtl(model, tensors, cache, pressure=pressure)
+        assert result.mismatches == 0
+        assert result.frames == 3 * batch
+
+
+def test_the_interval_is_that_of_the_model(cache: Path) -> None:
+    rng = np.random.default_rng(2)
+    spec = unit(rng, mw=64, mh=32, x="INT3", w="INT3", pe=4, simd=8, batch=16)
+    model = nodes.model_of([spec])
+    (node,) = stream_graph(model).nodes
+    assert node.cycles(node.folding()) == 64
+    tensors = reference(model, nodes.random_inputs(rng, [spec], 8 * 16))
+    assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(64, rel=0.02)
+
+
+def test_the_stream_has_every_weight_once() -> None:
+    rng = np.random.default_rng(3)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT5", pe=2, simd=4, batch=8)
+    design = stitch(nodes.model_of([spec]))
+    (port,) = design.weights
+    node = design.instances[0].node
+    assert isinstance(node, MVAU)
+    assert port.bytes == 8 and design.batch == 8
+    assert node.weight_bytes(node.folding()) == port.words.size / 8
+    bits = np.unpackbits(port.words.reshape(36, -1), axis=1, bitorder="little")[:, : 2 * 4 * 5]
+    planes = bits.reshape(6, 6, 2, 5, 4).astype(np.int64)  # [NF, SF, PE, bit, SIMD]
+    values = (planes * (1 << np.arange(5))[:, None]).sum(axis=3)
+    values -= (values >= 16) * 32
+    found = values.transpose(1, 3, 0, 2).reshape(24, 12)
+    assert np.array_equal(found, spec.constants[0])
+
+
+def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
+    rng = np.random.default_rng(4)
+    spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1)
+    model = nodes.model_of([spec])
+    node = stream_graph(model).nodes[0]
+    node.set_attrs(batch=16)
+    graph = stream_graph(model)
+
+    def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
+        budget = Resources(3000, DEVICE.FF, bram, 0)
+        goal = Goal(DEVICE, budget, 100.0, fps, bytes_per_cycle)
+        return choose(graph, goal).options[0]
+
+    assert chosen(64, bytes_per_cycle=0.3).folding.mem_mode == "internal_decoupled"
+    small = chosen(12)
+    assert small.folding.mem_mode == "external" and small.memory_bytes == 256 * 256 / 2 / 16
+    with pytest.raises(TargetError):
+        chosen(12, bytes_per_cycle=0.1)
+    slow = chosen(12, bytes_per_cycle=0.1, fps=None)
+    assert slow.memory_bytes + 128 <= 0.1 * 256 * 256
+
+
+def test_the_board_says_what_its_memory_gives() -> None:
+    board = find_board("Pynq-Z1")
+    assert board.bytes_per_cycle(100.0) == pytest.approx(0.75 * 8)  # the port
+    assert board.bytes_per_cycle(300.0) * 300 == pytest.approx(0.75 * 1050 * 2, rel=1e-3)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network whose middle layer has too many weights for a tenth of the chip."""
+    import onnx
+
+    path = tmp_path_factory.mktemp("model") / "mlp.onnx"
+    onnx.save(mlp(tanh_mlp(4, 4, (64, 256, 256, 10))), path)
+    return path
+
+
+def test_a_network_is_exact_and_its_memory_is_reported(
+    network: Path, tmp_path: Path, cache: Path
+) -> None:
+    report = build(
+        network, out=tmp_path / "out", batch=8, budget=0.05, until="ip", frames=4, cache=cache
+    )
+    assert report.verification.mismatches == 0
+    assert {level.level for level in report.verification.levels} >= {"dataflow", "rtl"}
+    performance = report.performance
+    assert performance is not None and performance.batch == 8
+    outside = [layer for layer in report.layers if layer.weights == "external"]
+    assert outside and all(layer.memory_bytes > 0 for layer in outside)
+    assert performance.memory_bytes == sum(layer.memory_bytes for layer in outside)
+    streams = [s for s in report.streams if s.name.startswith("s_axis_weights")]
+    assert len(streams) == len(outside)
+    sizes = [s.words_per_batch * s.tdata_bits / 8 for s in streams if s.words_per_batch]
+    assert sum(sizes) == 8 * performance.memory_bytes
+    xml = ElementTree.parse(tmp_path / "out" / "ip" / "component.xml")
+    names = {e.text for e in xml.iter(f"{{{SPIRIT}}}name")}
+    assert {s.name for s in streams} <= names
+
+
+def test_what_does_not_fit_is_told_of_the_batch(network: Path, tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="--batch 16"):
+        build(network, out=tmp_path / "out", budget=0.05, until="estimate", verify="none")
+
+
+@pytest.mark.parametrize("batch", [0, 2, 3, 33])
+def test_batches_that_cannot_be(network: Path, tmp_path: Path, batch: int) -> None:
+    with pytest.raises(OptionError, match="4 to 32"):
+        build(network, out=tmp_path / "out", batch=batch)
+
+
+def test_the_driver_brings_the_weights_to_the_board(
+    network: Path, tmp_path: Path, cache: Path
+) -> None:
+    """Twenty frames, no multiple of the batch, in two runs; memory slow and answers late."""
+    out = tmp_path / "out"
+    build(network, out=out, batch=8, budget=0.05, until="rtl", verify="none", cache=cache)
+    result = run_on_board(out, count=20, bus=Bus(seed=3, latency=(3, 50), percent=80))
+    assert result.mismatches == 0 and result.frames == 20
+    assert any(name.startswith("s_axis_weights") for name in result.stalls)
