@@ -88,6 +88,7 @@ def hardware(
                 samples=samples[0],
                 verify="ends",
                 frames=study.hardware.frames,
+                batch=study.hardware.batch,
                 **goal,
                 **INPUT,
             )
@@ -122,14 +123,19 @@ def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]
         "near_ties": report.verification.near_ties,
         "rtl_frames": levels["rtl"].samples if "rtl" in levels else 0,
         "rtl_mismatches": levels["rtl"].mismatches if "rtl" in levels else None,
-        "energy_uj": frame_uj(_products(network, widths)),
+        "memory_bytes": report.performance.memory_bytes,
+        "weights": "+".join(sorted({layer.weights for layer in layers if layer.weights})),
+        "energy_uj": frame_uj(_products(network, widths, report)),
     }
 
 
-def _products(network: Network, widths: Widths) -> list[Product]:
+def _products(network: Network, widths: Widths, report: Report | None = None) -> list[Product]:
+    """The linear layers; with a report, the weights that come from DDR are told apart."""
     sizes = (network.inputs, *network.hidden, network.classes)
-    pairs = zip(sizes[:-1], sizes[1:], widths.weights, widths.activations, strict=True)
-    return [Product(inputs, outputs, w, a) for inputs, outputs, w, a in pairs]
+    outside = [layer.memory_bytes * 8 for layer in report.layers if layer.weights] if report else []
+    outside += [0.0] * (len(sizes) - 1 - len(outside))
+    parts = (sizes[:-1], sizes[1:], widths.weights, widths.activations, outside)
+    return [Product(*values) for values in zip(*parts, strict=True)]
 
 
 def compression(network: Network, widths: Widths) -> float:

@@ -21,6 +21,8 @@ _FIGURES = (
     "cycles",
     "latency_us",
     "energy_uj",
+    "memory_bytes",
+    "weights",
     "slowest",
     "fullest",
     "dataflow_samples",

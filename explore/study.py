@@ -92,6 +92,7 @@ class Hardware(_Section):
         board: its name.
         budget: share of the board that may be used.
         fps: frames a second at which resources are compared.
+        batch: frames that may be held on the chip, so that weights can come from DDR memory.
         synthesize: names of trials, such as "W1A1", that are also synthesised and simulated.
         frames: frames simulated of each of those.
     """
@@ -99,6 +100,7 @@ class Hardware(_Section):
     board: str = "Pynq-Z1"
     budget: Annotated[float, Field(gt=0, le=1)] = 1.0
     fps: Annotated[float, Field(gt=0)] = 1000.0
+    batch: Positive = 1
     synthesize: tuple[str, ...] = ()
     frames: Positive = 4
 
