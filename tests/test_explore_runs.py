@@ -123,7 +123,7 @@ def postgres(tmp_path: Path) -> Iterator[str]:
 
 def test_many_machines_share_a_database(finished: Path, tmp_path: Path, postgres: str) -> None:
     """Two runs at once, one of them killed in the middle, make one result."""
-    more = ("--storage", postgres, "--jobs", "1", "--heartbeat", "1")
+    more = ("--storage", postgres, "--jobs", "1", "--heartbeat", "2")
     first, second = (
         subprocess.Popen(
             command(finished, tmp_path / name, *more),

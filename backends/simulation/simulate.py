@@ -105,11 +105,22 @@ def choose_engine(engine: str) -> str:
 
 
 def build_program(
-    design: Design, rtl: Path, work: Path, cache: Path, engine: str, jobs: int
+    design: Design,
+    rtl: Path,
+    work: Path,
+    cache: Path,
+    engine: str,
+    jobs: int,
+    *,
+    short: bool = False,
 ) -> Path:
-    """Build the simulation's program with a chosen engine."""
+    """Build the simulation's program with a chosen engine.
+
+    Args:
+        short: compile quickly, for a simulation of few cycles.
+    """
     make = verilator.build if engine == "verilator" else cxxrtl.build
-    return make(design, rtl, work, cache, jobs)
+    return make(design, rtl, work, cache, jobs, short=short)
 
 
 def simulate(

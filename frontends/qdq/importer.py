@@ -121,8 +121,8 @@ class Importer:
 
     def weights(self, w: Writer, q: IntArray, affine: Affine) -> ir.Value:
         """Constant integers as a quantizer of the numbers that they stand for."""
-        numbers = (q - affine.zero).astype(np.float32) * affine.scale
         with np.errstate(all="ignore"):
+            numbers = (q - affine.zero).astype(np.float32) * affine.scale
             again = np.rint(numbers / affine.scale)
         if not np.array_equal(again, q - affine.zero):
             raise ModelError(

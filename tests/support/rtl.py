@@ -57,7 +57,7 @@ def run_rtl(
         rtl, work = Path(name) / "rtl", Path(name) / "work"
         work.mkdir()
         design.write(rtl)
-        program = build_program(design, rtl, work, cache, chosen, 2)
+        program = build_program(design, rtl, work, cache, chosen, 2, short=True)
         return simulate(design, program, rtl, chosen, tensors, pressure or Pressure())
 
 
