@@ -43,6 +43,8 @@ from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.resources import Resources
 
+TRITS_FROM_BITS = 10 * 18_432
+"""Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
 MAX_LANES = 8192
 """Products a cycle beyond which no Z7020 could go."""
 MAX_DSPS = 220
@@ -106,10 +108,15 @@ class MVAU(DataflowNode):
                 for ram_style in styles[1:] if one_word else styles:
                     for res in ways:
                         yield Folding(pe, simd, ram_style, res)
-                if is_ternary(self.w_type) and simd * pe >= FIVE and not one_word:
+                if self._worth_trits() and simd * pe >= FIVE and not one_word:
                     yield Folding(pe, simd, "block", weight_code="trits")
                 if self.frames > 1:
                     yield from self._external_foldings(pe, simd, ways)
+
+    def _worth_trits(self) -> bool:
+        """Ternary weights, and so many that a code which saves a fifth saves two block RAMs."""
+        bits = self.MW * self.MH * self.w_type.bitwidth()
+        return is_ternary(self.w_type) and bits >= TRITS_FROM_BITS
 
     def _external_foldings(self, pe: int, simd: int, ways: Sequence[str]) -> Iterator[Folding]:
         for ram_style in ("block", "distributed"):
