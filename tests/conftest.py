@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import setuptools  # noqa: F401  # before pynq takes Python's own distutils, which it cannot share
 
 from tests.support.small import SmallBuild, make_small_build
 
