@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import BuildOut, HostLayers, given
+
 _MODEL, _GOAL, _CHECK, _RUN = "Model", "Goal", "Verification", "Running"
 _DEBUG = "Passes"
 _BOARD = "Bitstream"
@@ -21,7 +23,7 @@ def build(
             "package.module:factory."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the build.")] = Path("build"),
+    out: BuildOut = Path("build"),
     board: Annotated[
         str, typer.Option(help="Board to build for (see qnnc boards).", rich_help_panel=_GOAL)
     ] = "Pynq-Z1",
@@ -93,10 +95,7 @@ def build(
             min=0, help="Answer with the labels of the k largest scores.", rich_help_panel=_MODEL
         ),
     ] = 0,
-    host_layers: Annotated[
-        bool,
-        typer.Option("--host-layers", help="Let layers without quantizers run on the host."),
-    ] = False,
+    host_layers: HostLayers = False,
     frontend: Annotated[
         str | None,
         typer.Option(
@@ -243,47 +242,43 @@ def build(
     Example: qnnc build mlp.onnx --board Pynq-Z1 --input-type uint8 --input-scale 1/255
     --top-k 1 --fps 100000 --samples t10k-images-idx3-ubyte.gz --out build
     """
-    from typing import Any
-
     from qnnc.cli.debugging import printers, show_pass_times
     from qnnc.cli.show import ConsoleProgress, show_labels, show_report
     from qnnc.compiler.api import build as run
 
-    options: dict[str, Any] = {
-        "board": board,
-        "clock_mhz": clock_mhz,
-        "fps": fps,
-        "budget": budget,
-        "batch": batch,
-        "backend": backend,
-        "until": until,
-        "input_type": input_type,
-        "input_scale": input_scale,
-        "input_name": input_name,
-        "top_k": top_k,
-        "host_layers": host_layers,
-        "frontend": frontend,
-        "input_shape": input_shape,
-        "frontend_options": tuple(frontend_option or ()),
-        "samples": samples,
-        "labels": labels,
-        "verify": verify,
-        "engine": engine,
-        "frames": frames,
-        "passes": passes,
-        "save_ir": save_ir,
-        "stop_after": stop_after,
-        "start_from": start_from,
-        "flow": flow,
-        "nextpnr": nextpnr,
-        "chipdb": chipdb,
-        "prjxray_db": prjxray_db,
-        "updatable": updatable,
-    }
-    if cache_dir is not None:
-        options["cache"] = cache_dir
-    if jobs is not None:
-        options["jobs"] = jobs
+    options = given(
+        board=board,
+        clock_mhz=clock_mhz,
+        fps=fps,
+        budget=budget,
+        batch=batch,
+        backend=backend,
+        until=until,
+        input_type=input_type,
+        input_scale=input_scale,
+        input_name=input_name,
+        top_k=top_k,
+        host_layers=host_layers,
+        frontend=frontend,
+        input_shape=input_shape,
+        frontend_options=tuple(frontend_option or ()),
+        samples=samples,
+        labels=labels,
+        verify=verify,
+        engine=engine,
+        frames=frames,
+        passes=passes,
+        save_ir=save_ir,
+        stop_after=stop_after,
+        start_from=start_from,
+        flow=flow,
+        nextpnr=nextpnr,
+        chipdb=chipdb,
+        prjxray_db=prjxray_db,
+        updatable=updatable,
+        cache=cache_dir,
+        jobs=jobs,
+    )
     watchers = printers(print_after, err=json)
     try:
         with ConsoleProgress(lines=not json) as progress:
