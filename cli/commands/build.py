@@ -176,7 +176,8 @@ def build(
     --top-k 1 --fps 100000 --samples t10k-images-idx3-ubyte.gz --out build
     """
     from qnnc.cli.debugging import printers, show_pass_times
-    from qnnc.cli.show import ConsoleProgress, show_labels, show_report
+    from qnnc.cli.progress import ConsoleProgress
+    from qnnc.cli.show import show_labels, show_report
     from qnnc.compiler.api import build as run
 
     options = given(

@@ -38,7 +38,8 @@ def import_finn(
 
     The input's integer type is the one that FINN has annotated.
     """
-    from qnnc.cli.show import ConsoleProgress, show_report
+    from qnnc.cli.progress import ConsoleProgress
+    from qnnc.cli.show import show_report
     from qnnc.compiler.api import build as run
     from qnnc.frontends.finn.graph import input_type
 
