@@ -79,9 +79,9 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
 
 
 def same_as_golden(same: int, near: int, samples: int) -> str:
-    """How many answers are the golden graph's."""
+    """How many answers are the golden graph's, and how many its rounding alone makes others."""
     text = f"same as golden {same} of {samples}"
-    return text + (f"; in {near} more its float32 scores tie" if near else "")
+    return text + (f"; in {near} more float32's rounding decides" if near else "")
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
