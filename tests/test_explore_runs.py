@@ -38,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
         timeout=900,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "4 of 4 networks, 4 fit Pynq-Z1" in done.stdout
     return folder
 
@@ -90,7 +90,7 @@ def test_killed_ten_times(finished: Path, tmp_path: Path) -> None:
         check=False,
         timeout=900,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert lasting(tmp_path / "out" / "results.csv") == lasting(finished / "out" / "results.csv")
 
 
@@ -150,7 +150,7 @@ def test_a_search_beyond_the_grid(finished: Path, tmp_path: Path) -> None:
         check=False,
         timeout=900,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     found = lasting(tmp_path / "out" / "search.csv")
     assert len(found) == 3
     assert all(len(row["weights"].split("-")) in (1, 3) for row in found)
