@@ -22,6 +22,7 @@ from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.folding.goal import Goal, choose
+from qnnc.compiler.memory_ports import MemoryPorts
 from qnnc.compiler.resources import Resources
 from tests.support import nodes
 from tests.support.rtl import reference, run_rtl
@@ -105,7 +106,8 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
         budget = Resources(3000, DEVICE.FF, bram, 0)
-        goal = Goal(DEVICE, budget, 100.0, fps, bytes_per_cycle)
+        memory = MemoryPorts(1, bytes_per_cycle, bytes_per_cycle)
+        goal = Goal(DEVICE, budget, 100.0, fps, memory)
         return choose(graph, goal).options[0]
 
     assert chosen(64, bytes_per_cycle=0.3).folding.mem_mode == "internal_decoupled"
