@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from qnnc.backends.bitstream.package.hwh import hwh
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus
+from qnnc.compiler.board import find_board
 from tests.support.shell import BUILD_ID, Host, compiled, engines, inverter, mixer
 
 SHAPES = {
@@ -252,6 +255,17 @@ def test_one_port_and_several_in_the_sources() -> None:
         assert f".SAXI{port.name}ARVALID({port.bus}_arvalid)" in top
         assert f".SAXI{port.name}AWVALID({port.bus}_awvalid)" in top
         assert (f"assign {port.bus}_awvalid = 1'b0;" in shell.text) == (port.number != 0)
+
+
+@pytest.mark.parametrize("name", ["bytes", "ports"])
+def test_the_hwh_names_the_ports_in_use(name: str) -> None:
+    shell = inverter(SHAPES[name], PLACES.get(name))
+    root = ElementTree.fromstring(hwh(shell, find_board("Pynq-Z1"), 100.0, "x"))
+    parameters = {e.get("NAME"): e.get("VALUE") for e in root.iter("PARAMETER")}
+    for number in range(4):
+        used = name == "ports" or number == 0
+        assert parameters.get(f"PCW_USE_S_AXI_HP{number}", "0") == str(int(used))
+        assert parameters.get(f"PCW_S_AXI_HP{number}_DATA_WIDTH") == ("64" if used else None)
 
 
 def test_counters_of_stalls(boards: Boards) -> None:

@@ -316,9 +316,7 @@ def _run(
     most_nodes = MAX_NODES if limits is not None and limits.split else ANY_NODES
     with quiet_output():
         return _answer(
-            solver(
-                integrality=integrality, options={"mip_rel_gap": 1e-4, "node_limit": most_nodes}
-            )
+            solver(integrality=integrality, options={"mip_rel_gap": 1e-4, "node_limit": most_nodes})
         )
 
 
