@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass, fields
+
+from qnnc.compiler.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Resources:
     def exceeding(self, budget: Resources) -> list[str]:
         """Names of the primitives of which `budget` has fewer."""
         return [name for name, count in self.as_dict().items() if count > getattr(budget, name)]
+
+
+def check_budget(share: float) -> None:
+    """Raise OptionError for a share of a device that is none."""
+    if not 0 < share <= 1 and share != math.inf:
+        raise OptionError(
+            "--budget is a share of the board above 0 and up to 1, or inf to see what a network "
+            f"would take of a device without limits, not {share}"
+        )
 
 
 RESOURCE_NAMES = tuple(field.name for field in fields(Resources))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ INPUT: dict[str, Any] = {"input_type": "uint8", "input_scale": "1/255", "top_k":
 """Images come as bytes, labels are the answer."""
 INTEGERS = "minimize-widths"
 """The last pass before those that depend on the board."""
+STOPPED = Path("model", "stopped.onnx")
+"""The IR that a build leaves which was told to stop there."""
 
 
 def write_samples(images: Images, folder: Path) -> tuple[Path, Path]:
@@ -41,17 +44,13 @@ def npy(array: Any) -> bytes:
     return buffer.getvalue()
 
 
-def compiled_error(network: Path, out: Path, samples: tuple[Path, Path]) -> dict[str, Any]:
+def compile_integers(network: Path, out: Path, samples: tuple[Path, Path]) -> dict[str, Any]:
     """Compile a network as far as its integers go, and label the test images with them.
 
     Returns:
         error in percent, and on how many images the label differs from the quantized network's.
     """
     build(network, out=out, stop_after=INTEGERS, samples=samples[0], verify="ends", **INPUT)
-    return _answers(out, samples)
-
-
-def _answers(out: Path, samples: tuple[Path, Path]) -> dict[str, Any]:
     verdict = verify(out, *samples)
     assert verdict.correct is not None
     return {
@@ -61,34 +60,42 @@ def _answers(out: Path, samples: tuple[Path, Path]) -> dict[str, Any]:
 
 
 def hardware(
-    study: Study, widths: Widths, network: Path, out: Path, samples: tuple[Path, Path]
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Build a network for the study's board: at the study's frames/s, and as fast as fits.
+    study: Study, widths: Widths, network: Path, compiled: Path, samples: Path
+) -> dict[str, Any]:
+    """Build a network twice: at the study's frames/s with its weights on a chip without limits,
+    so that resources can be compared, and as fast as fits the study's board.
+
+    Args:
+        network: the trained network's file.
+        compiled: where `compile_integers` has compiled it; builds go beside it.
+        samples: file of the images that are compared.
 
     Returns:
         Figures of both builds ("same_speed", "fastest"): whether it fits and, where it does not,
         the reason; frames/s, cycles, latency (a sum over layers, as each waits for the one
-        before), resources as estimated and, if asked for, as synthesised. Then what
-        `compiled_error` says, or None if it does not fit.
+        before), resources as estimated and, if asked for, as synthesised.
     """
+    plan = study.hardware
+    whole = widths.name in plan.synthesize
     goals: dict[str, dict[str, Any]] = {
-        "same_speed": {"fps": study.hardware.fps},
-        "fastest": {"budget": study.hardware.budget},
+        "same_speed": {"fps": plan.fps, "budget": math.inf, "until": "estimate"},
+        "fastest": {
+            "budget": plan.budget,
+            "batch": plan.batch,
+            "until": "synthesize" if whole else "estimate",
+        },
     }
     built: dict[str, Any] = {}
-    answers = None
     for name, goal in goals.items():
-        whole = name == "same_speed" and widths.name in study.hardware.synthesize
         try:
             report = build(
                 network,
-                out=out / name,
-                until="synthesize" if whole else "estimate",
-                board=study.hardware.board,
-                samples=samples[0],
+                out=compiled.with_name(name),
+                start_from=compiled / STOPPED,
+                board=plan.board,
+                samples=samples,
                 verify="ends",
-                frames=study.hardware.frames,
-                batch=study.hardware.batch,
+                frames=plan.frames,
                 **goal,
                 **INPUT,
             )
@@ -96,8 +103,7 @@ def hardware(
             built[name] = {"fits": False, "reason": str(error)}
             continue
         built[name] = _figures(report, study.network, widths)
-        answers = answers or _answers(out / name, samples)
-    return built, answers
+    return built
 
 
 def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]:
@@ -107,7 +113,7 @@ def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]
     slowest = max(layers, key=lambda layer: layer.cycles)
     latency = report.performance.latency_cycles or sum(layer.cycles for layer in layers)
     levels = {level.level: level for level in report.verification.levels}
-    budget = report.resources.budget
+    budget = report.resources.budget  # without limit, the board
     shares = {n: getattr(estimate, n) / max(1, getattr(budget, n)) for n in RESOURCE_NAMES}
     return {
         "fits": not any(share > 1 for share in shares.values()),

@@ -77,13 +77,16 @@ class Store:
         connect = {"timeout": SQLITE_PATIENCE} if url.startswith("sqlite") else {}
         for attempt in range(ATTEMPTS):
             try:
-                return self._optuna.storages.RDBStorage(
+                storage = self._optuna.storages.RDBStorage(
                     url,
                     engine_kwargs={"connect_args": connect, "pool_pre_ping": True},
                     heartbeat_interval=heartbeat,
                     grace_period=heartbeat * GRACE,
                     heartbeat_stale_trial_callback=self._requeue,
                 )
+                if url.startswith("sqlite"):
+                    _one_writer(storage.engine)
+                return storage
             except Exception as error:  # whatever SQLAlchemy and the database's driver raise
                 if attempt < ATTEMPTS - 1 and type(error).__name__ in RACES:
                     time.sleep(1)
@@ -209,6 +212,22 @@ class Store:
     def _all(self, states: tuple[Any, ...] | None = None) -> list[Any]:
         trials: list[Any] = self.trials.get_trials(deepcopy=False, states=states)
         return trials
+
+
+def _one_writer(engine: Any) -> None:
+    """Let each transaction hold SQLite's lock from its start.
+
+    Optuna hands out a waiting trial by SELECT FOR UPDATE, which SQLite does not know: two workers
+    read the same trial as waiting, and both took it.
+    """
+    event = importlib.import_module("sqlalchemy").event
+
+    def connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # else Python's sqlite3 begins only with the first write
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    engine.dispose()  # those connected already
 
 
 def me() -> str:

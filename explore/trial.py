@@ -9,7 +9,7 @@ from typing import Any
 
 from qnnc.compiler.files import remove
 from qnnc.explore.data import Images
-from qnnc.explore.hardware import compiled_error, compression, hardware, write_samples
+from qnnc.explore.hardware import compile_integers, compression, hardware, write_samples
 from qnnc.explore.study import Study, Widths
 
 
@@ -41,18 +41,16 @@ def run_trial(
     reached = milestones(
         study, widths, images, own, lambda epoch: told(f"{name}: epoch {epoch} of {last}")
     )
-    told(f"{name}: building for {study.hardware.board}")
-    built, answers = hardware(study, widths, network_file(own, last), own / "build", samples)
     by_epoch: dict[str, dict[str, Any]] = {}
+    compiled = own / "build" / "compiled"
     for milestone in reached:
-        found = answers
-        if milestone.epochs != last or found is None:
-            told(f"{name}: compiling epoch {milestone.epochs}")
-            network = network_file(own, milestone.epochs)
-            found = compiled_error(network, own / "compiled", samples)
+        told(f"{name}: compiling epoch {milestone.epochs}")
+        answers = compile_integers(network_file(own, milestone.epochs), compiled, samples)
         seconds = {"training_seconds": milestone.training_seconds}
-        by_epoch[str(milestone.epochs)] = found | seconds | milestone.robustness
-    remove(own / "compiled", own / "checkpoint.pt")
+        by_epoch[str(milestone.epochs)] = answers | seconds | milestone.robustness
+    told(f"{name}: building for {study.hardware.board}")
+    built = hardware(study, widths, network_file(own, last), compiled, samples[0])
+    remove(own / "checkpoint.pt")
     return {
         "name": name,
         "weights": list(widths.weights),

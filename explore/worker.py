@@ -121,8 +121,9 @@ class Worker:
         trial.set_user_attr(WORKER, me())
         try:
             result = run_trial(study, widths, self.images, self.folder, self._tell)
-        except QnncError as error:
-            trial.set_user_attr(REASON, str(error))
+        except Exception as error:
+            expected = isinstance(error, QnncError)
+            trial.set_user_attr(REASON, str(error) if expected else f"defect of qnnc: {error!r}")
             raise
         trial.set_user_attr(RESULT, result)
         return objective_values(result, study.training.epochs[-1])

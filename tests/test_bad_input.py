@@ -69,6 +69,7 @@ OPTIONS = {
     "speed that is no number": (["--fps", "nan"], "--fps"),
     "clock": (["--clock-mhz", "-1"], "--clock-mhz"),
     "budget": (["--budget", "1.5"], "--budget"),
+    "no limit without a speed": (["--budget", "inf"], "--budget inf needs --fps"),
     "no budget": (["--budget", "0"], "--budget"),
     "input type": (["--input-type", "uint8; rm"], "uint8; rm"),
     "float input type": (["--input-type", "float32"], "float32"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from qnnc.explore.study import Widths, load_study, shipped
 from tests.support.build import run_main
 from tests.support.study import needs_training, write_images, write_study
 
+WORKERS = 6
 NUMBERS = (0.136, 0.357, 0.639, 1.135, 2)
 TABLE_1 = {
     1: (1, 1, 1, 1, 1),
@@ -167,6 +169,31 @@ def test_columns_of_the_table() -> None:
     header, *rows = text.splitlines()
     assert header.startswith("name,weights,activations,compression,error@2,training_seconds@2")
     assert rows[1].startswith("W2A1,2,1,16.0,5.0,1.0") and "fastest.estimate.LUT" in header
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat")  # asks without working
+def test_no_network_is_taken_twice(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from qnnc.explore.store import Store, local_storage
+
+    bits = list(range(1, 5))
+    changes = {"quantization": {"weights": bits, "activations": bits}}
+    study = load_study(str(write_study(tmp_path)[0]), **changes)
+    url = local_storage(tmp_path)
+    Store(study, url).queue_grid()
+    ready, taken = threading.Barrier(WORKERS), []
+
+    def take(store: Store) -> None:
+        ready.wait()
+        while store.waiting():
+            taken.append(store.trials.ask().number)
+
+    workers = [threading.Thread(target=take, args=(Store(study, url),)) for _ in range(WORKERS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(set(taken)) == len(taken) >= len(study.grid())
 
 
 def test_an_unknown_storage(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,19 +28,21 @@ def command(folder: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "qnnc.cli", "explore", str(folder / "small.toml"), *fixed]
 
 
+def run(folder: Path, out: Path, *more: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the study to its end, which is to have this exit code."""
+    done = subprocess.run(
+        command(folder, out, *more), capture_output=True, text=True, check=False, timeout=900
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study that has run undisturbed in `out`."""
     folder = tmp_path_factory.mktemp("study")
     write_study(folder)
-    done = subprocess.run(
-        command(folder, folder / "out", "--jobs", "2"),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run(folder, folder / "out", "--jobs", "2")
     assert "4 of 4 networks, 4 fit Pynq-Z1" in done.stdout
     return folder
 
@@ -56,42 +60,44 @@ def test_what_a_study_leaves(finished: Path) -> None:
 
 def test_it_is_done_only_once(finished: Path) -> None:
     before = (finished / "out" / "results.csv").read_bytes()
-    done = subprocess.run(
-        command(finished, finished / "out"), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0 and "done;" not in done.stdout
+    assert "done;" not in run(finished, finished / "out").stdout
     assert (finished / "out" / "results.csv").read_bytes() == before
 
 
 def test_other_settings_are_refused(finished: Path) -> None:
-    done = subprocess.run(
-        command(finished, finished / "out", "--quick"), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "other settings" in done.stderr
+    done = run(finished, finished / "out", "--quick", code=2)
+    assert done.stderr.count("\n") == 1 and "other settings" in done.stderr
+
+
+def written(out: Path) -> set[tuple[str, int]]:
+    """Files of the networks in work, with when they were written."""
+    found = set()
+    for path in (out / "trials").rglob("*"):
+        with suppress(OSError):  # it may be a temporary one
+            found.add((str(path), path.stat().st_mtime_ns))
+    return found
+
+
+def kill_at_work(study: list[str], out: Path, kill: int) -> None:
+    """Run a study until it has written a few files, then kill it: every other time alone, so that
+    its worker has to notice, else with its worker."""
+    with subprocess.Popen(
+        study, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as run:
+        before, deadline = written(out), time.monotonic() + 120
+        while len(written(out) - before) <= kill % 4 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert run.poll() is None, "it ended before it was killed"
+        (os.killpg if kill % 2 else os.kill)(run.pid, signal.SIGKILL)
 
 
 def test_killed_ten_times(finished: Path, tmp_path: Path) -> None:
     """Whatever moment it is killed in, a study that is run again ends as one left alone."""
+    out = tmp_path / "out"
     for kill in range(KILLS):
-        with subprocess.Popen(
-            command(finished, tmp_path / "out", "--jobs", "1"),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as run:
-            deadline = time.monotonic() + 6 + kill / 2
-            while time.monotonic() < deadline and run.poll() is None:
-                time.sleep(0.05)
-            run.send_signal(signal.SIGKILL)
-    done = subprocess.run(
-        command(finished, tmp_path / "out", "--jobs", "1"),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr
-    assert lasting(tmp_path / "out" / "results.csv") == lasting(finished / "out" / "results.csv")
+        kill_at_work(command(finished, out, "--jobs", "1"), out, kill)
+    assert "4 of 4 networks" in run(finished, out, "--jobs", "1").stdout
+    assert lasting(out / "results.csv") == lasting(finished / "out" / "results.csv")
 
 
 @pytest.fixture
@@ -143,14 +149,7 @@ def test_many_machines_share_a_database(finished: Path, tmp_path: Path, postgres
 
 
 def test_a_search_beyond_the_grid(finished: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        command(finished, tmp_path / "out", "--jobs", "1", "--search", "3", "--quick"),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr
+    run(finished, tmp_path / "out", "--jobs", "1", "--search", "3", "--quick")
     found = lasting(tmp_path / "out" / "search.csv")
     assert len(found) == 3
     assert all(len(row["weights"].split("-")) in (1, 3) for row in found)

@@ -41,7 +41,8 @@ def build(
     budget: Annotated[
         float | None,
         typer.Option(
-            help="Share of the board that may be used; by default 0.8, or all of it with --fps.",
+            help="Share of the board that may be used; by default 0.8, or all of it with --fps; "
+            "inf to see what a device without limits would need.",
             rich_help_panel=_GOAL,
         ),
     ] = None,

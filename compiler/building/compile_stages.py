@@ -185,7 +185,7 @@ class EstimateStage(Stage):
         build.resources = ResourceReport(
             estimate=ResourceCount.of(total),
             synthesis=None,
-            budget=ResourceCount.of(device.scaled(build.options.share)),
+            budget=ResourceCount.of(build.options.allowed(device)),
             device=ResourceCount.of(device),
         )
         slowest = slowest_node(graph)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from qnnc.compiler.batches import check_batch
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import LoadSettings
 from qnnc.compiler.plugins import close_matches
+from qnnc.compiler.resources import Resources, check_budget
 
 STAGES = (
     "passes",
@@ -64,7 +66,7 @@ class BuildOptions:
         frontend_options: of the frontend, each "name=value".
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames a second to reach, or None for the fastest within the budget.
-        budget: share of the board that may be used.
+        budget: share of the board that may be used; inf for no limit.
         batch: frames that may be held on the chip, so that weights can come from the board's
             memory once for all of them; 1 to keep all weights on the chip.
         backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
@@ -168,10 +170,10 @@ class BuildOptions:
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
-        if self.budget is not None and not 0 < self.budget <= 1:
-            raise OptionError(
-                f"--budget is a share of the board above 0 and up to 1, not {self.budget}"
-            )
+        if self.budget is not None:
+            check_budget(self.budget)
+            if self.budget == math.inf and self.fps is None:
+                raise OptionError("--budget inf needs --fps: there is no fastest without a limit")
         check_batch(self.batch)
         if self.top_k < 0:
             raise OptionError(f"--top-k must be positive, not {self.top_k}")
@@ -182,6 +184,10 @@ class BuildOptions:
             raise OptionError("--labels needs the --samples that they belong to")
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
+
+    def allowed(self, device: Resources) -> Resources:
+        """What a build may take; without limit, reports compare with the device."""
+        return device if self.share == math.inf else device.scaled(self.share)
 
     @property
     def share(self) -> float:

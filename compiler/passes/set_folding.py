@@ -13,7 +13,7 @@ from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.resources import Resources
+from qnnc.compiler.resources import Resources, check_budget
 
 
 @dataclass
@@ -23,7 +23,7 @@ class SetFolding(Pass):
     Options:
         fps: frames a second to reach; 0 for the fastest that fits.
         clock_mhz: clock of the accelerator.
-        budget: share of the device that may be used.
+        budget: share of the device that may be used; inf for no limit.
         LUT, FF, BRAM18, DSP: what the device has; by default a Z7020.
         batch: frames that may be held on the chip, so that weights can come from memory outside
             once for all of them; 1 to keep all weights on the chip.
@@ -48,8 +48,7 @@ class SetFolding(Pass):
     def run(self, model: ir.Model) -> bool:
         from qnnc.compiler.folding.goal import Goal, choose  # brings scipy, slow to load
 
-        if not 0 < self.budget <= 1:
-            raise OptionError(f"the budget is a share of the board from 0 to 1, not {self.budget}")
+        check_budget(self.budget)
         check_batch(self.batch)
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")

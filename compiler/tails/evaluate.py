@@ -245,12 +245,16 @@ def _strange(
         Unsupported: there are some so far from a step that others may lie further out.
     """
     strange: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    count, channels = places.shape
+    # one search for all channels: those of each lie behind those of the one before
+    apart = np.arange(channels) * (int((evaluator.high - evaluator.low).max()) + 2) - evaluator.low
+    steps = (places + apart).T.reshape(-1)
+    below = np.arange(channels)[:, None] * count
     for delta in range(-WINDOW, WINDOW + 1):
         x = np.clip(places + delta, evaluator.low, evaluator.high)
         found = _moved(evaluator, x, first, sign)
-        expected = np.empty_like(found)
-        for channel in range(places.shape[1]):
-            expected[:, channel] = np.searchsorted(places[:, channel], x[:, channel], "right")
+        passed = np.searchsorted(steps, (x + apart).T.reshape(-1), "right")
+        expected = (passed.reshape(channels, count) - below).T
         if np.array_equal(found, expected):
             continue
         for step, channel in np.argwhere(found != expected):

@@ -14,6 +14,8 @@ from qnnc.compiler.tails.scores import ScoreTail
 
 FLOAT32_ROUNDING = 2.0**-22
 """Scores closer than this, relative to the largest, tie in the golden graph's float32."""
+SPARSE = 256
+"""Of so many neighbours in order, one pair is compared before all are."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,19 @@ def _search(tail: ScoreTail, max_elements: int, max_bits: int) -> OrderMap:
     offset = np.broadcast_to(tail.offset, (tail.classes,))
     exact = sums * scale[owner] + offset[owner]
     order = np.argsort(exact, kind="stable")
-    tie = np.abs(exact).max() * FLOAT32_ROUNDING
+    sums, owner, exact = sums[order], owner[order], exact[order]
+    tie = max(-exact[0], exact[-1], 0) * FLOAT32_ROUNDING
+    lower = np.flatnonzero(np.diff(exact) > tie)
+    sample = lower[::SPARSE]
     for bits in range(1, max_bits + 1):
         unit = np.abs(scale).max() / ((1 << bits) - 1)
         factor = np.rint(scale / unit).astype(np.int64)
         addend = np.rint(offset / unit).astype(np.int64)
-        mapped = (sums * factor[owner] + addend[owner])[order]
-        apart = np.diff(exact[order]) > tie
-        if not np.any(apart & (np.diff(mapped) <= 0)):
+
+        def mapped(at: IntArray, factor: IntArray = factor, addend: IntArray = addend) -> IntArray:
+            return sums[at] * factor[owner[at]] + addend[owner[at]]
+
+        # nearly every map that is wrong is seen to be by a few pairs
+        if all(np.all(mapped(at) < mapped(at + 1)) for at in (sample, lower)):
             return OrderMap(factor, addend)
     raise Unsupported(f"no {max_bits}-bit scale and bias keep the order of its scores")

@@ -30,7 +30,7 @@ class Milestone:
 
     Attributes:
         epochs: trained for.
-        training_seconds: spent on training, all epochs together.
+        training_seconds: spent on training, all epochs together; on a CPU, of one core.
         device: that trained it, "cpu" or "cuda".
         robustness: error in percent under each attack.
         data: which images were used.

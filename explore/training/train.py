@@ -70,14 +70,22 @@ class Trainer:
         if epoch == 0:
             self._fit_batch_norms()
         while self.epoch < epoch:
-            start = time.perf_counter()
+            start = self._now()
             self._epoch(self.study.training)
             self.epoch += 1
-            self.seconds += time.perf_counter() - start
+            self.seconds += self._now() - start
             if self.epoch % self.study.training.checkpoint_every == 0 or self.epoch == epoch:
                 self._save()
             told(self.epoch)
         self.model.eval()
+
+    def _now(self) -> float:
+        """Seconds of processor time, which other work on the machine does not lengthen; with a GPU,
+        of its time."""
+        if self.device == "cpu":
+            return time.process_time()
+        module("torch").cuda.synchronize()
+        return time.perf_counter()
 
     def _epoch(self, training: Training) -> None:
         torch = module("torch")
