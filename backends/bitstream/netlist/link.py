@@ -54,7 +54,7 @@ def _link(
         work = Path(name)
         modules = _stitched(design, units, work)
         if sources:
-            own = _synthesised(design, sources, top, work)
+            own = synthesised_shell(design, sources, top, work)
             modules = {**own, **modules}
         _write(work / "linked.json", modules)
         run_script(
@@ -129,7 +129,7 @@ def _is_library(module: Mapping[str, Any]) -> bool:
     return "blackbox" in attributes or "whitebox" in attributes
 
 
-def _synthesised(design: Design, sources: Mapping[str, str], top: str, work: Path) -> Modules:
+def synthesised_shell(design: Design, sources: Mapping[str, str], top: str, work: Path) -> Modules:
     """The shell, synthesised around a hole for the accelerator."""
     for name, text in {**sources, "hole.sv": _hole(design)}.items():
         (work / name).write_text(text, encoding="utf-8")
