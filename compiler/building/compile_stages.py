@@ -195,7 +195,7 @@ class EstimateStage(Stage):
         ports, waiting = 1, 0.0
         if fetched:
             memory = assign(traffic(graph), build.board.memory(build.clock_mhz))
-            ports, waiting = memory.used, memory.cycles / batch
+            ports, waiting = memory.used, round(memory.cycles / batch, 6)
             if math.ceil(waiting) > cycles:
                 cycles, bottleneck = math.ceil(waiting), MEMORY
         build.performance = Performance(

@@ -32,8 +32,6 @@ from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
-MARGIN = 2e-6
-"""Of a rate of the memory, for what the solver lets pass."""
 ANY_NODES = (1 << 31) - 1
 MAX_NODES = 5000
 """Of the search where streams are put on ports: more would take many seconds."""
@@ -247,7 +245,7 @@ def _add_limits(
     ):
         if most < math.inf:
             every = [(v, size / max(most, 1e-9)) for terms in group for v, size in terms]
-            program.at_most(every, 1.0 - MARGIN)
+            program.at_most(every, 1.0)
     if limits.split:
         _add_ports(program, reads, memory)
 
@@ -270,7 +268,7 @@ def _add_ports(
         program.equal([(is_here, 1.0) for is_here, _ in here], 1.0)
         program.equal([(load, 1.0) for _, load in here] + [(v, -s) for v, s in shares], 0.0)
     for load_terms in loads:
-        program.at_most(load_terms, 1.0 - MARGIN)
+        program.at_most(load_terms, 1.0)
 
 
 def _rows(rows: Sequence[list[tuple[int, float]]], count: int) -> csr_array:
