@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import mlp, tanh_mlp
-from qnnc.backends.bitstream.shell.shell import memory_places
+from qnnc.backends.bitstream.netlist import link_shell
+from qnnc.backends.bitstream.shell.shell import TOP, memory_places, shell_over
 from qnnc.backends.bitstream.simulated.board import Bus
 from qnnc.backends.bitstream.simulated.run import run_on_board
 from qnnc.backends.bitstream.stages.driver import make_build_shell
@@ -19,6 +21,7 @@ from qnnc.backends.rtl.ip.component import SPIRIT
 from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.simulate import Pressure
+from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.api import build
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.dataflow.memory_traffic import traffic
@@ -221,3 +224,19 @@ def test_model_and_shell_agree_on_the_ports() -> None:
         assert places == assign(traffic(graph), memory).ports
         used.add(max(places) + 1)
     assert len(used) > 1
+
+
+def test_the_linked_netlist_reaches_two_ports(cache: Path) -> None:
+    rng = np.random.default_rng(6)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT4", pe=3, simd=6, batch=4)
+    design = stitch(nodes.model_of([spec]))
+    shell = shell_over(design, find_board("Pynq-Z1"), 1, (0, 1))
+    netlist = json.loads(link_shell(shell, synthesize(design, cache, 1), cache).read_text())
+    (system,) = (
+        cell for cell in netlist["modules"][TOP]["cells"].values() if cell["type"] == "PS7"
+    )
+    pins = system["connections"]
+    for port, writes in (("HP0", True), ("HP2", False)):
+        assert isinstance(pins[f"SAXI{port}ARVALID"][0], int)
+        assert isinstance(pins[f"SAXI{port}AWVALID"][0], int) == writes
+    assert "SAXIHP1ARVALID" not in pins
