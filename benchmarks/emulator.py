@@ -101,7 +101,7 @@ def main() -> None:
         result = resimulate(out, "auto", None, args.frames, Pressure())
         again = time.perf_counter() - start
     correct = "" if one.correct is None else f", {one.correct} correct"
-    tied = f" (float32 ties in {one.near} more)" if one.near else ""
+    tied = f" (float32 rounding in {one.near} more)" if one.near else ""
     checked = f"{one.same} of {one.samples} as golden{tied}{correct}"
     print("| engine | ready after, s | µs a frame | checked |\n|---|---|---|---|")
     print(

@@ -1,33 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress over many pieces of work that are done at once."""
+"""Progress on a terminal's standard error, which is else for errors alone."""
 
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
-class LineProgress:
-    """A bar on a terminal's standard error; where that is none, a line for each piece done."""
+class _Bar:
+    """A bar that is gone when the work is; none where standard error is no terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._console = Console(stderr=True)
         self._bar = Progress(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            *columns,
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
         self._task = self._bar.add_task("starting", total=None)
-        self._done = 0
 
-    def __enter__(self) -> LineProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -38,6 +43,50 @@ class LineProgress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+class ConsoleProgress(_Bar):
+    """The stages of a build: a bar, and a line for each finished stage, on standard error too or,
+    where that is no terminal, on standard output."""
+
+    def __init__(self, *, lines: bool = True) -> None:
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+        )
+        self._lines = self._console if self._console.is_terminal else Console(quiet=not lines)
+        self._stage = ""
+        self._index = 0
+
+    def stage(self, name: str, index: int, count: int) -> None:
+        self._stage, self._index = name, index
+        self._bar.update(self._task, total=float(count), completed=float(index), description=name)
+
+    def detail(self, text: str, done: float | None = None) -> None:
+        shown = escape(f"{self._stage}: {text}")
+        self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
+
+    def finished(self, name: str, status: str, seconds: float) -> None:
+        if status == "failed":
+            return  # the error says so
+        colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
+        self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
+
+
+class LineProgress(_Bar):
+    """Many pieces of work that are done at once: a bar or, where standard error is no terminal, a
+    line on standard output for each piece done."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
+        self._done = 0
 
     def told(self, text: str, done: int, count: int) -> None:
         """What is being done, and how many of how many pieces are."""

@@ -1,69 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds on a terminal: progress while they run, a summary when they are done."""
+"""A summary of a build, for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from qnnc.compiler.report import Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
 MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
-
-
-class ConsoleProgress:
-    """A progress bar over the stages, on standard error, which is else for errors alone; a line
-    for each finished stage, there too or, where that is no terminal, on standard output."""
-
-    def __init__(self, *, lines: bool = True) -> None:
-        self._console = Console(stderr=True)
-        self._lines = self._console if self._console.is_terminal else Console(quiet=not lines)
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("starting", total=1.0)
-        self._stage = ""
-        self._index = 0
-
-    def __enter__(self) -> ConsoleProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def stage(self, name: str, index: int, count: int) -> None:
-        self._stage, self._index = name, index
-        self._bar.update(self._task, total=float(count), completed=float(index), description=name)
-
-    def detail(self, text: str, done: float | None = None) -> None:
-        shown = escape(f"{self._stage}: {text}")
-        self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
-
-    def finished(self, name: str, status: str, seconds: float) -> None:
-        if status == "failed":
-            return  # the error says so
-        colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
-        self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
 
 
 def show_report(report: Report, out: Path) -> None:
@@ -129,9 +80,9 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
 
 
 def same_as_golden(same: int, near: int, samples: int) -> str:
-    """How many answers are the golden graph's."""
+    """How many answers are the golden graph's, and how many its rounding alone makes others."""
     text = f"same as golden {same} of {samples}"
-    return text + (f"; in {near} more its float32 scores tie" if near else "")
+    return text + (f"; in {near} more float32's rounding decides" if near else "")
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.ir.facts import integer
+from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.samples import read_array, shaped
+from qnnc.compiler.verification import Golden, Verifier
 
 Inputs = dict[str, NDArray[np.float32]]
-
-ROUNDING = 1e-5
-"""Of the largest number: by how much float32 sums of a network may be off."""
 
 
 def load_model(workspace: Workspace, name: str) -> ir.Model:
@@ -68,42 +68,37 @@ def _are_scores(output: NDArray[Any]) -> bool:
 
 
 def near_ties(
-    golden: ir.Model, inputs: Mapping[str, NDArray[Any]], mine: NDArray[Any], theirs: NDArray[Any]
+    workspace: Workspace,
+    inputs: Mapping[str, NDArray[Any]],
+    mine: NDArray[Any],
+    theirs: NDArray[Any],
 ) -> NDArray[np.bool_]:
-    """Where answers differ, but by no more than the golden graph's own rounding: it gives both
-    classes the same score, or the outputs are the same, to ROUNDING of the largest.
+    """Where answers differ only by the golden graph's own rounding: `Verifier` finds no fault in
+    any tensor of the dataflow graph on that sample, and that graph gives the same answer.
 
     Args:
         mine: [samples, answers].
         theirs: the golden graph's.
+
+    Raises:
+        WorkspaceError: a model of the build is missing.
+        ModelError: it is damaged.
     """
     near = np.zeros(len(mine), dtype=bool)
     wrong = np.flatnonzero((mine != theirs).any(axis=1))
     if not wrong.size:
         return near
-    if mine.dtype.kind == "f":
-        far = np.abs(mine - theirs) > ROUNDING * np.abs(theirs).max(axis=1, keepdims=True)
-        near[wrong] = ~far[wrong].any(axis=1)
-        return near
-    value = _chosen_from(golden) if gives_labels(golden) else golden.graph.outputs[0]
-    if value is None:
-        return near
     few = {name: array[wrong] for name, array in inputs.items()}
-    scores = next(iter(BatchRunner(golden, [value], chunk=256).run(few).values()))
-    flat = scores.reshape(len(wrong), -1)
-    limit = ROUNDING * np.abs(flat).max(axis=1, keepdims=True)
-    if max(mine.max(), theirs.max()) < flat.shape[1]:
-        taken = [
-            np.take_along_axis(flat, a[wrong].astype(np.int64), axis=1) for a in (mine, theirs)
-        ]
-        near[wrong] = (np.abs(taken[0] - taken[1]) <= limit).all(axis=1)
+    path = workspace.path("model")
+    finished, stopped = path / "dataflow.onnx", path / "stopped.onnx"
+    dataflow, _ = load_ir(stopped if stopped.is_file() else finished)
+    facts = [integer(value) for node in dataflow.graph for value in node.outputs]
+    compared = {fact.golden for fact in facts if fact is not None}
+    golden = load_model(workspace, "golden.onnx")
+    outcome = Verifier(Golden(golden, also=compared), few).check(dataflow)
+    proven = as_answers(BatchRunner(dataflow, chunk=256).run(few), gives_labels(golden))
+    near[wrong] = (mine[wrong] == proven).all(axis=1) & ~outcome.faulty
     return near
-
-
-def _chosen_from(model: ir.Model) -> ir.Value | None:
-    """What the labels are chosen from, where one operator chooses them."""
-    found = [node.inputs[0] for node in model.graph if node.op_type in ("TopK", "ArgMax")]
-    return found[0] if len(found) == 1 else None
 
 
 def gives_labels(model: ir.Model) -> bool:

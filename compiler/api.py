@@ -98,7 +98,7 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
     inputs = load_samples(models[0], Path(samples))
     golden, compiled = (answers(model, inputs) for model in models)
     same = np.all(golden == compiled, axis=1)
-    near = int(near_ties(models[0], inputs, compiled, golden).sum())
+    near = int(near_ties(workspace, inputs, compiled, golden).sum())
     if labels is None:
         return Verdict(len(same), int(same.sum()), near, None, None)
     wanted = load_labels(Path(labels), len(same))

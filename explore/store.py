@@ -261,10 +261,10 @@ def objective_values(result: dict[str, Any], epochs: int) -> tuple[float, float,
     """What a search minimises: error in percent, LUTs and BRAM18s at the study's frames/s;
     infinite where that cannot be had."""
     error = float(result["epochs"][str(epochs)]["error"])
-    built = result["same_speed"]
-    if not built["fits"]:
+    counts = result["same_speed"].get("estimate")
+    if counts is None:
         return error, float("inf"), float("inf")
-    return error, float(built["estimate"]["LUT"]), float(built["estimate"]["BRAM18"])
+    return error, float(counts["LUT"]), float(counts["BRAM18"])
 
 
 def point_of(study: Study, trial: Any) -> Widths:

@@ -86,14 +86,16 @@ class Data(_Section):
 
 
 class Hardware(_Section):
-    """What `qnnc` builds: each network at the same speed, and as fast as it can be.
+    """What `qnnc` builds: each network at the same speed with its weights on a chip without limits,
+    and as fast as fits the board.
 
     Attributes:
         board: its name.
         budget: share of the board that may be used.
         fps: frames a second at which resources are compared.
-        batch: frames that may be held on the chip, so that weights can come from DDR memory.
-        synthesize: names of trials, such as "W1A1", that are also synthesised and simulated.
+        batch: frames that the fastest build may hold, so that weights can come from DDR memory.
+        synthesize: names of trials, such as "W1A1", of which the fastest build is also synthesised
+            and simulated.
         frames: frames simulated of each of those.
     """
 

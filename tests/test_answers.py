@@ -1,42 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers that differ only because float32 cannot tell two classes apart."""
+"""Answers that differ only because float32 rounds the golden graph's sums."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import onnx
-import onnx_ir as ir
 import pytest
 
-from qnnc.compiler.answers import answers, as_answers, near_ties
+from benchmarks.qonnx_graph import QonnxGraph, Tensor
+from qnnc.compiler.answers import answers, as_answers, load_model, load_samples, near_ties
+from qnnc.compiler.api import build, verify
+from qnnc.compiler.building.workspace import Workspace
 
-SCORES = '<ir_version: 8, opset_import: ["": 13]> g (float[N, 3] x) => (float[N, 3] y) {%s}'
-LABELS = '<ir_version: 8, opset_import: ["": 13]> g (float[N, 3] x) => (int64[N, 1] y) {%s}'
-TEXTS = {
-    "scores": SCORES % "y = Identity (x)",
-    "labels": LABELS % "y = ArgMax <axis = 1> (x)",
-}
-X = np.array(
-    [[1, 2, 3], [5, 5.00001, 0], [5, 5.01, 0], [-7, -7, -7], [0, 1e-7, 1]], dtype=np.float32
+TERMS, SAMPLES = 64, 300
+
+
+def tied_network(folder: Path, classes: int, change: int = 0) -> tuple[Path, Path]:
+    """A layer whose classes have the same weights in another order, and samples that are the same
+    in every place: all classes have the same integer sum, and float32 rounds each its own way.
+
+    Args:
+        change: to the first weight of the first class.
+    """
+    graph = QonnxGraph(seed=3)
+    x = graph.quantize(graph.input((TERMS,)), 8, 1 / 255, signed=False)
+    weights = graph.rng.integers(-6, 7, TERMS)
+    columns = np.stack([graph.rng.permutation(weights) for _ in range(classes)], axis=1)
+    columns[0, 0] += change
+    w = graph.quantize(Tensor(graph.constant(columns * 0.0371), columns.shape), 4, 0.0371)
+    y = Tensor(graph.op("MatMul", [x.name, w.name])[0], (classes,))
+    model, samples = folder / f"tied{classes}{change}.onnx", folder / "samples.npy"
+    onnx.save(graph.model(y), model)
+    values = np.linspace(0, 1, SAMPLES, dtype=np.float32)
+    np.save(samples, np.repeat(values[:, None], TERMS, axis=1))
+    return model, samples
+
+
+@pytest.mark.parametrize(
+    ("classes", "options"),
+    [(3, {"top_k": 1}), (3, {}), (1, {}), (3, {"stop_after": "scaled-integer"})],
+    ids=["labels", "scores", "whole outputs", "half-compiled"],
 )
+def test_what_float32_rounds_is_told_from_faults(
+    tmp_path: Path, classes: int, options: dict[str, object]
+) -> None:
+    model, samples = tied_network(tmp_path, classes)
+    build(model, out=tmp_path / "out", until="passes", **options)
+    verdict = verify(tmp_path / "out", samples)
+    assert verdict.near > 50 and verdict.same + verdict.near == SAMPLES
+
+    other, _ = tied_network(tmp_path, classes, change=1)
+    build(other, out=tmp_path / "other", until="passes", **options)
+    shutil.copy(tmp_path / "out" / "model" / "golden.onnx", tmp_path / "other" / "model")
+    verdict = verify(tmp_path / "other", samples)
+    assert verdict.near == 0 and verdict.same < SAMPLES - 50
 
 
-@pytest.mark.parametrize("kind", TEXTS)
-def test_only_scores_that_float32_cannot_tell_apart_tie(kind: str) -> None:
-    model = ir.from_proto(onnx.parser.parse_model(TEXTS[kind]))
-    theirs = answers(model, {"x": X})
-    assert theirs[:, 0].tolist() == [2, 1, 1, 0, 2]
-    mine = np.array([[2], [0], [0], [2], [0]])
-    assert near_ties(model, {"x": X}, mine, theirs).tolist() == [False, True, False, True, False]
-    assert not near_ties(model, {"x": X}, theirs, theirs).any()
-
-
-def test_whole_outputs_tie_element_by_element() -> None:
-    text = '<ir_version: 8, opset_import: ["": 13]> g (float[N, 1] x) => (float[N, 1] y)'
-    model = ir.from_proto(onnx.parser.parse_model(text + "{y = Identity (x)}"))
-    theirs = np.array([[2.0], [3.0]], dtype=np.float32)
-    mine = np.array([[2.000001], [3.001]], dtype=np.float32)
-    assert near_ties(model, {"x": theirs}, mine, theirs).tolist() == [True, False]
+def test_the_same_score_is_not_enough(tmp_path: Path) -> None:
+    """Answers that are not the compiled graph's are wrong, whatever the golden scores."""
+    model, path = tied_network(tmp_path, 3)
+    build(model, out=tmp_path / "out", until="passes", top_k=1)
+    workspace = Workspace(tmp_path / "out")
+    golden, compiled = (load_model(workspace, f"{name}.onnx") for name in ("golden", "compiled"))
+    samples = load_samples(golden, path)
+    theirs, mine = answers(golden, samples), answers(compiled, samples)
+    assert near_ties(workspace, samples, mine, theirs).any()
+    assert not near_ties(workspace, samples, theirs, theirs).any()
+    third = 3 - mine - theirs  # of three classes, where those are two
+    elsewhere = np.where(mine == theirs, mine, third)
+    assert not near_ties(workspace, samples, elsewhere, theirs).any()
 
 
 def test_images_are_no_scores() -> None:

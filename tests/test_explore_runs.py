@@ -53,6 +53,9 @@ def test_what_a_study_leaves(finished: Path) -> None:
     for row in rows:
         assert row["labels_differ@1"] == row["labels_differ@2"] == "0"
         assert row["same_speed.dataflow_mismatches"] == "0" and row["fastest.fits"] == "True"
+        synthesised = row["name"] == "W2A3"
+        assert bool(row["fastest.synthesis.LUT"]) == synthesised
+        assert row["fastest.rtl_mismatches"] == ("0" if synthesised else "")
         assert 0 <= float(row["error@2"]) < 60 and float(row["pgd_0.1@2"]) <= 100
     figures = {path.name for path in (finished / "out" / "figures").iterdir()}
     assert {"figure-5-error.svg", "figure-6-resources.png", "fit-map.svg"} <= figures
@@ -166,7 +169,7 @@ def test_the_page_in_a_browser(finished: Path) -> None:
     )
     assert done.returncode == 0 and ":CONSOLE" not in done.stderr
     assert done.stdout.count("<svg") >= 4 and "Small &lt;b&gt;study" in done.stdout
-    for part in ("table-2", "findings", "figure-5", "figure-6", "fit-map", "networks"):
+    for part in ("table-2", "findings", "figure-5", "figure-6", "fit-map", "synthesis", "networks"):
         assert f'id="{part}"' in done.stdout
     assert "http" not in done.stdout.replace("http://www.w3.org", "").replace(
         "http://purl.org", ""

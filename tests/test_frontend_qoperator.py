@@ -43,10 +43,8 @@ def zero_points(signed: bool) -> st.SearchStrategy[int]:
     return st.integers(-128, 127) if signed else st.integers(0, 255)
 
 
-@SIGNED
-@settings(max_examples=40, deadline=None)
-@given(data=st.data(), sizes=st.tuples(scales, scales, scales))
-def test_add_of_all_pairs(signed: bool, data: st.DataObject, sizes: tuple[float, ...]) -> None:
+def check_all_pairs(op: str, signed: bool, data: st.DataObject, sizes: tuple[float, ...]) -> None:
+    """Two operands of one byte each, every value with every other."""
     dtype, element = kind(signed)
     zeros = data.draw(st.tuples(*[zero_points(signed)] * 3))
     x, y = np.meshgrid(all_bytes(signed), all_bytes(signed))
@@ -54,23 +52,22 @@ def test_add_of_all_pairs(signed: bool, data: st.DataObject, sizes: tuple[float,
     for name, size, zero in zip(("a", "b", None), sizes, zeros, strict=True):
         parts += [*([name] if name else []), number(size), number(zero, dtype)]
     inputs = {"a": (element, x.shape), "b": (element, y.shape)}
-    proto = one_operator("QLinearAdd", inputs, parts, domain=MS)
+    proto = one_operator(op, inputs, parts, domain=MS)
     assert_equals_original(proto, [{"a": x, "b": y}])
+
+
+@SIGNED
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), sizes=st.tuples(scales, scales, scales))
+def test_add_of_all_pairs(signed: bool, data: st.DataObject, sizes: tuple[float, ...]) -> None:
+    check_all_pairs("QLinearAdd", signed, data, sizes)
 
 
 @SIGNED
 @settings(max_examples=20, deadline=None)
 @given(data=st.data(), sizes=st.tuples(scales, scales, scales))
 def test_mul_of_all_pairs(signed: bool, data: st.DataObject, sizes: tuple[float, ...]) -> None:
-    dtype, element = kind(signed)
-    zeros = data.draw(st.tuples(*[zero_points(signed)] * 3))
-    x, y = np.meshgrid(all_bytes(signed), all_bytes(signed))
-    parts: list[Any] = []
-    for name, size, zero in zip(("a", "b", None), sizes, zeros, strict=True):
-        parts += [*([name] if name else []), number(size), number(zero, dtype)]
-    inputs = {"a": (element, x.shape), "b": (element, y.shape)}
-    proto = one_operator("QLinearMul", inputs, parts, domain=MS)
-    assert_equals_original(proto, [{"a": x, "b": y}])
+    check_all_pairs("QLinearMul", signed, data, sizes)
 
 
 @SIGNED

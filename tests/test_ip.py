@@ -70,6 +70,19 @@ def test_the_top_declares_the_ports_of_the_description(folder: Path) -> None:
         assert wanted in text
 
 
+def run_testbench(folder: Path) -> str:
+    """What the compiled testbench prints."""
+    run = subprocess.run(
+        [folder / "obj" / "tb"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        timeout=120,
+    )
+    return run.stdout
+
+
 def test_the_testbench_passes(folder: Path, tmp_path: Path) -> None:
     verilator = shutil.which("verilator")
     if verilator is None:
@@ -98,25 +111,9 @@ def test_the_testbench_passes(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     for memory in [*folder.glob("src/*.mem"), *folder.glob("tb/*.mem")]:
         shutil.copy(memory, tmp_path)
-    run = subprocess.run(
-        [tmp_path / "obj" / "tb"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        timeout=120,
-    )
-    assert "PASSED" in run.stdout
+    assert "PASSED" in run_testbench(tmp_path)
     output = next(tmp_path.glob("m_axis.mem"))
     lines = output.read_text().splitlines()
     lines[1] = "f" * len(lines[1]) if set(lines[1]) != {"f"} else "0" * len(lines[1])
     output.write_text("\n".join(lines) + "\n")
-    run = subprocess.run(
-        [tmp_path / "obj" / "tb"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        timeout=120,
-    )
-    assert "FAILED: 1 words differ" in run.stdout
+    assert "FAILED: 1 words differ" in run_testbench(tmp_path)

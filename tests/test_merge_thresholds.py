@@ -3,56 +3,36 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.qonnx_graph import QonnxGraph, Tensor
 from tests.support.build import compile_proto, operators
-
-QONNX = "qonnx.custom_op.general"
 
 
 def chain(
-    scales: list[float], bits: list[int], relu: list[bool], per_channel: bool, seed: int
+    scales: list[float],
+    bits: list[int],
+    relu: list[bool],
+    per_channel: bool,
+    seed: int,
+    also: int = 0,
 ) -> onnx.ModelProto:
-    """Quant, MatMul with a scale for each output or one, then quantizers in a row."""
-    rng = np.random.default_rng(seed)
-    nodes: list[onnx.NodeProto] = []
-    constants: list[onnx.TensorProto] = []
-
-    def constant(name: str, array: object) -> str:
-        constants.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
-        return name
-
-    def quant(x: str, y: str, scale: object, width: int, signed: int) -> str:
-        rest = [constant(f"{y}_{n}", v) for n, v in (("s", scale), ("z", 0), ("b", width))]
-        nodes.append(
-            helper.make_node(
-                "Quant", [x, *rest], [y], name=y, domain=QONNX, signed=signed, narrow=0
-            )
-        )
-        return y
-
-    step = rng.uniform(0.05, 0.2, (1, 4)) if per_channel else 0.1
-    weights = quant(constant("w", rng.normal(size=(6, 4))), "w_q", step, 4, 1)
-    nodes.append(helper.make_node("MatMul", [quant("x", "x_q", 0.1, 4, 1), weights], ["sum"]))
-    y = "sum"
-    for i, (scale, width, rectified) in enumerate(zip(scales, bits, relu, strict=True)):
+    """Quant, MatMul with a scale for each output or one, then quantizers in a row; the results of
+    the first `also` of them are outputs too."""
+    g = QonnxGraph(seed)
+    step = g.rng.uniform(0.05, 0.2, (1, 4)) if per_channel else 0.1
+    w = g.quantize(Tensor(g.constant(g.rng.normal(size=(6, 4))), (6, 4)), 4, step)
+    x = g.quantize(g.input((6,)), 4, 0.1)
+    y = Tensor(g.op("MatMul", [x.name, w.name])[0], (4,))
+    codes = []
+    for scale, width, rectified in zip(scales, bits, relu, strict=True):
         if rectified:
-            nodes.append(helper.make_node("Relu", [y], [f"r{i}"], name=f"relu{i}"))
-            y = f"r{i}"
-        y = quant(y, f"q{i}", scale, width, signed=int(not rectified))
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 6])],
-        [helper.make_tensor_value_info(y, TensorProto.FLOAT, [1, 4])],
-        constants,
-    )
-    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+            y = Tensor(g.op("Relu", [y.name])[0], (4,))
+        y = g.quantize(y, width, scale, signed=not rectified)
+        codes.append(y)
+    return g.model(y, *codes[:also])
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,8 +49,7 @@ def test_quantizers_in_a_row(data: st.DataObject, per_channel: bool, seed: int) 
 
 
 def test_a_quantizer_that_others_use_keeps_its_table() -> None:
-    proto = chain([0.1, 0.3], [5, 3], [False, True], False, 0)
-    proto.graph.output.append(helper.make_tensor_value_info("q0", TensorProto.FLOAT, [1, 4]))
+    proto = chain([0.1, 0.3], [5, 3], [False, True], False, 0, also=1)
     model, outcome, _ = compile_proto(proto, samples=48)
     assert outcome.mismatches == 0
     assert operators(model).count("Thresholding") == 2

@@ -87,7 +87,7 @@ def emulate(
     return EmulationVerdict(
         samples=len(mine),
         same=int(np.all(mine == theirs, axis=1).sum()),
-        near=int(near_ties(golden, inputs, mine, theirs).sum()),
+        near=int(near_ties(workspace, inputs, mine, theirs).sum()),
         correct=None if wanted is None else int((mine[:, 0] == wanted).sum()),
         threads=threads,
         seconds=emulation.seconds,

@@ -97,11 +97,11 @@ def accumulator(
         rows += [f"{row}[{acc_bits - 1}:0]"]
     return [
         *lines,
-        "qnnc_batch_accumulator #(" if batch > 1 else "qnnc_accumulator #(",
-        *([f"    .BATCH({batch}),"] if batch > 1 else []),
+        "qnnc_accumulator #(",
         f"    .WIDTH({acc_bits}),",
         f"    .ROWS({len(rows)}),",
         f"    .SF({sf}),",
+        f"    .BATCH({batch}),",
         f"    .START({acc_bits}'d{(sf * offset) % (1 << acc_bits)})",
         f") {name}_accumulator (",
         "    .aclk(aclk),",

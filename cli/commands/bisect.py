@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qnnc.cli.options import (
+    FoldingBoard,
+    Frontend,
+    HostLayers,
+    InputName,
+    InputScale,
+    InputType,
+    TopK,
+)
+
 if TYPE_CHECKING:
     from qnnc.compiler.building.bisect import Culprit
     from qnnc.compiler.building.region import Operand
@@ -22,15 +32,13 @@ def bisect(
     passes: Annotated[
         str, typer.Option("--passes", "-p", help="Passes of the build (see qnnc passes).")
     ] = "",
-    input_type: Annotated[str, typer.Option(help="What the real input is.")] = "",
-    input_scale: Annotated[str, typer.Option(help="The network wants the input times this.")] = "1",
-    input_name: Annotated[str, typer.Option(help="Which input, if there are several.")] = "",
-    top_k: Annotated[int, typer.Option(min=0, help="Answer with this many labels.")] = 0,
-    host_layers: Annotated[
-        bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
-    ] = False,
-    frontend: Annotated[str | None, typer.Option(help="How to read the model.")] = None,
-    board: Annotated[str, typer.Option(help="Board, for the folding.")] = "Pynq-Z1",
+    input_type: InputType = "",
+    input_scale: InputScale = "1",
+    input_name: InputName = "",
+    top_k: TopK = 0,
+    host_layers: HostLayers = False,
+    frontend: Frontend = None,
+    board: FoldingBoard = "Pynq-Z1",
 ) -> None:
     """Find the first pass behind which the network computes something else.
 

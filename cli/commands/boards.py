@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
+
+from qnnc.cli.options import Json
 
 
 def boards(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """List the boards that accelerators can be built for, with what they have."""
     from dataclasses import asdict

@@ -9,20 +9,20 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import BuildFolder, Json, Labels, Samples
+
 
 def emulate(
-    build: Annotated[Path, typer.Argument(help="Folder of a build.")],
-    samples: Annotated[Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")],
-    labels: Annotated[
-        Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
-    ] = None,
+    build: BuildFolder,
+    samples: Samples,
+    labels: Labels = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that share the frames; one a core.")
     ] = None,
     cache_dir: Annotated[
         Path | None, typer.Option(envvar="QNNC_CACHE", help="Where the compiled program is kept.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """Run the emulator of a build on samples and compare its answers with the golden graph's.
 

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import BuildFolder
+
 
 def export(
-    build: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    build: BuildFolder,
     to: Annotated[str, typer.Option(help="What for: finn.")] = "finn",
 ) -> None:
     """Write the dataflow graph of a build for another tool, into the build's folder."""

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import BuildOut, Json, given
+
 
 def import_finn(
     model: Annotated[
         str,
         typer.Argument(help="FINN's graph: dataflow nodes, a parent model, or before conversion."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the build.")] = Path("build"),
+    out: BuildOut = Path("build"),
     board: Annotated[str, typer.Option(help="Board to build for.")] = "Pynq-Z1",
     fps: Annotated[
         float | None, typer.Option(help="Frames a second to reach; the most that fits.")
@@ -30,30 +32,28 @@ def import_finn(
     cache_dir: Annotated[
         Path | None, typer.Option(envvar="QNNC_CACHE", help="Where parts are kept.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """Build an accelerator from a FINN graph; folding is chosen anew.
 
     The input's integer type is the one that FINN has annotated.
     """
-    from typing import Any
-
-    from qnnc.cli.show import ConsoleProgress, show_report
+    from qnnc.cli.progress import ConsoleProgress
+    from qnnc.cli.show import show_report
     from qnnc.compiler.api import build as run
     from qnnc.frontends.finn.graph import input_type
 
-    options: dict[str, Any] = {
-        "board": board,
-        "fps": fps,
-        "budget": budget,
-        "backend": backend,
-        "until": until,
-        "samples": samples,
-        "frontend": "finn",
-        "input_type": input_type(model),
-    }
-    if cache_dir is not None:
-        options["cache"] = cache_dir
+    options = given(
+        board=board,
+        fps=fps,
+        budget=budget,
+        backend=backend,
+        until=until,
+        samples=samples,
+        frontend="finn",
+        input_type=input_type(model),
+        cache=cache_dir,
+    )
     with ConsoleProgress() as progress:
         report = run(model, out=out, progress=progress, **options)
     if json:

@@ -8,6 +8,16 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import (
+    FoldingBoard,
+    Frontend,
+    HostLayers,
+    InputName,
+    InputScale,
+    InputType,
+    TopK,
+)
+
 
 def opt(
     model: Annotated[str, typer.Argument(help="A network, or an IR saved before.")],
@@ -26,15 +36,13 @@ def opt(
     plain: Annotated[
         bool, typer.Option("--plain", help="Write standard ONNX operators, without facts.")
     ] = False,
-    input_type: Annotated[str, typer.Option(help="What the real input is.")] = "",
-    input_scale: Annotated[str, typer.Option(help="The network wants the input times this.")] = "1",
-    input_name: Annotated[str, typer.Option(help="Which input, if there are several.")] = "",
-    top_k: Annotated[int, typer.Option(min=0, help="Answer with this many labels.")] = 0,
-    host_layers: Annotated[
-        bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
-    ] = False,
-    frontend: Annotated[str | None, typer.Option(help="How to read the model.")] = None,
-    board: Annotated[str, typer.Option(help="Board, for the folding.")] = "Pynq-Z1",
+    input_type: InputType = "",
+    input_scale: InputScale = "1",
+    input_name: InputName = "",
+    top_k: TopK = 0,
+    host_layers: HostLayers = False,
+    frontend: Frontend = None,
+    board: FoldingBoard = "Pynq-Z1",
     samples: Annotated[
         Path | None, typer.Option(help="Inputs to verify with; random ones by default.")
     ] = None,

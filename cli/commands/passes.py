@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import Json
+
 
 def passes(
     names: Annotated[list[str] | None, typer.Argument(help="Only these passes.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """List the passes with what they do and their options, and the standard pipeline."""
     import inspect

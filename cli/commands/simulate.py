@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import BuildFolder, Json
+
 
 def simulate(
-    build: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    build: BuildFolder,
     engine: Annotated[
         str, typer.Option(help="Simulator: auto (Verilator if installed), verilator or cxxrtl.")
     ] = "auto",
@@ -35,7 +37,7 @@ def simulate(
         int | None, typer.Option(min=1, help="Frames on the board; 64 by default (--board).")
     ] = None,
     seed: Annotated[int, typer.Option(min=1, help="Seed of the random back-pressure.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """Simulate the stitched RTL and compare every stream with the dataflow graph.
 

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
+
+from qnnc.cli.options import BuildFolder, Labels, Samples
 
 
 def verify(
-    build: Annotated[Path, typer.Argument(help="Folder of a build.")],
-    samples: Annotated[Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")],
-    labels: Annotated[
-        Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
-    ] = None,
+    build: BuildFolder,
+    samples: Samples,
+    labels: Labels = None,
 ) -> None:
     """Run the compiled graph and the quantized one on samples and compare their answers.
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qnnc.cli.options import Frontend, HostLayers, InputName, InputScale, InputType, Json, TopK
+
 if TYPE_CHECKING:
     from qnnc.compiler.report import NodeOrigin
 
 
 def why(
     model: Annotated[str, typer.Argument(help="A network, or the folder of a build.")],
-    input_type: Annotated[str, typer.Option(help="What the real input is.")] = "",
-    input_scale: Annotated[str, typer.Option(help="The network wants the input times this.")] = "1",
-    input_name: Annotated[str, typer.Option(help="Which input, if there are several.")] = "",
-    top_k: Annotated[int, typer.Option(min=0, help="Answer with this many labels.")] = 0,
-    host_layers: Annotated[
-        bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
-    ] = False,
-    frontend: Annotated[str | None, typer.Option(help="How to read the model.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    input_type: InputType = "",
+    input_scale: InputScale = "1",
+    input_name: InputName = "",
+    top_k: TopK = 0,
+    host_layers: HostLayers = False,
+    frontend: Frontend = None,
+    json: Json = False,
 ) -> None:
     """Say of every node of a model which dataflow node does it, whether it was folded away, or
     why it cannot go into hardware and what would help.

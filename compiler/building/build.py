@@ -23,7 +23,7 @@ from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import REPORT, Workspace
 from qnnc.compiler.collector import patient_collector
-from qnnc.compiler.errors import PluginError, QnncError, WorkspaceError
+from qnnc.compiler.errors import PluginError, QnncError, VerificationError, WorkspaceError
 from qnnc.compiler.files import write_text
 from qnnc.compiler.page import PAGE, page
 from qnnc.compiler.passes.manager import PassRun, Watcher
@@ -108,6 +108,16 @@ class Build:
         if self.model is None:
             raise RuntimeError("the passes have not run")
         return self.model
+
+    def verified(self, level: LevelReport, differs: str) -> None:
+        """Keep what a comparison found.
+
+        Raises:
+            VerificationError: of `differs` and the first mismatch, if there is one.
+        """
+        self.levels.append(level)
+        if level.mismatches:
+            raise VerificationError(f"{differs}: {level.detail}")
 
     def provenance(self) -> list[NodeOrigin]:
         """Where every node of the user's model is, as far as the passes have come."""

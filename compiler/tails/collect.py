@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -139,9 +140,28 @@ def collect(codes: ir.Value) -> Tail:
         FloatingInput: it starts from a model input that is not integer.
         Unsupported: it has an operator that is not elementwise, or several starting points.
     """
+    nodes, anchors = walk_back(codes, check_elementwise)
+    if len(anchors) != 1:
+        named = ", ".join(quote(v.name) for v in anchors)
+        raise SeveralAnchors(f"it combines {len(anchors)} integer tensors ({named})")
+    return _tail(anchors[0], codes, nodes)
+
+
+def walk_back(
+    codes: ir.Value, check: Callable[[ir.Node], None]
+) -> tuple[list[ir.Node], list[ir.Value]]:
+    """The operators between integer tensors and `codes`, in order, and those tensors.
+
+    Args:
+        check: raises Unsupported for an operator that must not be there.
+
+    Raises:
+        FloatingInput: one starts from a model input that is not integer.
+        Unsupported: as `check` does.
+    """
     nodes: list[ir.Node] = []
     seen: set[ir.Node] = set()
-    anchors: list[ir.Value] = []
+    anchors: dict[ir.Value, None] = {}
     producer = codes.producer()
     assert producer is not None
     stack: list[tuple[ir.Node, bool]] = [(producer, False)]
@@ -149,25 +169,19 @@ def collect(codes: ir.Value) -> Tail:
         node, done = stack.pop()
         if done:
             nodes.append(node)
-            continue
-        if node in seen:
-            continue
-        seen.add(node)
-        check_elementwise(node)
-        stack.append((node, True))
-        for value in computed_inputs(node):
-            inner = value.producer()
-            if integer(value) is not None:
-                if value not in anchors:
-                    anchors.append(value)
-            elif inner is None:
-                raise FloatingInput(str(value.name))
-            else:
-                stack.append((inner, False))
-    if len(anchors) != 1:
-        named = ", ".join(quote(v.name) for v in anchors)
-        raise SeveralAnchors(f"it combines {len(anchors)} integer tensors ({named})")
-    return _tail(anchors[0], codes, nodes, seen)
+        elif node not in seen:
+            seen.add(node)
+            check(node)
+            stack.append((node, True))
+            for value in computed_inputs(node):
+                inner = value.producer()
+                if integer(value) is not None:
+                    anchors[value] = None
+                elif inner is None:
+                    raise FloatingInput(str(value.name))
+                else:
+                    stack.append((inner, False))
+    return nodes, list(anchors)
 
 
 def check_elementwise(node: ir.Node) -> None:
@@ -183,7 +197,7 @@ def computed_inputs(node: ir.Node) -> list[ir.Value]:
     return [v for v in data if v is not None and constant(v) is None]
 
 
-def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.Node]) -> Tail:
+def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]) -> Tail:
     layouts = tuple(node for node in nodes if node.op_type in layout.OPERATORS)
     chain = all(len(computed_inputs(node)) == 1 for node in nodes)
     if layouts and not chain and not _cut_paths(anchor, nodes, layouts):
@@ -191,8 +205,9 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node], seen: set[ir.
     place, axes = _where_it_differs(anchor, codes, nodes)
     if np.prod(shape_of(anchor)) != np.prod(shape_of(codes)):
         raise Unsupported("it broadcasts its input to a larger tensor")
+    own = set(nodes)
     inside = [anchor, *(v for node in nodes for v in node.outputs if v is not codes)]
-    exclusive = all(user in seen for value in inside for user, _ in value.uses()) and not any(
+    exclusive = all(user in own for value in inside for user, _ in value.uses()) and not any(
         value.is_graph_output() for value in inside
     )
     monotone = (

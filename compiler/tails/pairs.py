@@ -21,7 +21,7 @@ from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.ir.operators.multi_threshold import Table
 from qnnc.compiler.reference import Session, expand
-from qnnc.compiler.tails.collect import check_elementwise, computed_inputs
+from qnnc.compiler.tails.collect import FloatingInput, check_elementwise, computed_inputs, walk_back
 
 MAX_FACTOR_BITS = 16
 """Bits of the larger of the two factors at most."""
@@ -65,30 +65,10 @@ def collect_pair(codes: ir.Value) -> PairTail:
     Raises:
         Unsupported: it starts from other than two integers, or is not the same everywhere.
     """
-    nodes: list[ir.Node] = []
-    seen: set[ir.Node] = set()
-    anchors: dict[ir.Value, None] = {}
-    producer = codes.producer()
-    assert producer is not None
-    stack: list[tuple[ir.Node, bool]] = [(producer, False)]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            nodes.append(node)
-        elif node not in seen:
-            seen.add(node)
-            check_elementwise(node)
-            _check_uniform(node)
-            stack.append((node, True))
-            for value in computed_inputs(node):
-                inner = value.producer()
-                if integer(value) is not None:
-                    anchors[value] = None
-                elif inner is None:
-                    raise Unsupported(f"its input {quote(value.name)} is not quantized")
-                else:
-                    stack.append((inner, False))
-    found = list(anchors)
+    try:
+        nodes, found = walk_back(codes, _check)
+    except FloatingInput as error:
+        raise Unsupported(f"its input {quote(str(error))} is not quantized") from error
     if len(found) != 2:
         named = ", ".join(quote(v.name) for v in found)
         raise Unsupported(f"it combines {len(found)} integer tensors ({named})")
@@ -97,7 +77,8 @@ def collect_pair(codes: ir.Value) -> PairTail:
     return PairTail((found[0], found[1]), codes, tuple(nodes))
 
 
-def _check_uniform(node: ir.Node) -> None:
+def _check(node: ir.Node) -> None:
+    check_elementwise(node)
     if node.op_type in layout.OPERATORS:
         raise Unsupported("it reshapes on one of several paths")
     if node.op_type == "BatchNormalization":

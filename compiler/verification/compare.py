@@ -55,6 +55,7 @@ class Outcome:
         tensors: how many tensors were compared in each sample.
         first: the first mismatch, if any.
         diverged: samples that have gone their own way after a near-tie.
+        faulty: samples with a mismatch.
     """
 
     samples: int
@@ -63,10 +64,13 @@ class Outcome:
     tensors: int = 0
     first: Difference | None = None
     diverged: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    faulty: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def __post_init__(self) -> None:
         if self.diverged.size != self.samples:
             self.diverged = np.zeros(self.samples, dtype=bool)
+        if self.faulty.size != self.samples:
+            self.faulty = np.zeros(self.samples, dtype=bool)
 
     def followed_by(self, other: Outcome) -> Outcome:
         """The outcome of this portion of samples and the next."""
@@ -80,6 +84,7 @@ class Outcome:
             max(self.tensors, other.tensors),
             first,
             np.concatenate([self.diverged, other.diverged]),
+            np.concatenate([self.faulty, other.faulty]),
         )
 
     def record(
@@ -92,6 +97,7 @@ class Outcome:
     ) -> None:
         """Count mismatching elements [samples, elements]."""
         self.mismatches += int(bad.sum())
+        self.faulty |= bad.any(axis=1)
         if self.first is None and bad.any():
             sample, element = (int(i) for i in np.argwhere(bad)[0])
             self.first = Difference(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ class Golden:
     """A snapshot of the imported model with the tensors that the compiled one is compared in:
     what quantizers and linear operators give, what labels are chosen from, and the outputs.
 
+    Args:
+        also: names of further tensors.
+
     Attributes:
         inputs: names of the model's inputs.
         outputs: names of its outputs.
@@ -45,7 +48,7 @@ class Golden:
         tensors: names of all tensors that can be asked for.
     """
 
-    def __init__(self, model: ir.Model) -> None:
+    def __init__(self, model: ir.Model, also: Collection[str | None] = ()) -> None:
         graph = model.graph
         self.inputs = [str(value.name) for value in graph.inputs]
         self.outputs = [str(value.name) for value in graph.outputs]
@@ -60,6 +63,7 @@ class Golden:
             if node.op_type in ("TopK", "ArgMax") and data is not None:
                 watched.append(data)
                 scores.append(str(data.name))
+            watched += [value for value in node.outputs if value.name in also]
         self.scores = scores
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)

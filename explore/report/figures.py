@@ -130,18 +130,19 @@ def radar(study: Study, results: Results, folder: Path) -> Path | None:
         return None
     plots = pyplot()
     drawn, polar = plots.subplots(
-        1, len(panels), figsize=(len(panels) * PANEL, PANEL * 1.25), layout="constrained",
+        1, len(panels), figsize=(len(panels) * PANEL * 1.1, PANEL * 1.25), layout="constrained",
         subplot_kw={"projection": "polar"},
     )  # fmt: skip
     angles = np.linspace(0, 2 * np.pi, len(axes_of), endpoint=False)
     for axis, (title, names) in zip(polar, panels.items(), strict=True):
         axis.set_xticks(angles, list(axes_of))
+        axis.tick_params(axis="x", pad=10)
         axis.set(ylim=(0, 1), yticks=(0.5, 1), yticklabels=("", ""))
         axis.set_title(title, pad=16)
         for name in names:
             values = [scores[n][places[name]] for n in axes_of]
             axis.plot([*angles, angles[0]], [*values, values[0]], label=name, linewidth=1.4)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, frameon=False)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False)
     return save(plots, drawn, folder, "figure-7-radar")
 
 
@@ -169,7 +170,7 @@ def pareto_points(points: list[tuple[str, float, float]]) -> list[tuple[str, flo
 
 def pareto(study: Study, results: Results, searched: Results, folder: Path) -> Path | None:
     """Error over LUTs and over BRAM18s at the same speed, with the front of each."""
-    plots = pyplot()
+    plots, ticker = pyplot(), importlib.import_module("matplotlib.ticker")
     names = ("LUT", "BRAM18")
     drawn, axes = plots.subplots(
         1, 2, figsize=(PANEL * 2.6, PANEL * 1.1), layout="constrained", sharey=True
@@ -190,6 +191,9 @@ def pareto(study: Study, results: Results, searched: Results, folder: Path) -> P
         for label, x, y in front:
             axis.annotate(label, (x, y), size=7, xytext=(3, 3), textcoords="offset points")
         axis.set(xlabel=f"{name} at {study.hardware.fps:,.0f} frames/s", xscale="log")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
+        axis.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes[0].set_ylabel("error in %")
     if not anything:
         plots.close(drawn)

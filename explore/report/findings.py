@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qnnc.explore.report.grid import error, grid, resource, shares_of_variance
+from qnnc.explore.report.paper import FITTED, NETWORKS
 from qnnc.explore.results import Result
 from qnnc.explore.study import Study
 
@@ -67,5 +68,8 @@ def _first_bit(study: Study, results: Mapping[str, Result]) -> Finding:
 
 def _all_fit(results: Mapping[str, Result]) -> Finding:
     fitting = sum(bool(result["fastest"]["fits"]) for result in results.values())
-    text = "Every network fits the board (the paper: 4 of 64)"
-    return Finding(text, fitting == len(results), f"{fitting} of {len(results)} fit")
+    text = f"Every network fits the board (the paper: {FITTED} of {NETWORKS})"
+    evidence = f"{fitting} of {len(results)} fit"
+    if alone := sum(bool(result["same_speed"]["fits"]) for result in results.values()):
+        evidence += f", {alone} of them with all weights on the chip at the speed compared"
+    return Finding(text, fitting == len(results), evidence)

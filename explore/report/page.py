@@ -106,7 +106,7 @@ def _figures(
         ("figure-5", "Error (figure 5)", draw.error_maps(study, results, folder),
          "Of the compiled integers on the test images; each panel has colours of its own range."),
         ("figure-6", "Resources (figure 6)", draw.resource_maps(study, results, folder),
-         "By the resource model, all networks at the same frames/s; –: cannot be had."),
+         "By the resource model, at the same frames/s, all weights on a chip without limits."),
         ("figure-7", "Trade-offs (figure 7)", draw.radar(study, results, folder),
          f"1, outermost, is the best of the grid and 0 the worst; accuracy after {epochs} epochs."),
         ("fit-map", "What fits, and how fast", draw.fit_map(study, results, folder),
@@ -142,7 +142,7 @@ def _extremes(study: Study, results: Results) -> list[dict[str, str]]:
 def _synthesised(results: Results) -> list[dict[str, Any]]:
     rows = []
     for name, result in results.items():
-        built = result["same_speed"]
+        built = result["fastest"]
         if not built.get("synthesis"):
             continue
         cells: list[str] = []

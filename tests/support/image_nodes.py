@@ -54,6 +54,16 @@ def windows(
     return NodeSpec("ConvolutionInputGenerator", attributes, x_type, shapes[0], x_type, shapes[1])
 
 
+def _resized(
+    op: str, image: Pair, out: Pair, channels: int, kind: str, simd: int, **attributes: object
+) -> NodeSpec:
+    """A node that gives images of another size."""
+    x_type = DataType[kind]
+    attributes |= {"NumChannels": channels, "SIMD": simd, "inputDataType": kind}
+    shapes = (1, *image, channels), (1, *out, channels)
+    return NodeSpec(op, attributes, x_type, shapes[0], x_type, shapes[1])
+
+
 def padding(
     *,
     image: Pair,
@@ -64,35 +74,18 @@ def padding(
     value: int = 0,
 ) -> NodeSpec:
     """An FMPadding; pads are top, left, bottom, right."""
-    x_type = DataType[kind]
     out = image[0] + pads[0] + pads[2], image[1] + pads[1] + pads[3]
-    attributes = {
-        "ImgDim": list(image),
-        "Padding": list(pads),
-        "NumChannels": channels,
-        "SIMD": simd,
-        "inputDataType": kind,
-        "PadValue": value,
-    }
-    shapes = (1, *image, channels), (1, *out, channels)
-    return NodeSpec("FMPadding", attributes, x_type, shapes[0], x_type, shapes[1])
+    sizes = {"ImgDim": list(image), "Padding": list(pads), "PadValue": value}
+    return _resized("FMPadding", image, out, channels, kind, simd, **sizes)
 
 
 def spread(
     *, image: Pair, stride: Pair, channels: int = 1, kind: str = "UINT2", simd: int = 1
 ) -> NodeSpec:
     """An FMPadding_Pixel."""
-    x_type = DataType[kind]
     out = (image[0] - 1) * stride[0] + 1, (image[1] - 1) * stride[1] + 1
-    attributes = {
-        "ImgDim": list(image),
-        "Stride": list(stride),
-        "NumChannels": channels,
-        "SIMD": simd,
-        "inputDataType": kind,
-    }
-    shapes = (1, *image, channels), (1, *out, channels)
-    return NodeSpec("FMPadding_Pixel", attributes, x_type, shapes[0], x_type, shapes[1])
+    sizes = {"ImgDim": list(image), "Stride": list(stride)}
+    return _resized("FMPadding_Pixel", image, out, channels, kind, simd, **sizes)
 
 
 def pool(
@@ -254,20 +247,9 @@ def upsample(
     ram: str = "distributed",
 ) -> NodeSpec:
     """An UpsampleNearestNeighbour."""
-    x_type = DataType[kind]
     out = image[0] * factors[0], image[1] * factors[1]
-    attributes = {
-        "HI": image[0],
-        "WI": image[1],
-        "HO": out[0],
-        "WO": out[1],
-        "NumChannels": channels,
-        "SIMD": simd,
-        "inputDataType": kind,
-        "ram_style": ram,
-    }
-    shapes = (1, *image, channels), (1, *out, channels)
-    return NodeSpec("UpsampleNearestNeighbour", attributes, x_type, shapes[0], x_type, shapes[1])
+    sizes = {"HI": image[0], "WI": image[1], "HO": out[0], "WO": out[1], "ram_style": ram}
+    return _resized("UpsampleNearestNeighbour", image, out, channels, kind, simd, **sizes)
 
 
 def shuffle(

@@ -126,6 +126,26 @@ def mvau(
     return NodeSpec("MVAU", attributes, x_type, (vectors, mw), out_type, (vectors, mh), [weights])
 
 
+def _with_tables(
+    x_type: BaseDataType,
+    out_type: BaseDataType,
+    shape: tuple[int, int],
+    tables: list[NDArray[Any]],
+    **attributes: object,
+) -> NodeSpec:
+    """A Thresholding with some tables, of [vectors, channels]."""
+    thresholds = tables[0]
+    attributes |= {
+        "NumChannels": shape[1],
+        "numSteps": thresholds.shape[1],
+        "inputDataType": x_type.name,
+        "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
+        "outputDataType": out_type.name,
+        "numInputVectors": [shape[0]],
+    }
+    return NodeSpec("Thresholding", attributes, x_type, shape, out_type, shape, tables)
+
+
 def thresholding(
     rng: np.random.Generator,
     *,
@@ -151,19 +171,8 @@ def thresholding(
         out_type, base = smallest_type(int(table.min()), int(table.max())), 0
     else:
         out_type = smallest_type(base, base + steps)
-    attributes = {
-        "NumChannels": channels,
-        "PE": pe,
-        "numSteps": steps,
-        "inputDataType": x_type.name,
-        "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
-        "outputDataType": out_type.name,
-        "ActVal": base,
-        "numInputVectors": [vectors],
-        "ram_style": ram_style,
-    }
-    shape = (vectors, channels)
-    return NodeSpec("Thresholding", attributes, x_type, shape, out_type, shape, constants)
+    attributes = {"PE": pe, "ActVal": base, "ram_style": ram_style}
+    return _with_tables(x_type, out_type, (vectors, channels), constants, **attributes)
 
 
 def tail(
@@ -222,21 +231,9 @@ def tail(
         out_type = smallest_type(int(constants[1].min()), int(constants[1].max()))
     else:
         out_type = smallest_type(base, base + steps)
-    attributes = {
-        "NumChannels": channels,
-        "PE": pe,
-        "numSteps": steps,
-        "inputDataType": x_type.name,
-        "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
-        "outputDataType": out_type.name,
-        "ActVal": base,
-        "numInputVectors": [vectors],
-        "ram_style": ram_style,
-        "impl_style": style,
-        "resType": res,
-    }
-    shape = (vectors, channels)
-    return NodeSpec("Thresholding", attributes, x_type, shape, out_type, shape, constants)
+    attributes = {"PE": pe, "ActVal": base, "ram_style": ram_style}
+    attributes |= {"impl_style": style, "resType": res}
+    return _with_tables(x_type, out_type, (vectors, channels), constants, **attributes)
 
 
 def width_converter(*, elements: int, kind: str, lanes_in: int, lanes_out: int) -> NodeSpec:

@@ -39,6 +39,10 @@ batch = 10
 checkpoint_every = 1
 [data]
 held_out = 40
+[hardware]
+budget = 0.5
+batch = 4
+synthesize = ["W2A3"]
 [robustness]
 epsilons = [0.1]
 pgd_steps = 3

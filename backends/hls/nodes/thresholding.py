@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.backends.hls.kernel import Kernel, Table, cpp_type, template
 from qnnc.backends.hls.nodes.affine_thresholding import affine_kernel
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
 from qnnc.compiler.dataflow.thresholding import TABLE, Thresholding
@@ -18,8 +18,7 @@ from qnnc.compiler.datatypes import smallest_type
 
 
 class ThresholdingHls(HlsNode):
-    """`qnnc::thresholding`, `qnnc::stepwise` where counts stand for other values, `qnnc::affine`
-    where thresholds are factored."""
+    """`qnnc::thresholding`, or `qnnc::affine` where thresholds are factored."""
 
     node: Thresholding
 
@@ -39,16 +38,15 @@ class ThresholdingHls(HlsNode):
         kind = smallest_type(int(table.min()), int(table.max()))
         tables = [Table("row", kind, table, folding.ram_style)]
         rows, steps = table.shape[0], table.shape[1]
-        types = (node.x_type, kind, node.out_type)
         values = node.values()
         if values is None:
-            shape = (node.channels, folding.PE, steps, rows, node.base, node.vectors)
-            name = template("thresholding", *types, *shape)
+            output = f"qnnc::counted<{cpp_type(node.out_type)}, {node.base}>"
         else:
-            name = template(
-                "stepwise", *types, node.channels, folding.PE, steps, rows, node.vectors
-            )
+            output = f"qnnc::looked_up<{cpp_type(node.out_type)}, {folding.PE}>"
             tables.append(Table("value_row", node.out_type, self._words(values, folding)))
+        types = (node.x_type, kind, node.out_type)
+        shape = (node.channels, folding.PE, steps, rows, node.vectors)
+        name = template("thresholding", *types, output, *shape)
         return Kernel("qnnc_thresholding.h", name, node.ports(folding), tuple(tables))
 
     def _words(self, array: NDArray[np.int64], folding: Folding) -> NDArray[np.int64]:

@@ -4,10 +4,16 @@
 // of a pass comes in. START folds every constant of the arithmetic (offsets of
 // encodings, inverted sign planes) into the register's reset value, where it
 // costs nothing.
+//
+// With BATCH above 1 (3 to 33), that many sums take turns: partial sums come for
+// one after the other, SF times round. The sums wait in shift registers of
+// BATCH - 1 places and the register; `last` then says that the next partial sum
+// is the first of its sum.
 module qnnc_accumulator #(
     parameter integer WIDTH = 16,
     parameter integer ROWS = 1,
     parameter integer SF = 2,
+    parameter integer BATCH = 1,
     parameter [WIDTH-1:0] START = {WIDTH{1'b0}}
 ) (
     input  wire                  aclk,
@@ -22,13 +28,30 @@ module qnnc_accumulator #(
     if (SF == 1) begin : none
       assign so_far = START;
     end else begin : sum
-      reg [WIDTH-1:0] acc;
+      reg  [WIDTH-1:0] acc;
+      wire [WIDTH-1:0] next;
       assign so_far = acc;
       // one reset that outranks the enable, as the flip-flops have it
       wire start = ~aresetn | (valid & last);
       always @(posedge aclk)
         if (start) acc <= START;
-        else if (valid) acc <= total;
+        else if (valid) acc <= next;
+      if (BATCH == 1) begin : alone
+        assign next = total;
+      end else begin : turns
+        localparam integer ABITS = BATCH > 17 ? 5 : 4;
+        localparam [ABITS-1:0] PLACE = BATCH - 2;
+        qnnc_shift_register #(
+            .WIDTH(WIDTH),
+            .ABITS(ABITS)
+        ) waiting (
+            .aclk(aclk),
+            .shift(valid),
+            .in(total),
+            .address(PLACE),
+            .out(next)
+        );
+      end
     end
     if (ROWS == 1) begin : one_row
       assign total = partial + so_far;

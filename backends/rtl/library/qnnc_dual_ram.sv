@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory with one write port and one read port, never at the same address in
 // the same cycle. Data is out one cycle behind `read`, two with OUTPUT_REGISTER.
-// BLOCK: in columns of RAMB18E1, which synthesis takes as they are.
+// BLOCK: in block RAM, in an FPGA in columns of RAMB18E1, which synthesis takes
+// as they are.
 module qnnc_dual_ram #(
     parameter integer WIDTH = 18,
     parameter integer DEPTH = 1024,
@@ -17,9 +18,39 @@ module qnnc_dual_ram #(
     input  wire [ABITS-1:0] read_address,
     output wire [WIDTH-1:0] read_data
 );
-  generate
 `ifdef QNNC_XILINX_MEMORY
-    if (BLOCK != 0) begin : block
+  localparam integer PRIMITIVES = BLOCK;
+`else
+  localparam integer PRIMITIVES = 0;
+`endif
+  generate
+    if (PRIMITIVES == 0) begin : inferred
+      wire [WIDTH-1:0] word;
+      qnnc_ram #(
+          .WIDTH(WIDTH),
+          .DEPTH(DEPTH),
+          .ABITS(ABITS),
+          .BLOCK(BLOCK)
+      ) ram (
+          .aclk(aclk),
+          .write(write),
+          .write_address(write_address),
+          .write_data(write_data),
+          .read(read),
+          .read_address(read_address),
+          .read_data(word)
+      );
+      qnnc_delay #(
+          .WIDTH(WIDTH),
+          .CYCLES(OUTPUT_REGISTER)
+      ) output_register (
+          .aclk(aclk),
+          .in(word),
+          .out(read_data)
+      );
+    end
+`ifdef QNNC_XILINX_MEMORY
+    else begin : columns
       localparam integer W =
           DEPTH <= 1024 ? 18 : DEPTH <= 2048 ? 9 : DEPTH <= 4096 ? 4 : DEPTH <= 8192 ? 2 : 1;
       localparam integer COLUMNS = (WIDTH + W - 1) / W;
@@ -42,41 +73,8 @@ module qnnc_dual_ram #(
             .read_data(out[i*W+:W])
         );
       end
-    end else begin : distributed
-`else
-    // ram_style must be a literal where it is read
-    if (BLOCK != 0) begin : block
-      (* ram_style = "block" *) reg [WIDTH-1:0] mem[0:DEPTH-1];
-      reg [WIDTH-1:0] word;
-      always @(posedge aclk) begin
-        if (write) mem[write_address] <= write_data;
-        if (read) word <= mem[read_address];
-      end
-      qnnc_delay #(
-          .WIDTH(WIDTH),
-          .CYCLES(OUTPUT_REGISTER)
-      ) output_register (
-          .aclk(aclk),
-          .in(word),
-          .out(read_data)
-      );
-    end else begin : distributed
-`endif
-      (* ram_style = "distributed" *) reg [WIDTH-1:0] mem[0:DEPTH-1];
-      reg [WIDTH-1:0] word;
-      always @(posedge aclk) begin
-        if (write) mem[write_address] <= write_data;
-        if (read) word <= mem[read_address];
-      end
-      qnnc_delay #(
-          .WIDTH(WIDTH),
-          .CYCLES(OUTPUT_REGISTER)
-      ) output_register (
-          .aclk(aclk),
-          .in(word),
-          .out(read_data)
-      );
     end
+`endif
   endgenerate
 endmodule
 

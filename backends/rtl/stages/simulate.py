@@ -16,7 +16,7 @@ from qnnc.backends.simulation.simulate import (
 )
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
-from qnnc.compiler.errors import VerificationError, quote
+from qnnc.compiler.errors import quote
 from qnnc.compiler.report import MEMORY, LevelReport
 
 MAX_FRAMES = 64
@@ -78,7 +78,7 @@ def record(build: Build, result: SimulationResult) -> None:
             f"stream {wrong.name} (tensor {quote(wrong.tensor)}) differs in "
             f"{wrong.mismatches} elements{where}"
         )
-    build.levels.append(
+    build.verified(
         LevelReport(
             level="rtl",
             samples=result.frames,
@@ -87,10 +87,9 @@ def record(build: Build, result: SimulationResult) -> None:
             engine=result.engine,
             random_inputs=build.random,
             detail=detail,
-        )
+        ),
+        "the RTL differs from the dataflow graph",
     )
-    if wrong is not None:
-        raise VerificationError(f"the RTL differs from the dataflow graph: {detail}")
     pressed = build.options.source < 100 or build.options.sink < 100
     if build.performance is not None and not pressed:
         build.performance.latency_cycles = result.latency_cycles
