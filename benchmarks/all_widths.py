@@ -18,7 +18,6 @@ import onnx
 
 from benchmarks.networks import mlp, tanh_mlp
 from qnnc.compiler.api import build
-from qnnc.compiler.board import find_board
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.report import Report
 
@@ -54,10 +53,8 @@ def limit(report: Report) -> str:
     counts, budget = (r.model_dump() for r in (report.resources.estimate, report.resources.budget))
     used = {key: counts[key] / budget[key] for key in budget}
     if report.performance.memory_bytes:
-        rate = find_board(report.board).bytes_per_cycle(report.clock_mhz)
-        used["memory"] = report.performance.memory_bytes / (
-            report.performance.ii_cycles_estimate * rate
-        )
+        speed = report.performance
+        used["memory"] = speed.memory_cycles / speed.ii_cycles_estimate
     return max(used, key=lambda key: used[key])
 
 

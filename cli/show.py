@@ -42,9 +42,10 @@ def show_report(report: Report, out: Path) -> None:
             soft_wrap=True,
         )
         if p.batch > 1:
+            ports = f" over {p.memory_ports} ports" if p.memory_ports > 1 else ""
             console.print(
                 f"{p.batch} frames at once, {p.memory_bytes:,.0f} bytes of weights a frame from "
-                "memory",
+                f"memory{ports}",
                 highlight=False,
             )
     for level in report.verification.levels:

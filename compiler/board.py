@@ -10,6 +10,7 @@ from typing import Any
 
 from qnnc.compiler import plugins
 from qnnc.compiler.errors import PluginError
+from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.resources import Resources
 
 DDR_EFFICIENCY = 0.75
@@ -30,7 +31,11 @@ class Board:
         ddr_mbyte: its size.
         ps_clock_mhz: crystal of the processing system.
         description: one line for `qnnc boards`.
-        memory_port_bits: of the port by which the accelerator reaches the memory (HP0).
+        memory_port_bits: of each port by which the accelerator reaches the memory.
+        memory_ports: how many of them it may use, of HP0 to HP3.
+
+    Raises:
+        PluginError: there cannot be so many ports.
     """
 
     name: str
@@ -42,12 +47,28 @@ class Board:
     ddr_mbyte: int = 512
     ps_clock_mhz: float = 50.0
     memory_port_bits: int = 64
+    memory_ports: int = MAX_PORTS
 
-    def bytes_per_cycle(self, clock_mhz: float) -> float:
-        """What the memory gives in a cycle of the accelerator's clock, for a while: the lesser of
-        memory and port, times the controller's efficiency."""
-        port = self.memory_port_bits / 8 * clock_mhz
-        return DDR_EFFICIENCY * min(self.ddr_mbyte_per_s, port) / clock_mhz
+    def __post_init__(self) -> None:
+        if not 1 <= self.memory_ports <= MAX_PORTS:
+            raise PluginError(
+                f"board {self.name}: memory_ports is {self.memory_ports}; a Zynq has 1 to "
+                f"{MAX_PORTS}"
+            )
+
+    def bytes_per_cycle(self, clock_mhz: float, ports: int = 1) -> float:
+        """What the memory gives over so many ports in a cycle of the accelerator's clock, for a
+        while: the lesser of memory and ports, times the controller's efficiency."""
+        wide = ports * self.memory_port_bits / 8 * clock_mhz
+        return DDR_EFFICIENCY * min(self.ddr_mbyte_per_s, wide) / clock_mhz
+
+    def memory(self, clock_mhz: float) -> MemoryPorts:
+        """The ports to the memory at a clock of the accelerator."""
+        return MemoryPorts(
+            self.memory_ports,
+            self.bytes_per_cycle(clock_mhz),
+            DDR_EFFICIENCY * self.ddr_mbyte_per_s / clock_mhz,
+        )
 
     @classmethod
     def from_toml(cls, file: Traversable) -> Board:
@@ -64,6 +85,7 @@ class Board:
                 ddr_mbyte=int(data.get("ddr_mbyte", cls.ddr_mbyte)),
                 ps_clock_mhz=float(data.get("ps_clock_mhz", cls.ps_clock_mhz)),
                 memory_port_bits=int(data.get("memory_port_bits", cls.memory_port_bits)),
+                memory_ports=int(data.get("memory_ports", cls.memory_ports)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PluginError(f"board file {file.name}: {error!r}") from error

@@ -75,6 +75,10 @@ class Performance(_Part):
     memory_bytes: float = Field(
         0.0, description="bytes of weights a frame that come from the board's memory"
     )
+    memory_cycles: float = Field(
+        0.0, description="least cycles a frame of the memory that weights come from"
+    )
+    memory_ports: int = Field(1, description="ports to the board's memory in use")
 
 
 class ResourceReport(_Part):

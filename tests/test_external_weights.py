@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,17 +12,24 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import mlp, tanh_mlp
+from qnnc.backends.bitstream.netlist import link_shell
+from qnnc.backends.bitstream.shell.shell import TOP, memory_places, shell_over
 from qnnc.backends.bitstream.simulated.board import Bus
 from qnnc.backends.bitstream.simulated.run import run_on_board
+from qnnc.backends.bitstream.stages.driver import make_build_shell
 from qnnc.backends.rtl.ip.component import SPIRIT
+from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.simulate import Pressure
+from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.api import build
-from qnnc.compiler.board import find_board
+from qnnc.compiler.board import Board, find_board
+from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.folding.goal import Goal, choose
+from qnnc.compiler.memory_ports import MemoryPorts, assign
 from qnnc.compiler.resources import Resources
 from tests.support import nodes
 from tests.support.rtl import reference, run_rtl
@@ -105,7 +113,8 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
         budget = Resources(3000, DEVICE.FF, bram, 0)
-        goal = Goal(DEVICE, budget, 100.0, fps, bytes_per_cycle)
+        memory = MemoryPorts(1, bytes_per_cycle, bytes_per_cycle)
+        goal = Goal(DEVICE, budget, 100.0, fps, memory)
         return choose(graph, goal).options[0]
 
     assert chosen(64, bytes_per_cycle=0.3).folding.mem_mode == "internal_decoupled"
@@ -175,3 +184,59 @@ def test_the_driver_brings_the_weights_to_the_board(
     result = run_on_board(out, count=20, bus=Bus(seed=3, latency=(3, 50), percent=80))
     assert result.mismatches == 0 and result.frames == 20
     assert any(name.startswith("s_axis_weights") for name in result.stalls)
+
+
+def test_weights_come_over_two_ports(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Model and shell put the two streams on ports of their own; memory is slow, and shared."""
+    import onnx
+
+    path, out = tmp_path / "mlp.onnx", tmp_path / "out"
+    onnx.save(mlp(tanh_mlp(4, 4, (64, 256, 256, 256, 10))), path)
+    monkeypatch.setattr(Board, "memory", lambda self, clock: MemoryPorts(4, 2.5, 6.0))
+    report = build(path, out=out, batch=8, budget=0.05, until="rtl", verify="none", cache=cache)
+    performance = report.performance
+    assert performance is not None and performance.memory_ports == 2
+    shell = make_build_shell(remake(out, tmp_path / "again"))
+    assert [(port.name, port.readers) for port in shell.ports] == [("HP0", 2), ("HP2", 1)]
+    places = {s.name: s.port_index for s in shell.inputs if s.is_weights}
+    assert sorted(places.values()) == [0, 1]
+    read = [sum(s.frame_bytes for s in shell.inputs if s.port_index == i) for i in (0, 1)]
+    assert performance.memory_cycles == pytest.approx(max(read) / 8 / 2.5, abs=0.01)
+    result = run_on_board(out, count=20, bus=Bus(seed=3, latency=(3, 50), percent=80, rate=6.0))
+    assert result.mismatches == 0 and result.frames == 20
+
+
+def test_model_and_shell_agree_on_the_ports() -> None:
+    rng = np.random.default_rng(5)
+    shapes = [(24, 12, 3, 6), (20, 10, 5, 4), (18, 4, 1, 3), (32, 12, 4, 8), (16, 8, 8, 4)]
+    specs = [
+        unit(rng, mw=mw, mh=mh, x="INT4", w="INT5", pe=pe, simd=simd, batch=5)
+        for mw, mh, pe, simd in shapes
+    ]
+    model = nodes.model_of(specs)
+    design, graph = stitch(model), stream_graph(model)
+    used = set()
+    for rate in (0.5, 2.0, 4.0, 9.0, 30.0):
+        memory = MemoryPorts(4, rate, 3 * rate)
+        places = memory_places(design, memory)
+        assert places == assign(traffic(graph), memory).ports
+        used.add(max(places) + 1)
+    assert len(used) > 1
+
+
+def test_the_linked_netlist_reaches_two_ports(cache: Path) -> None:
+    rng = np.random.default_rng(6)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT4", pe=3, simd=6, batch=4)
+    design = stitch(nodes.model_of([spec]))
+    shell = shell_over(design, find_board("Pynq-Z1"), 1, (0, 1))
+    netlist = json.loads(link_shell(shell, synthesize(design, cache, 1), cache).read_text())
+    (system,) = (
+        cell for cell in netlist["modules"][TOP]["cells"].values() if cell["type"] == "PS7"
+    )
+    pins = system["connections"]
+    for port, writes in (("HP0", True), ("HP2", False)):
+        assert isinstance(pins[f"SAXI{port}ARVALID"][0], int)
+        assert isinstance(pins[f"SAXI{port}AWVALID"][0], int) == writes
+    assert "SAXIHP1ARVALID" not in pins

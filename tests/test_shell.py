@@ -3,20 +3,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from qnnc.backends.bitstream.package.hwh import hwh
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus
-from tests.support.shell import BUILD_ID, Host, compiled, engines, inverter
+from qnnc.compiler.board import find_board
+from tests.support.shell import BUILD_ID, Host, compiled, engines, inverter, mixer
 
 SHAPES = {
     "bytes": [(8, 10)],
     "narrow": [(16, 7)],
     "several": [(32, 5), (8, 3), (200, 2)],
     "wide": [(64, 16), (136, 3)],
+    "ports": [(64, 16), (32, 7), (8, 10), (64, 3), (16, 7)],
 }
+PLACES = {"ports": (2, 0, 0, 3, 1)}
+"""At which of the ports the inputs of a shape are; all at the first if it is not here."""
 RELUCTANT = Bus(seed=7, latency=(1, 90), percent=55)
 QUICK = Bus(seed=3, latency=(20, 20))
 UNALIGNED, SHORT, OUTSIDE, READ, WRITE, BUSY, PROTOCOL, ACCESS = (1 << i for i in range(8))
@@ -30,7 +38,7 @@ class Boards(dict[str, tuple[Shell, Path, Path]]):
         self.folders, self.cache = folders, cache
 
     def __missing__(self, name: str) -> tuple[Shell, Path, Path]:
-        shell = inverter(SHAPES[name])
+        shell = inverter(SHAPES[name], PLACES.get(name))
         folder = self.folders.mktemp(name)
         engine = engines()[list(SHAPES).index(name) % len(engines())]
         self[name] = (shell, compiled(shell, folder, self.cache, engine), folder / "rtl")
@@ -100,7 +108,7 @@ def test_frame_counts_that_overflow_are_too_many(boards: Boards, frames: int) ->
         host.expect_inverted(0)
 
 
-@pytest.mark.parametrize("name", ["bytes", "several"])
+@pytest.mark.parametrize("name", ["bytes", "several", "ports"])
 def test_bus_errors_are_flagged_and_the_run_ends(boards: Boards, name: str) -> None:
     with Host(*boards[name], RELUCTANT) as host:
         for after in (0, 3):
@@ -114,13 +122,14 @@ def test_bus_errors_are_flagged_and_the_run_ends(boards: Boards, name: str) -> N
                 assert host.errors == 0
 
 
-@pytest.mark.parametrize("name", ["bytes", "several"])
+@pytest.mark.parametrize("name", ["bytes", "several", "ports"])
 def test_a_memory_that_breaks_the_rules_is_flagged(boards: Boards, name: str) -> None:
     """A wrong RLAST, and beats and answers that nobody asked for: the run ends, with an error,
     and a reset brings everything back."""
     with Host(*boards[name], RELUCTANT) as host:
         board = host.board
-        for fault in (board.mislead, board.stray_beat, board.stray_answer):
+        faults = (board.mislead, board.stray_beat, board.stray_answer, board.unasked_answer)
+        for fault in faults:
             for after in (0, 1, 5):
                 host.prepare(80)
                 fault(after)
@@ -134,7 +143,7 @@ def test_a_memory_that_breaks_the_rules_is_flagged(boards: Boards, name: str) ->
                 assert host.errors == 0
 
 
-@pytest.mark.parametrize("name", ["narrow", "several"])
+@pytest.mark.parametrize("name", ["narrow", "several", "ports"])
 def test_reset_at_any_moment(boards: Boards, name: str) -> None:
     """Whatever is on its way comes to its end first: the board checks AXI's rules."""
     with Host(*boards[name], Bus(seed=11, latency=(5, 60), percent=70)) as host:
@@ -205,6 +214,58 @@ def test_throughput_of_the_dma(boards: Boards) -> None:
             bytes_ = sum(stream.frame_bytes for stream in shell.inputs) / 8
             bound = max(bytes_, *(stream.words for stream in shell.inputs))
             assert bound * frames <= host.get(0x24) < 1.05 * bound * frames + 200
+
+
+@pytest.mark.parametrize(("places", "beats"), [((0, 1, 0, 1), 2), ((3, 1, 0, 2), 1)])
+def test_ports_move_data_at_the_same_time(
+    places: tuple[int, ...], beats: int, tmp_path: Path, cache: Path
+) -> None:
+    """Words of 8 bytes from four streams make one: a cycle each for those of the same port, or
+    two for all if memory moves 20 bytes a cycle of these 40."""
+    shell = mixer(16, places)
+    program = compiled(shell, tmp_path, cache, engines()[-1])
+    frames, late = 100, Bus(latency=(20, 20))
+    for bus, least in (
+        (late, beats),
+        (replace(late, rate=20.0), 2),
+        (Bus(seed=5, latency=(1, 90), percent=55), beats),
+    ):
+        with Host(shell, program, tmp_path / "rtl", bus) as host:
+            host.prepare(frames)
+            host.put(0x10, 1)
+            assert host.wait() == 0b0011
+            *given, answer = (data[: 128 * frames] for _, data in host.buffers)
+            assert np.array_equal(answer, np.bitwise_xor.reduce(given))
+            cycles, bound = host.get(0x24), least * 16 * frames
+            assert bound <= cycles
+            assert cycles < 1.1 * bound + 200 or bus.percent < 100
+
+
+def test_one_port_and_several_in_the_sources() -> None:
+    """Without weights from memory there is one port, HP0; others follow in their order and tie
+    their writing off."""
+    one = inverter(SHAPES["several"])
+    assert [port.name for port in one.ports] == ["HP0"]
+    assert "hp2" not in one.text and "HP2" not in one.top_sources["qnnc_top.sv"]
+    shell = inverter(SHAPES["ports"], PLACES["ports"])
+    assert [port.bus for port in shell.ports] == ["hp", "hp2", "hp1", "hp3"]
+    assert [port.readers for port in shell.ports] == [2, 1, 1, 1]
+    top = shell.top_sources["qnnc_top.sv"]
+    for port in shell.ports:
+        assert f".SAXI{port.name}ARVALID({port.bus}_arvalid)" in top
+        assert f".SAXI{port.name}AWVALID({port.bus}_awvalid)" in top
+        assert (f"assign {port.bus}_awvalid = 1'b0;" in shell.text) == (port.number != 0)
+
+
+@pytest.mark.parametrize("name", ["bytes", "ports"])
+def test_the_hwh_names_the_ports_in_use(name: str) -> None:
+    shell = inverter(SHAPES[name], PLACES.get(name))
+    root = ElementTree.fromstring(hwh(shell, find_board("Pynq-Z1"), 100.0, "x"))
+    parameters = {e.get("NAME"): e.get("VALUE") for e in root.iter("PARAMETER")}
+    for number in range(4):
+        used = name == "ports" or number == 0
+        assert parameters.get(f"PCW_USE_S_AXI_HP{number}", "0") == str(int(used))
+        assert parameters.get(f"PCW_S_AXI_HP{number}_DATA_WIDTH") == ("64" if used else None)
 
 
 def test_counters_of_stalls(boards: Boards) -> None:

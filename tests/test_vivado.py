@@ -131,6 +131,27 @@ def test_ip_and_block_design(tclsh: str, scripts: Path, tmp_path: Path) -> None:
     assert any("CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 125" in line for line in flat)
     assert sum(line.startswith("connect_bd_intf_net") for line in flat) == 2
     assert any(line.startswith("assign_bd_address -offset 0x43C00000") for line in flat)
+    assert not any("HP1" in line or "HP2" in line for line in flat)
+
+
+def test_a_block_design_with_three_ports_to_memory(tclsh: str, tmp_path: Path) -> None:
+    shell = inverter([(8, 4)] * 3, (0, 1, 2))
+    shell.write(tmp_path / "shell")
+    write_scripts(shell, find_board("Pynq-Z1"), 125.0, tmp_path / "vivado", "../shell")
+    done, calls = execute(tclsh, tmp_path / "vivado", "package_ip.tcl")
+    assert done.returncode == 0, done.stderr
+    buses = [call[2] for call in calls if call[0] == "ipx::associate_bus_interfaces"]
+    assert buses == ["gp", "hp", "hp2", "hp1"]
+    done, calls = execute(tclsh, tmp_path / "vivado", "block_design.tcl")
+    assert done.returncode == 0, done.stderr
+    flat = [" ".join(call) for call in calls]
+    nets = [line for line in flat if line.startswith("connect_bd_intf_net")]
+    clocks = [line for line in flat if line.startswith("connect_bd_net") and "FCLK_CLK0" in line]
+    assert len(nets) == 4 and len(clocks) == 5
+    for name in ("HP0", "HP2", "HP1"):
+        assert any(f"CONFIG.PCW_USE_S_AXI_{name} 1" in line for line in flat)
+        assert sum(f"S_AXI_{name}_" in line for line in clocks) == 1
+        assert sum(f"{name}_DDR_LOWOCM" in line for line in flat if "assign_bd" in line) == 1
 
 
 def test_running_it(tclsh: str, scripts: Path, tmp_path: Path) -> None:

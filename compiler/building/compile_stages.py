@@ -14,11 +14,13 @@ from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, 
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, input_bytes, stream_graph
+from qnnc.compiler.dataflow.memory_traffic import traffic
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
+from qnnc.compiler.memory_ports import assign
 from qnnc.compiler.passes.manager import PassManager, Watcher, describe
 from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
@@ -185,12 +187,14 @@ class EstimateStage(Stage):
         )
         slowest = slowest_node(graph)
         cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
+        batch = math.lcm(*(node.batch(node.folding()) for node in graph.nodes))
         fetched = sum(layer.memory_bytes for layer in build.layers)
+        ports, waiting = 1, 0.0
         if fetched:
-            rate = build.board.bytes_per_cycle(build.clock_mhz)
-            waiting = math.ceil((fetched + input_bytes(graph)) / rate)
-            if waiting > cycles:
-                cycles, bottleneck = waiting, MEMORY
+            memory = assign(traffic(graph), build.board.memory(build.clock_mhz))
+            ports, waiting = memory.used, round(memory.cycles / batch, 6)
+            if math.ceil(waiting) > cycles:
+                cycles, bottleneck = math.ceil(waiting), MEMORY
         build.performance = Performance(
             clock_mhz=build.clock_mhz,
             ii_cycles=None,
@@ -198,8 +202,10 @@ class EstimateStage(Stage):
             latency_cycles=None,
             fps=round(build.clock_mhz * 1e6 / cycles, 1),
             bottleneck=bottleneck,
-            batch=math.lcm(*(node.batch(node.folding()) for node in graph.nodes)),
+            batch=batch,
             memory_bytes=fetched,
+            memory_cycles=round(waiting, 2),
+            memory_ports=ports,
         )
         return StageOutcome()
 

@@ -71,17 +71,21 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
 def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     """From dataflow nodes to a folded accelerator."""
     device = board.resources
+    clock_mhz = options.clock_mhz or board.clock_mhz
+    memory = board.memory(clock_mhz)
     return [
         SetFolding(
             fps=options.fps or 0,
-            clock_mhz=options.clock_mhz or board.clock_mhz,
+            clock_mhz=clock_mhz,
             budget=options.share,
             LUT=device.LUT,
             FF=device.FF,
             BRAM18=device.BRAM18,
             DSP=device.DSP,
             batch=options.batch,
-            bytes_per_cycle=board.bytes_per_cycle(options.clock_mhz or board.clock_mhz),
+            bytes_per_cycle=memory.rate,
+            port_bytes_per_cycle=memory.port_rate,
+            memory_ports=memory.ports,
         ),
         InsertWidthConverters(),
         InsertFifos(),

@@ -80,17 +80,6 @@ def stream_graph(model: ir.Model) -> StreamGraph:
     return StreamGraph(declared, tuple(edges))
 
 
-def input_bytes(graph: StreamGraph) -> float:
-    """Bytes of a frame's input that come from memory."""
-    total = 0.0
-    for edge in graph.inputs:
-        assert edge.target is not None
-        node = graph.nodes[edge.target.node]
-        stream = node.ports(node.folding()).inputs[edge.target.port]
-        total += stream.elements * stream.datatype.bitwidth() / 8
-    return total
-
-
 def _is_stream(value: ir.Value | None) -> bool:
     return value is not None and value.const_value is None
 

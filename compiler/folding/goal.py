@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.stream_graph import StreamGraph, input_bytes
+from qnnc.compiler.dataflow.memory_traffic import boundary_stream
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph
 from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.folding.options import Option, options_of
-from qnnc.compiler.folding.problem import Choice, Link, solve
+from qnnc.compiler.folding.problem import Choice, Limits, Link, MemoryStream, solve
 from qnnc.compiler.ir.facts import sources
+from qnnc.compiler.memory_ports import MemoryPorts, Traffic, assign
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 MAX_ORIGINS = 3
+UNBOUNDED = MemoryPorts()
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
 
 
@@ -28,14 +31,14 @@ class Goal:
         budget: what the accelerator may take.
         clock_mhz: clock of the accelerator.
         fps: frames a second to reach, or None for the fastest that fits the budget.
-        bytes_per_cycle: what memory outside gives.
+        memory: the ports to memory outside.
     """
 
     device: Resources
     budget: Resources
     clock_mhz: float
     fps: float | None = None
-    bytes_per_cycle: float = math.inf
+    memory: MemoryPorts = UNBOUNDED
 
     @property
     def max_cycles(self) -> int | None:
@@ -61,7 +64,7 @@ class _Problem:
 
     links: Sequence[Link]
     goal: Goal
-    input_bytes: float
+    streams: Sequence[MemoryStream]
 
     def solve(
         self,
@@ -72,16 +75,59 @@ class _Problem:
         prices: Resources | None = None,
     ) -> Choice | None:
         """The cheapest choice within `max_cycles`, the goal's budget and the memory's bandwidth,
-        which a program that takes weights from there shares with the frames."""
-        goal = self.goal
-        return solve(
-            options,
-            self.links,
-            max_cycles,
-            budget or goal.budget,
-            prices or goal.prices,
-            goal.bytes_per_cycle * max_cycles - self.input_bytes,
+        which a program that takes weights from there shares with the frames.
+
+        Ports are looked at one by one only if what is best with their sum cannot be spread over
+        them."""
+        budget, prices = budget or self.goal.budget, prices or self.goal.prices
+        memory = self.goal.memory.times(max_cycles)
+        if not any(o.memory_bytes for node in options for o in node):
+            return solve(options, self.links, max_cycles, budget, prices)
+        if not self._frames_fit(options, memory):
+            inside = [[o for o in node if not o.memory_bytes] for node in options]
+            return solve(inside, self.links, max_cycles, budget, prices)
+        for split in (False, True):
+            limits = Limits(self.streams, memory, split)
+            found = solve(options, self.links, max_cycles, budget, prices, limits)
+            if found is None or self._spreads(found, max_cycles):
+                return found
+        return None
+
+    def _frames_fit(self, options: Sequence[Sequence[Option]], memory: MemoryPorts) -> bool:
+        """The frames alone leave room for weights."""
+        least = [
+            (s.written, min((s.bytes(o) for o in options[s.node]), default=0))
+            for s in self.streams
+            if s.port is not None
+        ]
+        read, written = (sum(b for way, b in least if way == w) for w in (False, True))
+        longest = max((b for way, b in least if not way), default=0)
+        return (
+            read + written < memory.rate
+            and read < memory.total
+            and max(longest, written) <= memory.port_rate
         )
+
+    def _spreads(self, choice: Choice, max_cycles: int) -> bool:
+        """What is chosen can be spread over the ports as the shell does it."""
+        sizes = [(s, s.bytes(choice.options[s.node])) for s in self.streams]
+        found = Traffic(
+            tuple(_batch(b) for s, b in sizes if s.port is not None and not s.written),
+            tuple(_batch(b) for s, b in sizes if s.port is None and b),
+            tuple(_batch(b) for s, b in sizes if s.written),
+            BATCHES * max_cycles,
+        )
+        rounded = found.cycles * (1 + ROUNDING)
+        return not found.weights or assign(found, self.goal.memory).cycles <= rounded
+
+
+ROUNDING = 1e-9
+BATCHES = 1 << 16
+"""Frames to count bytes for, so that rounding them to whole ones does not matter."""
+
+
+def _batch(size: float) -> int:
+    return round(size * BATCHES)
 
 
 def choose(graph: StreamGraph, goal: Goal) -> Choice:
@@ -91,7 +137,7 @@ def choose(graph: StreamGraph, goal: Goal) -> Choice:
         TargetError: it cannot be reached; says what stops it and what can be.
     """
     links = [_link(graph, edge_index) for edge_index in range(len(graph.inner))]
-    problem = _Problem(links, goal, input_bytes(graph))
+    problem = _Problem(links, goal, _memory_streams(graph))
     if goal.max_cycles is not None:
         return _meet(graph, problem, goal, goal.max_cycles)
     options = [options_of(node) for node in graph.nodes]
@@ -113,6 +159,17 @@ def _link(graph: StreamGraph, index: int) -> Link:
         stream.elements,
         stream.datatype.bitwidth(),
     )
+
+
+def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
+    def frames(edge: Edge) -> MemoryStream:
+        end, stream = edge.target or edge.source, boundary_stream(graph, edge)
+        assert end is not None
+        bits = int(stream.datatype.bitwidth())
+        return MemoryStream(end.node, end.port, stream.elements, bits, edge.target is None)
+
+    weights = [MemoryStream(i, None) for i in range(len(graph.nodes))]
+    return [*map(frames, graph.inputs), *weights, *map(frames, graph.outputs)]
 
 
 def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) -> Choice:

@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 
 from qnnc.compiler.dataflow.streaming_data_width_converter import (
     converter_cycles,
@@ -28,9 +28,13 @@ from qnnc.compiler.dataflow.streaming_data_width_converter import (
 )
 from qnnc.compiler.folding.options import Option
 from qnnc.compiler.folding.quiet import quiet_output
+from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
-OPTIMAL, INFEASIBLE = 0, 2
+OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
+ANY_NODES = (1 << 31) - 1
+MAX_NODES = 5000
+"""Of the search where streams are put on ports: more would take many seconds."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,48 @@ class Link:
     target: tuple[int, int]
     elements: int
     bits: int
+
+
+@dataclass(frozen=True)
+class MemoryStream:
+    """A stream between the board's memory and a node.
+
+    Attributes:
+        node: number of the node.
+        port: of its inputs or outputs; None for its weights, which it may have on the chip.
+        elements: elements a frame.
+        bits: bits an element.
+        written: it goes into memory.
+    """
+
+    node: int
+    port: int | None
+    elements: int = 0
+    bits: int = 0
+    written: bool = False
+
+    def bytes(self, option: Option) -> float:
+        """Bytes a frame at an option of the node, the padding of words included."""
+        if self.port is None:
+            return option.memory_bytes
+        lanes = (option.lanes_out if self.written else option.lanes_in)[self.port]
+        return self.elements / lanes * word_bytes(lanes * self.bits)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What memory gives in a frame.
+
+    Attributes:
+        streams: that come from there and go there.
+        memory: its ports, in bytes a frame.
+        split: put each stream that is read on a port and hold each to its rate; else only all of
+            them together.
+    """
+
+    streams: Sequence[MemoryStream]
+    memory: MemoryPorts
+    split: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +124,8 @@ class _Program:
         self.columns: list[int] = []
         self.entries: list[float] = []
         self.targets: list[float] = []
-        self.integers = 0
+        self.upper: list[tuple[list[tuple[int, float]], float]] = []
+        self.whole: list[int] = []
 
     def variable(self, resources: Resources, memory_bytes: float = 0.0) -> int:
         self.resources.append(resources)
@@ -92,6 +139,9 @@ class _Program:
             self.entries.append(entry)
         self.targets.append(value)
 
+    def at_most(self, terms: list[tuple[int, float]], value: float) -> None:
+        self.upper.append((terms, value))
+
 
 def solve(
     options: Sequence[Sequence[Option]],
@@ -99,13 +149,13 @@ def solve(
     max_cycles: int,
     budget: Resources,
     weights: Resources,
-    memory_bytes: float = math.inf,
+    limits: Limits | None = None,
 ) -> Choice | None:
     """The cheapest choice within `max_cycles` and `budget`, or None if there is none.
 
     Args:
         weights: cost of one of each resource.
-        memory_bytes: that may come from memory outside for a frame.
+        limits: of the memory outside, if it has any.
     """
     fitting = [[o for o in node if o.cycles <= max_cycles] for node in options]
     if not all(fitting):
@@ -116,10 +166,12 @@ def solve(
         first.append(len(program.resources))
         variables = [program.variable(o.resources, o.memory_bytes) for o in node]
         program.equal([(v, 1.0) for v in variables], 1.0)
-    program.integers = len(program.resources)
+    program.whole = list(range(len(program.resources)))
     for link in links:
         _add_link(program, link, fitting, first, max_cycles)
-    x = _run(program, budget, weights, memory_bytes)
+    if limits is not None:
+        _add_limits(program, limits, fitting, first)
+    x = _run(program, budget, weights, limits)
     if x is None:
         return None
     chosen = tuple(
@@ -170,12 +222,67 @@ def _add_link(
         program.equal(terms + [(v, -1.0) for v in variables], 0.0)
 
 
+def _add_limits(
+    program: _Program,
+    limits: Limits,
+    fitting: Sequence[Sequence[Option]],
+    first: Sequence[int],
+) -> None:
+    """What is read and written together, and over the ports."""
+    memory = limits.memory
+    reads: list[list[tuple[int, float]]] = []
+    writes: list[list[tuple[int, float]]] = []
+    for s in limits.streams:
+        sizes = enumerate(s.bytes(option) for option in fitting[s.node])
+        terms = [(first[s.node] + i, size) for i, size in sizes if size]
+        if terms:
+            (writes if s.written else reads).append(terms)
+    for group, most in (
+        ([*reads, *writes], memory.rate),
+        (reads, memory.ports * memory.port_rate),
+        (writes, memory.port_rate),
+        *(([read], memory.port_rate) for read in reads),
+    ):
+        if most < math.inf:
+            every = [(v, size / max(most, 1e-9)) for terms in group for v, size in terms]
+            program.at_most(every, 1.0)
+    if limits.split:
+        _add_ports(program, reads, memory)
+
+
+def _add_ports(
+    program: _Program, reads: Sequence[list[tuple[int, float]]], memory: MemoryPorts
+) -> None:
+    """Each stream on one port: its share of each is 0, or at most all of it where it is. The
+    first is on the first, the second on one of the first two, and so on."""
+    loads: list[list[tuple[int, float]]] = [[] for _ in range(memory.ports)]
+    for index, read in enumerate(reads):
+        shares = [(v, size / memory.port_rate) for v, size in read]
+        here = []
+        for port in range(min(index + 1, memory.ports)):
+            is_here, load = program.variable(Resources()), program.variable(Resources())
+            program.whole.append(is_here)
+            program.at_most([(load, 1.0), (is_here, -1.0)], 0.0)
+            loads[port].append((load, 1.0))
+            here.append((is_here, load))
+        program.equal([(is_here, 1.0) for is_here, _ in here], 1.0)
+        program.equal([(load, 1.0) for _, load in here] + [(v, -s) for v, s in shares], 0.0)
+    for load_terms in loads:
+        program.at_most(load_terms, 1.0)
+
+
+def _rows(rows: Sequence[list[tuple[int, float]]], count: int) -> csr_array:
+    entries = [(entry, i, column) for i, row in enumerate(rows) for column, entry in row]
+    values, lines, columns = zip(*entries, strict=True) if entries else ((), (), ())
+    return coo_array((values, (lines, columns)), shape=(len(rows), count)).tocsr()
+
+
 def _run(
-    program: _Program, budget: Resources, weights: Resources, memory_bytes: float
+    program: _Program, budget: Resources, weights: Resources, limits: Limits | None
 ) -> NDArray[np.float64] | None:
     count = len(program.resources)
     usage = np.array([list(r.as_dict().values()) for r in program.resources])
-    limits = np.array([getattr(budget, name) for name in RESOURCE_NAMES])
+    most = np.array([getattr(budget, name) for name in RESOURCE_NAMES])
     prices = np.array([getattr(weights, name) for name in RESOURCE_NAMES])
     equalities = coo_array(
         (program.entries, (program.rows, program.columns)),
@@ -183,14 +290,16 @@ def _run(
     ).tocsr()
     constraints = [
         LinearConstraint(equalities, program.targets, program.targets),
-        LinearConstraint(usage.T, -np.inf, limits),
+        LinearConstraint(usage.T, -np.inf, most),
     ]
     costs = usage @ prices
+    if program.upper:
+        rows, values = zip(*program.upper, strict=True)
+        constraints.append(LinearConstraint(_rows(rows, count), -np.inf, np.array(values)))
     fetched = np.array(program.memory_bytes)
-    if fetched.any() and memory_bytes < math.inf:
-        share = fetched / max(memory_bytes, 1e-9)
-        constraints.append(LinearConstraint(share[None], -np.inf, 1.0))
-        costs = costs + share * (prices @ limits if np.all(np.isfinite(limits)) else 0)
+    if limits is not None and fetched.any() and limits.memory.rate < math.inf:
+        share = fetched / max(limits.memory.total, 1e-9)
+        costs = costs + share * (prices @ most if np.all(np.isfinite(most)) else 0)
     solver = partial(
         milp,
         costs,
@@ -198,16 +307,19 @@ def _run(
         constraints=constraints,
     )
     relaxed = _answer(solver(options={"presolve": False}))
-    if relaxed is None or _whole(relaxed[: program.integers]):
+    if relaxed is None or _whole(relaxed[program.whole]):
         return relaxed
     integrality = np.zeros(count, dtype=np.int64)
-    integrality[: program.integers] = 1
+    integrality[program.whole] = 1
+    most_nodes = MAX_NODES if limits is not None and limits.split else ANY_NODES
     with quiet_output():
-        return _answer(solver(integrality=integrality, options={"mip_rel_gap": 1e-4}))
+        return _answer(
+            solver(integrality=integrality, options={"mip_rel_gap": 1e-4, "node_limit": most_nodes})
+        )
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:
-    if result.status == INFEASIBLE:
+    if result.status == INFEASIBLE or (result.status == LIMIT and result.x is None):
         return None
     if result.x is None:
         raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")

@@ -11,6 +11,7 @@ from qnnc.compiler.batches import check_batch
 from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
+from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources, check_budget
 
@@ -26,7 +27,9 @@ class SetFolding(Pass):
         LUT, FF, BRAM18, DSP: what the device has; by default a Z7020.
         batch: frames that may be held on the chip, so that weights can come from memory outside
             once for all of them; 1 to keep all weights on the chip.
-        bytes_per_cycle: what that memory gives; by default 64 bits at three quarters.
+        bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
+        port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
+        memory_ports: how many ports there are.
     """
 
     name = "set-folding"
@@ -38,20 +41,24 @@ class SetFolding(Pass):
     BRAM18: float = 280
     DSP: float = 220
     batch: int = 1
-    bytes_per_cycle: float = 6
+    bytes_per_cycle: float = 15.75
+    port_bytes_per_cycle: float = 6
+    memory_ports: int = 4
 
     def run(self, model: ir.Model) -> bool:
         from qnnc.compiler.folding.goal import Goal, choose  # brings scipy, slow to load
 
         check_budget(self.budget)
         check_batch(self.batch)
+        if not 1 <= self.memory_ports <= MAX_PORTS:
+            raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
         device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)
         goal = Goal(
             device,
             device.scaled(self.budget),
             self.clock_mhz,
             self.fps or None,
-            self.bytes_per_cycle,
+            MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
         )
         graph = stream_graph(model)
         dense = [node for node in graph.nodes if isinstance(node, MVAU) and node.vectors == 1]

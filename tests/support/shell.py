@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qonnx.core.datatype import DataType
 
 from qnnc.backends.bitstream.shell import Shell, make_shell
-from qnnc.backends.bitstream.shell.shell import REGISTERS
+from qnnc.backends.bitstream.shell.shell import REGISTERS, shell_over
 from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
 from qnnc.backends.bitstream.simulated.program import build_board
 from qnnc.backends.design import Design, Port
@@ -25,9 +25,9 @@ Bytes = NDArray[np.uint8]
 BUILD_ID = 0x0123456789ABCDEF
 
 
-def inverter(streams: Sequence[tuple[int, int]]) -> Shell:
+def inverter(streams: Sequence[tuple[int, int]], places: Sequence[int] | None = None) -> Shell:
     """A shell with an input and an output for each (bits, words a frame); what comes out is what
-    went in with every bit inverted."""
+    went in with every bit inverted. Inputs come over the ports that `places` says."""
 
     def port(base: str, index: int) -> Port:
         bits, words = streams[index]
@@ -61,7 +61,30 @@ def inverter(streams: Sequence[tuple[int, int]]) -> Shell:
         ", ".join(ports), "\n".join(body)
     )
     design = Design("qnnc_accelerator", text, (), (), tuple(inputs), tuple(outputs), library())
-    return make_shell(design, find_board("Pynq-Z1"), BUILD_ID)
+    board = find_board("Pynq-Z1")
+    if places is None:
+        return make_shell(design, board, BUILD_ID)
+    return shell_over(design, board, BUILD_ID, places)
+
+
+def mixer(words: int, places: Sequence[int]) -> Shell:
+    """A shell with an input of 64 bits for each of `places`, read over that port, and one output:
+    their exclusive or."""
+    stream = Stream((1, words), DataType["UINT64"], 1)
+    inputs = [Port(f"s_axis_{i}", stream, ir.Value(name=f"s_axis_{i}")) for i in range(len(places))]
+    output = Port("m_axis", stream, ir.Value(name="m_axis"))
+    ports = ["input aclk", "input aresetn", "output [63:0] m_axis_tdata", "output m_axis_tvalid"]
+    ports.append("input m_axis_tready")
+    for port in inputs:
+        ports += [f"input [63:0] {port.name}_tdata", f"input {port.name}_tvalid"]
+        ports += [f"output {port.name}_tready"]
+    body = [f"  assign {port.name}_tready = m_axis_tready & m_axis_tvalid;\n" for port in inputs]
+    for signal, operator in (("tdata", "^"), ("tvalid", "&")):
+        terms = f" {operator} ".join(f"{port.name}_{signal}" for port in inputs)
+        body.append(f"  assign m_axis_{signal} = {terms};\n")
+    text = "module qnnc_accelerator ({});\n{}endmodule\n".format(", ".join(ports), "".join(body))
+    design = Design("qnnc_accelerator", text, (), (), tuple(inputs), (output,), library())
+    return shell_over(design, find_board("Pynq-Z1"), BUILD_ID, places)
 
 
 def engines() -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qnnc.backends.bitstream.shell import Shell
-from qnnc.backends.bitstream.shell.shell import TOP, library
+from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.backends.design import Design, Instance
 from qnnc.backends.simulation.compiler import digest
 from qnnc.backends.synthesis import SynthesisResult
@@ -32,8 +32,7 @@ def link_accelerator(design: Design, nodes: SynthesisResult, cache: Path) -> Pat
 
 def link_shell(shell: Shell, nodes: SynthesisResult, cache: Path) -> Path:
     """The flat netlist (Yosys JSON) of all that goes into the programmable logic."""
-    sources = {**shell.sources, f"{TOP}.sv": library()[f"{TOP}.sv"]}
-    return _link(shell.design, nodes, cache, TOP, sources)
+    return _link(shell.design, nodes, cache, TOP, shell.top_sources)
 
 
 def _link(
@@ -55,7 +54,7 @@ def _link(
         work = Path(name)
         modules = _stitched(design, units, work)
         if sources:
-            own = _synthesised(design, sources, top, work)
+            own = synthesised_shell(design, sources, top, work)
             modules = {**own, **modules}
         _write(work / "linked.json", modules)
         run_script(
@@ -130,7 +129,7 @@ def _is_library(module: Mapping[str, Any]) -> bool:
     return "blackbox" in attributes or "whitebox" in attributes
 
 
-def _synthesised(design: Design, sources: Mapping[str, str], top: str, work: Path) -> Modules:
+def synthesised_shell(design: Design, sources: Mapping[str, str], top: str, work: Path) -> Modules:
     """The shell, synthesised around a hole for the accelerator."""
     for name, text in {**sources, "hole.sv": _hole(design)}.items():
         (work / name).write_text(text, encoding="utf-8")
@@ -148,7 +147,7 @@ def _synthesised(design: Design, sources: Mapping[str, str], top: str, work: Pat
 
 def _hole(design: Design) -> str:
     ports = ["input aclk", "input aresetn"]
-    for direction, group in (("input", design.inputs), ("output", design.outputs)):
+    for direction, group in (("input", design.entries), ("output", design.outputs)):
         back = "output" if direction == "input" else "input"
         for port in group:
             ports.append(f"{direction} [{port.bytes * 8 - 1}:0] {port.name}_tdata")

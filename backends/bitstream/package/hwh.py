@@ -58,13 +58,13 @@ def hwh(shell: Shell, board: Board, clock_mhz: float, name: str) -> str:
     SubElement(root, "EXTERNALPORTS")
     SubElement(root, "EXTERNALINTERFACES")
     modules = SubElement(root, "MODULES")
-    _processing_system(modules, clock_mhz)
+    _processing_system(modules, clock_mhz, [port.name for port in shell.ports])
     _accelerator(modules, shell)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _processing_system(modules: Element, clock_mhz: float) -> None:
+def _processing_system(modules: Element, clock_mhz: float, memory_ports: list[str]) -> None:
     module = _module(modules, PS, "processing_system7", "xilinx.com:ip:processing_system7:5.5")
     first, second = divisors(clock_mhz)
     parameters = [("PCW_FPGA0_PERIPHERAL_FREQMHZ", f"{clock_mhz:g}")]
@@ -75,10 +75,11 @@ def _processing_system(modules: Element, clock_mhz: float) -> None:
             (f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR1", str(second if used else 1)),
             (f"PCW_FPGA_FCLK{clock}_ENABLE", str(int(used))),
         ]
-    for port in ("M_AXI_GP0", "M_AXI_GP1", "S_AXI_GP0", "S_AXI_GP1", "S_AXI_HP0"):
-        used = port in ("M_AXI_GP0", "S_AXI_HP0")
+    to_memory = [f"S_AXI_{name}" for name in memory_ports]
+    for port in ("M_AXI_GP0", "M_AXI_GP1", "S_AXI_GP0", "S_AXI_GP1", *to_memory):
+        used = port == "M_AXI_GP0" or port in to_memory
         parameters.append((f"PCW_USE_{port}", str(int(used))))
-    parameters.append(("PCW_S_AXI_HP0_DATA_WIDTH", "64"))
+    parameters += [(f"PCW_{port}_DATA_WIDTH", "64") for port in to_memory]
     _parameters(module, parameters)
     ports = SubElement(module, "PORTS")
     _axi_ports(ports, "M_AXI_GP0", IP, "S_AXI", master=True)

@@ -57,7 +57,7 @@ uses the kernel's FPGA manager and /dev/mem and needs a u-dma-buf device or a re
 from the kernel: `Accelerator(memory=(address, bytes))`. onnxruntime is used if it is there; numpy
 does else.
 
-Clock {clock:g} MHz (FCLK_CLK0), registers at 0x43C00000, memory over HP0, interrupt IRQ_F2P[0].
+Clock {clock:g} MHz (FCLK_CLK0), registers at 0x43C00000, memory over {ports}, interrupt IRQ_F2P[0].
 """
 
 
@@ -143,6 +143,7 @@ def _readme(source: Source, description: Mapping[str, Any], bitfile: str) -> str
         shapes=shapes,
         bitfile=bitfile,
         clock=source.clock_mhz,
+        ports=", ".join(port.name for port in source.shell.ports),
     )
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qnnc.backends.design import LUTS, Design, Memory, Port, WeightPort
 from qnnc.compiler.board import Board
+from qnnc.compiler.dataflow.memory_traffic import batch_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.files import new_folder
+from qnnc.compiler.memory_ports import PORT_ORDER, MemoryPorts, Traffic, assign, word_bytes
 
 MODULE, TOP = "qnnc_shell", "qnnc_top"
 BUILD_ID_FILE = "build_id.mem"
@@ -36,12 +39,13 @@ class ShellStream:
     Attributes:
         name: of the AXI-Stream.
         is_input: into the accelerator.
-        number: among inputs or outputs; its AXI id.
+        number: among those of its port that are read, or among outputs; its AXI id.
         index: among all, inputs first; places its registers.
         bits: of tdata.
         words: a run of one: of a frame, or, if the accelerator takes in several frames at once,
             of a batch.
         port: of the stitched accelerator.
+        port_index: which of the shell's memory ports it uses.
     """
 
     name: str
@@ -51,6 +55,7 @@ class ShellStream:
     bits: int
     words: int
     port: Port | WeightPort
+    port_index: int = 0
 
     @property
     def is_weights(self) -> bool:
@@ -70,9 +75,8 @@ class ShellStream:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of a word in memory: 1, 2, 4, 8 or a multiple of 8."""
-        size = -(-self.bits // 8)
-        return 1 << (size - 1).bit_length() if size < 8 else 8 * -(-size // 8)
+        """Bytes of a word in memory."""
+        return word_bytes(self.bits)
 
     @property
     def frame_bytes(self) -> int:
@@ -91,6 +95,34 @@ class ShellStream:
 
 
 @dataclass(frozen=True)
+class MemoryPort:
+    """A port of the shell to memory: an AXI3 master.
+
+    Attributes:
+        number: of S_AXI_HP0 to S_AXI_HP3.
+        readers: streams that are read over it.
+    """
+
+    number: int
+    readers: int
+
+    @property
+    def name(self) -> str:
+        """The processing system's port."""
+        return f"HP{self.number}"
+
+    @property
+    def suffix(self) -> str:
+        """Of the shell's signals for it."""
+        return str(self.number or "")
+
+    @property
+    def bus(self) -> str:
+        """The shell's port: hp for HP0, hp2 for HP2."""
+        return f"hp{self.suffix}"
+
+
+@dataclass(frozen=True)
 class Shell:
     """The shell of a design.
 
@@ -100,6 +132,7 @@ class Shell:
         text: SystemVerilog of the generated module.
         build_id: 64 bits that name model and settings.
         memory_top: end of the board's memory.
+        ports: to memory; the first one writes, too.
     """
 
     design: Design
@@ -107,6 +140,7 @@ class Shell:
     text: str
     build_id: int
     memory_top: int
+    ports: tuple[MemoryPort, ...]
 
     @property
     def batch(self) -> int:
@@ -140,15 +174,21 @@ class Shell:
         while waiting:
             for module in set(re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)):
                 name = f"{module}.sv"
-                if name in parts and name not in found and name != f"{TOP}.sv":
+                if name in parts and name not in found:
                     found[name] = parts[name]
                     waiting.append(found[name])
         return dict(sorted(found.items()))
 
+    @cached_property
+    def top_sources(self) -> dict[str, str]:
+        """`sources` with the top at the PS7."""
+        top = _environment().get_template(f"{TOP}.sv.j2").render(ports=self.ports)
+        return {**self.sources, f"{TOP}.sv": top}
+
     def write(self, folder: Path) -> None:
         """Write everything that a flow takes into a new folder: shell, accelerator, top and
         memory files."""
-        texts = {**self.design.sources, **self.sources, f"{TOP}.sv": library()[f"{TOP}.sv"]}
+        texts = {**self.design.sources, **self.top_sources}
         memories = {**self.design.memory_files(), BUILD_ID_FILE: self.build_id_memory}
         with new_folder(folder) as out:
             for name, text in texts.items():
@@ -168,17 +208,79 @@ def library() -> dict[str, str]:
     }
 
 
-def make_shell(design: Design, board: Board, build_id: int) -> Shell:
+def make_shell(
+    design: Design, board: Board, build_id: int, clock_mhz: float | None = None
+) -> Shell:
     """Generate the shell of an accelerator.
+
+    Args:
+        clock_mhz: of the accelerator; the board's own by default.
 
     Raises:
         TargetError: more streams than the registers have room for.
     """
+    places = memory_places(design, board.memory(clock_mhz or board.clock_mhz))
+    return shell_over(design, board, build_id, places)
+
+
+def shell_over(design: Design, board: Board, build_id: int, places: Sequence[int]) -> Shell:
+    """The same with streams at given ports.
+
+    Args:
+        places: for each stream into the accelerator, the place of its port in PORT_ORDER; no port
+            before the last may be left out.
+
+    Raises:
+        TargetError: more streams than the registers have room for.
+    """
+    streams = _streams(design)
+    if len(streams) > MAX_STREAMS:
+        raise TargetError(f"the accelerator has {len(streams)} streams; the shell takes 30")
+    ports = tuple(
+        MemoryPort(number, places.count(place))
+        for place, number in enumerate(PORT_ORDER[: max(places, default=0) + 1])
+    )
+    into = [
+        replace(stream, number=places[:i].count(place), port_index=place)
+        for i, (stream, place) in enumerate(
+            zip((s for s in streams if s.is_input), places, strict=True)
+        )
+    ]
+    out = [stream for stream in streams if not stream.is_input]
+    memory_top = board.ddr_mbyte << 20
+    text = (
+        _environment()
+        .get_template("shell.sv.j2")
+        .render(
+            inputs=into,
+            outputs=out,
+            ports=ports,
+            accelerator=design.top,
+            build_id_file=BUILD_ID_FILE,
+            memory_low=MEMORY_LOW,
+            memory_top=memory_top,
+        )
+    )
+    return Shell(design, (*into, *out), text, build_id, memory_top, ports)
+
+
+def memory_places(design: Design, memory: MemoryPorts) -> tuple[int, ...]:
+    """For each stream that is read, the place in PORT_ORDER of its port."""
+    streams = _streams(design)
+    into = [s for s in streams if s.is_input]
+    traffic = Traffic(
+        tuple(s.frame_bytes for s in into if not s.is_weights),
+        tuple(s.frame_bytes for s in into if s.is_weights),
+        tuple(s.frame_bytes for s in streams if not s.is_input),
+        batch_cycles([i.node for i in design.instances], design.batch),
+    )
+    return assign(traffic, memory).ports
+
+
+def _streams(design: Design) -> list[ShellStream]:
+    """All streams, inputs first, as if there were one port."""
     into = design.entries
-    ports = [*into, *design.outputs]
-    if len(ports) > MAX_STREAMS:
-        raise TargetError(f"the accelerator has {len(ports)} streams; the shell takes 30")
-    streams = tuple(
+    return [
         ShellStream(
             port.name,
             index < len(into),
@@ -188,22 +290,8 @@ def make_shell(design: Design, board: Board, build_id: int) -> Shell:
             len(port.words) if isinstance(port, WeightPort) else port.stream.words * design.batch,
             port,
         )
-        for index, port in enumerate(ports)
-    )
-    memory_top = board.ddr_mbyte << 20
-    text = (
-        _environment()
-        .get_template("shell.sv.j2")
-        .render(
-            inputs=[s for s in streams if s.is_input],
-            outputs=[s for s in streams if not s.is_input],
-            accelerator=design.top,
-            build_id_file=BUILD_ID_FILE,
-            memory_low=MEMORY_LOW,
-            memory_top=memory_top,
-        )
-    )
-    return Shell(design, streams, text, build_id, memory_top)
+        for index, port in enumerate([*into, *design.outputs])
+    ]
 
 
 def build_id(design: Design, *more: str) -> int:

@@ -21,7 +21,7 @@ MEMORY_BASE = 0x10000000
 MEMORY_SIZE = 256 << 20
 PAGE = 4096
 _READ, _WRITE, _ADVANCE, _CYCLES, _RESET, _FAULT, _INTERRUPT = range(1, 8)
-_READ_ERROR, _WRITE_ERROR, _LAST, _STRAY_BEAT, _STRAY_ANSWER = range(5)
+_READ_ERROR, _WRITE_ERROR, _LAST, _STRAY_BEAT, _STRAY_ANSWER, _UNASKED = range(6)
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ class Bus:
     Attributes:
         seed: of the random choices.
         latency: cycles before a burst is answered, lowest and highest.
-        percent: of cycles in which a channel of HP0 moves.
+        percent: of cycles in which a channel of a port to memory moves.
+        rate: bytes a cycle that memory moves over all ports; 0 for no limit.
     """
 
     seed: int = 1
     latency: tuple[int, int] = (10, 40)
     percent: int = 100
+    rate: float = 0.0
 
 
 class SimulatedBoard:
@@ -54,10 +56,14 @@ class SimulatedBoard:
         self._file.truncate(MEMORY_SIZE)
         self._map = mmap.mmap(self._file.fileno(), MEMORY_SIZE)
         self.memory: NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)
-        options = [self._file.name, MEMORY_BASE, MEMORY_SIZE, self.bus.seed, *self.bus.latency]
+        bus = self.bus
+        options = [
+            *(self._file.name, MEMORY_BASE, MEMORY_SIZE, bus.seed, *bus.latency, bus.percent),
+            round(bus.rate / 8 * 100),
+        ]
         try:
             self._process = subprocess.Popen(
-                [str(program), *map(str, options), str(self.bus.percent)],
+                [str(program), *map(str, options)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -142,6 +148,10 @@ class SimulatedBoard:
     def stray_answer(self, after: int) -> None:
         """Send an answer too many behind a write burst, the one after so many others."""
         self._ask(_FAULT, _STRAY_ANSWER, after)
+
+    def unasked_answer(self, after: int) -> None:
+        """Answer a write that there was not, over the last port, behind one of its read bursts."""
+        self._ask(_FAULT, _UNASKED, after)
 
     @property
     def cycles(self) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qnnc.backends.bitstream.shell import Shell
@@ -12,22 +13,25 @@ from qnnc.compiler.files import new_folder
 
 CPP = Path(__file__).parent / "cpp"
 
-_IN = {
-    "resetn": 1, "gp_awaddr": 32, "gp_awlen": 4, "gp_awid": 12, "gp_awvalid": 1, "gp_wdata": 32,
-    "gp_wstrb": 4, "gp_wlast": 1, "gp_wvalid": 1, "gp_bready": 1, "gp_araddr": 32, "gp_arlen": 4,
-    "gp_arid": 12, "gp_arvalid": 1, "gp_rready": 1, "hp_arready": 1, "hp_rdata": 64, "hp_rresp": 2,
-    "hp_rid": 6, "hp_rlast": 1, "hp_rvalid": 1, "hp_awready": 1, "hp_wready": 1, "hp_bresp": 2,
-    "hp_bid": 6, "hp_bvalid": 1,
-}  # fmt: skip
-_OUT = {
-    "irq": 1, "gp_awready": 1, "gp_wready": 1, "gp_bresp": 2, "gp_bid": 12, "gp_bvalid": 1,
-    "gp_arready": 1, "gp_rdata": 32, "gp_rresp": 2, "gp_rid": 12, "gp_rlast": 1, "gp_rvalid": 1,
-    "hp_araddr": 32, "hp_arlen": 4, "hp_arid": 6, "hp_arvalid": 1, "hp_rready": 1, "hp_awaddr": 32,
-    "hp_awlen": 4, "hp_awid": 6, "hp_awvalid": 1, "hp_wdata": 64, "hp_wstrb": 8, "hp_wid": 6,
-    "hp_wlast": 1, "hp_wvalid": 1, "hp_bready": 1,
-}  # fmt: skip
+_IN = (
+    "resetn", "gp_awaddr", "gp_awlen", "gp_awid", "gp_awvalid", "gp_wdata", "gp_wstrb", "gp_wlast",
+    "gp_wvalid", "gp_bready", "gp_araddr", "gp_arlen", "gp_arid", "gp_arvalid", "gp_rready",
+)  # fmt: skip
+_OUT = (
+    "irq", "gp_awready", "gp_wready", "gp_bresp", "gp_bid", "gp_bvalid", "gp_arready", "gp_rdata",
+    "gp_rresp", "gp_rid", "gp_rlast", "gp_rvalid",
+)  # fmt: skip
+_PORT_IN = (
+    "arready", "rdata", "rresp", "rid", "rlast", "rvalid", "awready", "wready", "bresp", "bid",
+    "bvalid",
+)  # fmt: skip
+_PORT_OUT = (
+    "araddr", "arlen", "arid", "arvalid", "rready", "awaddr", "awlen", "awid", "awvalid", "wdata",
+    "wstrb", "wid", "wlast", "wvalid", "bready",
+)  # fmt: skip
 
 _VERILATOR = """\
+#define QNNC_PORTS %(ports)d
 #include "Vqnnc_board.h"
 #include "verilated.h"
 #include "board.h"
@@ -52,6 +56,7 @@ int main(int argc, char **argv) {
 """
 
 _CXXRTL = """\
+#define QNNC_PORTS %(ports)d
 #include "top.h"
 #include "board.h"
 namespace {
@@ -111,22 +116,34 @@ def build_board(
         memories = {**shell.design.memory_files(), BUILD_ID_FILE: shell.build_id_memory}
         for name, memory in memories.items():
             (out / name).write_text(memory.text(), encoding="utf-8")
+    put, get = _pairs(shell, _IN, _PORT_IN), _pairs(shell, _OUT, _PORT_OUT)
     if engine == "verilator":
         main = _VERILATOR % {
-            "put": "\n".join(f"    top.{name} = d.{name};" for name in _IN),
-            "get": "\n".join(f"    s.{name} = top.{name};" for name in _OUT),
+            "ports": len(shell.ports),
+            "put": "\n".join(f"    top.{port} = d.{name};" for port, name in put),
+            "get": "\n".join(f"    s.{name} = top.{port};" for port, name in get),
         }
         texts = [*shell.design.sources.values(), *shell.sources.values()]
         return verilator.compile_model(
             MODULE, texts, main, CPP, rtl, work, cache, jobs, short=short
         )
     main = _CXXRTL % {
-        "put": "\n".join(f"    put(top.{_cxx(name)}, d.{name});" for name in _IN),
-        "get": "\n".join(f"    s.{name} = now(top.{_cxx(name)});" for name in _OUT),
+        "ports": len(shell.ports),
+        "put": "\n".join(f"    put(top.{_cxx(port)}, d.{name});" for port, name in put),
+        "get": "\n".join(f"    s.{name} = now(top.{_cxx(port)});" for port, name in get),
     }
     contents = {BUILD_ID_FILE: shell.build_id_memory.text()}
     around = cxxrtl.Around(MODULE, {**shell.sources, **contents}, main, CPP)
     return cxxrtl.build(shell.design, rtl, work, cache, jobs, around, short=short)
+
+
+def _pairs(shell: Shell, own: Iterable[str], port: Sequence[str]) -> list[tuple[str, str]]:
+    """The shell's ports, and what they are called in the model of the board."""
+    return [(name, name) for name in own] + [
+        (f"{memory.bus}_{name}", f"hp[{index}].{name}")
+        for index, memory in enumerate(shell.ports)
+        for name in port
+    ]
 
 
 def _cxx(name: str) -> str:

@@ -58,7 +58,11 @@ def bound_of(shell: Shell, build: Build) -> float:
     """Least possible cycles a frame."""
     nodes = max(layer.cycles for layer in build.layers)
     loads = [max(s.dma_cycles for s in group) for group in (shell.inputs, shell.outputs)]
-    shared = [sum(s.frame_bytes for s in group) / 8 for group in (shell.inputs, shell.outputs)]
+    ways = [
+        *([s for s in shell.inputs if s.port_index == i] for i in range(len(shell.ports))),
+        shell.outputs,
+    ]
+    shared = [sum(s.frame_bytes for s in way) / 8 for way in ways]
     return float(max(nodes, *(load / shell.batch for load in (*loads, *shared))))
 
 

@@ -55,7 +55,8 @@ def _fixed(build: Build) -> str:
 def make_build_shell(build: Build) -> Shell:
     """The shell of a build that has its design; its name covers model, board and clock."""
     design = design_of(build)
-    return make_shell(design, build.board, build_id(design, build.board.name, f"{build.clock_mhz}"))
+    name = build_id(design, build.board.name, f"{build.clock_mhz}")
+    return make_shell(design, build.board, name, build.clock_mhz)
 
 
 def shell_of(build: Build) -> Shell:

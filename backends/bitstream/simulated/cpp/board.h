@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A board around the shell: the processing system's GP0 port, which reads and
-// writes registers, and its HP0 port with memory behind it. Latencies and pauses
-// are random; bursts with different ids may overtake each other, as AXI allows.
-// What the shell does is held against AXI's rules.
+// writes registers, and its HP ports with memory behind them. Latencies and
+// pauses are random; bursts with different ids may overtake each other, as AXI
+// allows, and so may those of different ports. What the shell does is held
+// against AXI's rules.
 //
 // Commands come over standard input, four 32-bit numbers each, and each is
 // answered by two: a status (0: well) and a value.
@@ -19,6 +20,10 @@
 #include <deque>
 #include <string>
 #include <vector>
+
+#ifndef QNNC_PORTS
+#define QNNC_PORTS 1  // to memory; the first one is HP0
+#endif
 
 namespace qnnc {
 
@@ -39,6 +44,7 @@ enum Fault : uint32_t {
   LAST,          // all beats of a read burst say the opposite of RLAST
   STRAY_BEAT,    // a beat too many comes behind a read burst
   STRAY_ANSWER,  // an answer too many comes behind a write burst
+  UNASKED,       // an answer to a write comes behind a read burst of the last port
   FAULTS
 };
 
@@ -47,6 +53,7 @@ struct Options {
   unsigned latency_low, latency_high;  // cycles before a burst is answered
   unsigned percent;                    // of cycles in which a channel moves
   uint64_t base, size;                 // of the memory
+  int rate;  // of the memory, hundredths of beats a cycle over all ports; 0: no limit
 };
 
 // xorshift64*: the same on every machine.
@@ -63,26 +70,32 @@ struct Random {
   unsigned between(unsigned low, unsigned high) { return low + (next() >> 33) % (high - low + 1); }
 };
 
-// Inputs of the shell in one cycle.
+// Inputs of the shell in one cycle, at a port to memory and in all.
+struct PortDrive {
+  bool arready = false, rlast = false, rvalid = false;
+  bool awready = false, wready = false, bvalid = false;
+  uint64_t rdata = 0;
+  uint32_t rresp = 0, rid = 0, bresp = 0, bid = 0;
+};
 struct Drive {
   bool resetn = false;
   uint32_t gp_awaddr = 0, gp_awlen = 0, gp_awid = 0, gp_wdata = 0, gp_wstrb = 0;
   uint32_t gp_araddr = 0, gp_arlen = 0, gp_arid = 0;
   bool gp_awvalid = false, gp_wlast = false, gp_wvalid = false, gp_bready = false;
   bool gp_arvalid = false, gp_rready = false;
-  bool hp_arready = false, hp_rlast = false, hp_rvalid = false;
-  bool hp_awready = false, hp_wready = false, hp_bvalid = false;
-  uint64_t hp_rdata = 0;
-  uint32_t hp_rresp = 0, hp_rid = 0, hp_bresp = 0, hp_bid = 0;
+  PortDrive hp[QNNC_PORTS];
 };
 
-// Outputs of the shell in one cycle.
+// Outputs of the shell in one cycle, at a port to memory and in all.
+struct PortSense {
+  bool arvalid, rready, awvalid, wlast, wvalid, bready;
+  uint32_t araddr, arlen, arid, awaddr, awlen, awid, wstrb, wid;
+  uint64_t wdata;
+};
 struct Sense {
   bool irq, gp_awready, gp_wready, gp_bvalid, gp_arready, gp_rlast, gp_rvalid;
   uint32_t gp_bresp, gp_bid, gp_rdata, gp_rresp, gp_rid;
-  bool hp_arvalid, hp_rready, hp_awvalid, hp_wlast, hp_wvalid, hp_bready;
-  uint32_t hp_araddr, hp_arlen, hp_arid, hp_awaddr, hp_awlen, hp_awid, hp_wstrb, hp_wid;
-  uint64_t hp_wdata;
+  PortSense hp[QNNC_PORTS];
 };
 
 // What a simulator implements.
@@ -140,8 +153,12 @@ class Board {
   Drive drive;
   Sense before{};
   bool was_up = false;
-  std::deque<Burst> reads, writes, answers;
-  int faults[FAULTS] = {-1, -1, -1, -1, -1};
+  struct Port {
+    std::deque<Burst> reads, writes, answers;
+  };
+  Port ports[QNNC_PORTS];
+  int faults[FAULTS] = {-1, -1, -1, -1, -1, -1};
+  int credit = 0;  // hundredths of beats that memory may move
 
   [[noreturn]] void violation(const char *what) {
     fprintf(stderr, "AXI violation at cycle %llu: %s\n", (unsigned long long)cycle, what);
@@ -168,20 +185,25 @@ class Board {
   }
 
   // A channel of the shell: once valid, it stays as it is until it is taken.
+  void check_held(const PortSense &was, const PortSense &now, const PortDrive &driven) {
+    if (was.arvalid && !driven.arready &&
+        (!now.arvalid || now.araddr != was.araddr || now.arlen != was.arlen ||
+         now.arid != was.arid))
+      violation("read address changed before it was taken");
+    if (was.awvalid && !driven.awready &&
+        (!now.awvalid || now.awaddr != was.awaddr || now.awlen != was.awlen ||
+         now.awid != was.awid))
+      violation("write address changed before it was taken");
+    if (was.wvalid && !driven.wready &&
+        (!now.wvalid || now.wdata != was.wdata || now.wstrb != was.wstrb ||
+         now.wlast != was.wlast || now.wid != was.wid))
+      violation("write data changed before it was taken");
+  }
+
   void check_held(const Sense &now) {
     if (was_up) {
-      if (before.hp_arvalid && !drive_before.hp_arready &&
-          (!now.hp_arvalid || now.hp_araddr != before.hp_araddr || now.hp_arlen != before.hp_arlen ||
-           now.hp_arid != before.hp_arid))
-        violation("read address changed before it was taken");
-      if (before.hp_awvalid && !drive_before.hp_awready &&
-          (!now.hp_awvalid || now.hp_awaddr != before.hp_awaddr || now.hp_awlen != before.hp_awlen ||
-           now.hp_awid != before.hp_awid))
-        violation("write address changed before it was taken");
-      if (before.hp_wvalid && !drive_before.hp_wready &&
-          (!now.hp_wvalid || now.hp_wdata != before.hp_wdata || now.hp_wstrb != before.hp_wstrb ||
-           now.hp_wlast != before.hp_wlast || now.hp_wid != before.hp_wid))
-        violation("write data changed before it was taken");
+      for (int i = 0; i < QNNC_PORTS; i++)
+        check_held(before.hp[i], now.hp[i], drive_before.hp[i]);
       if (before.gp_rvalid && !drive_before.gp_rready &&
           (!now.gp_rvalid || now.gp_rdata != before.gp_rdata || now.gp_rlast != before.gp_rlast))
         violation("register data changed before it was taken");
@@ -206,77 +228,104 @@ class Board {
     return chosen;
   }
 
-  void offer_read() {
-    if (drive.hp_rvalid) return;  // held until taken
-    const int index = choose(reads);
+  // Memory moves a beat, if its bandwidth allows one.
+  bool moves() const { return options.rate == 0 || credit >= 100; }
+  void moved() {
+    if (options.rate) credit -= 100;
+  }
+
+  void offer_read(Port &port, PortDrive &hp) {
+    if (hp.rvalid || !moves()) return;  // held until taken
+    const int index = choose(port.reads);
     if (index < 0 || !random.chance(options.percent)) return;
-    Burst &burst = reads[index];
+    Burst &burst = port.reads[index];
     const uint64_t at = burst.address + 8ull * burst.beat;
     uint64_t data = 0xDEADBEEFDEADBEEFull;
     if (inside(at, 8)) memcpy(&data, memory + (at - options.base), 8);
-    drive.hp_rvalid = true;
-    drive.hp_rdata = data;
-    drive.hp_rid = burst.id;
-    drive.hp_rresp = burst.response;
-    drive.hp_rlast = (burst.beat == burst.length) != burst.misled;
+    moved();
+    hp.rvalid = true;
+    hp.rdata = data;
+    hp.rid = burst.id;
+    hp.rresp = burst.response;
+    hp.rlast = (burst.beat == burst.length) != burst.misled;
     if (burst.beat++ < burst.length) return;
     burst.beat = burst.length;
     if (burst.twice) burst.twice = false;
-    else reads.erase(reads.begin() + index);
+    else port.reads.erase(port.reads.begin() + index);
   }
 
-  void offer_answer() {
-    if (drive.hp_bvalid) return;
-    const int index = choose(answers);
+  void offer_answer(Port &port, PortDrive &hp) {
+    if (hp.bvalid) return;
+    const int index = choose(port.answers);
     if (index < 0 || !random.chance(options.percent)) return;
-    drive.hp_bvalid = true;
-    drive.hp_bid = answers[index].id;
-    drive.hp_bresp = answers[index].response;
-    if (answers[index].twice) answers[index].twice = false;
-    else answers.erase(answers.begin() + index);
+    Burst &answer = port.answers[index];
+    hp.bvalid = true;
+    hp.bid = answer.id;
+    hp.bresp = answer.response;
+    if (answer.twice) answer.twice = false;
+    else port.answers.erase(port.answers.begin() + index);
   }
 
-  void take_write(const Sense &now) {
-    if (writes.empty()) violation("write data without an address");
-    Burst &burst = writes.front();
-    if (now.hp_wid != burst.id) violation("write data out of order");
-    if (now.hp_wlast != (burst.beat == burst.length)) violation("wrong last beat");
+  void take_write(Port &port, const PortSense &now) {
+    if (port.writes.empty()) violation("write data without an address");
+    Burst &burst = port.writes.front();
+    if (now.wid != burst.id) violation("write data out of order");
+    if (now.wlast != (burst.beat == burst.length)) violation("wrong last beat");
     const uint64_t at = burst.address + 8ull * burst.beat;
     if (burst.response == 0 && inside(at, 8))
       for (int i = 0; i < 8; i++)
-        if (now.hp_wstrb >> i & 1) memory[at - options.base + i] = now.hp_wdata >> 8 * i;
+        if (now.wstrb >> i & 1) memory[at - options.base + i] = now.wdata >> 8 * i;
     if (burst.beat++ == burst.length) {
       burst.due = cycle + random.between(options.latency_low, options.latency_high);
-      answers.push_back(burst);
-      writes.pop_front();
+      port.answers.push_back(burst);
+      port.writes.pop_front();
     }
   }
 
-  void ask(const Sense &now) {
-    Burst burst = accept(now.hp_araddr, now.hp_arlen, now.hp_arid, READ_ERROR, STRAY_BEAT);
+  void ask(Port &port, const PortSense &now) {
+    Burst burst = accept(now.araddr, now.arlen, now.arid, READ_ERROR, STRAY_BEAT);
     burst.misled = due(LAST);
-    reads.push_back(burst);
+    port.reads.push_back(burst);
+    if (&port == &ports[QNNC_PORTS - 1] && due(UNASKED))
+      port.answers.push_back(Burst{0, 0, 0, cycle, 0});
+  }
+
+  // What a port offers in this cycle.
+  void offer(Port &port, PortDrive &hp) {
+    hp.arready = port.reads.size() < 8 && random.chance(options.percent);
+    hp.awready =
+        port.writes.size() + port.answers.size() < 8 && random.chance(options.percent);
+    hp.wready = !port.writes.empty() && random.chance(options.percent) && moves();
+    offer_read(port, hp);
+    offer_answer(port, hp);
+  }
+
+  // What a port takes in this cycle.
+  void take(Port &port, const PortDrive &hp, const PortSense &now) {
+    if (now.arvalid && hp.arready) ask(port, now);
+    if (now.wvalid && hp.wready) {
+      moved();
+      take_write(port, now);
+    }
+    if (now.awvalid && hp.awready)
+      port.writes.push_back(accept(now.awaddr, now.awlen, now.awid, WRITE_ERROR, STRAY_ANSWER));
   }
 
   void tick() {
-    drive.hp_arready = reads.size() < 8 && random.chance(options.percent);
-    drive.hp_awready = writes.size() + answers.size() < 8 && random.chance(options.percent);
-    drive.hp_wready = !writes.empty() && random.chance(options.percent);
-    offer_read();
-    offer_answer();
+    credit = credit + options.rate < BURST ? credit + options.rate : BURST;
+    for (int i = 0; i < QNNC_PORTS; i++) {
+      const int turn = (i + cycle) % QNNC_PORTS;  // none is always the first
+      offer(ports[turn], drive.hp[turn]);
+    }
     dut.drive(drive);
     const Sense now = dut.settle();
     check_held(now);
-    if (drive.resetn) {
-      if (now.hp_arvalid && drive.hp_arready)
-        ask(now);
-      if (now.hp_wvalid && drive.hp_wready) take_write(now);
-      if (now.hp_awvalid && drive.hp_awready)
-        writes.push_back(
-            accept(now.hp_awaddr, now.hp_awlen, now.hp_awid, WRITE_ERROR, STRAY_ANSWER));
+    for (int i = 0; i < QNNC_PORTS; i++) {
+      PortDrive &hp = drive.hp[i];
+      if (drive.resetn) take(ports[i], hp, now.hp[i]);
+      if (hp.rvalid && now.hp[i].rready) hp.rvalid = false;
+      if (hp.bvalid && now.hp[i].bready) hp.bvalid = false;
     }
-    if (drive.hp_rvalid && now.hp_rready) drive.hp_rvalid = false;
-    if (drive.hp_bvalid && now.hp_bready) drive.hp_bvalid = false;
     last = now;
     dut.edge();
     cycle++;
@@ -284,15 +333,14 @@ class Board {
 
   void reset(uint32_t cycles) {
     drive = Drive();
-    reads.clear();
-    writes.clear();
-    answers.clear();
+    for (Port &port : ports) port = Port();
     for (uint32_t i = 0; i < cycles + 8; i++) tick();
     drive.resetn = true;
     for (int i = 0; i < 40; i++) tick();
   }
 
   static const int PATIENCE = 10000;
+  static const int BURST = 3200;  // the most credit that memory gathers
 
   void pause() {
     for (unsigned i = random.between(0, 3); i > 0; i--) tick();
@@ -366,10 +414,10 @@ class Board {
   }
 };
 
-// Arguments: memory file, base address, size, seed, latency low and high, percent.
+// Arguments: memory file, base address, size, seed, latency low and high, percent, rate.
 inline int run(Dut &dut, int argc, char **argv) {
-  if (argc != 8) {
-    fprintf(stderr, "usage: board MEMORY BASE SIZE SEED LATENCY LATENCY PERCENT\n");
+  if (argc != 9) {
+    fprintf(stderr, "usage: board MEMORY BASE SIZE SEED LATENCY LATENCY PERCENT RATE\n");
     return 2;
   }
   Options options;
@@ -379,6 +427,7 @@ inline int run(Dut &dut, int argc, char **argv) {
   options.latency_low = atoi(argv[5]);
   options.latency_high = atoi(argv[6]);
   options.percent = atoi(argv[7]);
+  options.rate = atoi(argv[8]);
   const int file = open(argv[1], O_RDWR);
   void *memory = file < 0 ? MAP_FAILED
                           : mmap(nullptr, options.size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
