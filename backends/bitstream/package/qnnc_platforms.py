@@ -75,7 +75,7 @@ class BarePlatform:
     """
 
     SLCR, FCLK0, IO_PLL = 0xF8000000, 0x170, 0x108
-    AFI0 = 0xF8008000
+    AFI = (0xF8008000, 0xF8009000, 0xF800A000, 0xF800B000)  # of HP0 to HP3
 
     def __init__(
         self, bitfile, base, length, clock_mhz, memory=None, download=True, ps_clock_mhz=50.0
@@ -84,7 +84,7 @@ class BarePlatform:
         if download:
             self._download(bitfile)
             self._set_clock(clock_mhz, ps_clock_mhz)
-            self._set_port_width()
+            self._set_port_widths()
         self.registers = self._map(base, length).view("<u4")
         self._memory(memory)
 
@@ -127,10 +127,12 @@ class BarePlatform:
         slcr[self.FCLK0 // 4] = second << 20 | first << 8
         slcr[0x004 // 4] = 0x767B
 
-    def _set_port_width(self):
-        port = self._map(self.AFI0, 0x20).view("<u4")
-        port[0] = int(port[0]) & ~1
-        port[0x14 // 4] = int(port[0x14 // 4]) & ~1
+    def _set_port_widths(self):
+        """Let all ports to memory be 64 bits wide, for reads and for writes."""
+        for address in self.AFI:
+            port = self._map(address, 0x20).view("<u4")
+            for register in (0x00, 0x14):
+                port[register // 4] = int(port[register // 4]) & ~1
 
     def _memory(self, region):
         if region is None:
