@@ -12,7 +12,7 @@ import numpy as np
 from qnnc.compiler import build, verify
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.files import write_bytes
-from qnnc.compiler.report import Report
+from qnnc.compiler.report import MEMORY, Report
 from qnnc.compiler.resources import RESOURCE_NAMES
 from qnnc.explore.data import Images
 from qnnc.explore.energy import Product, frame_uj
@@ -111,17 +111,19 @@ def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]
     estimate, synthesis = report.resources.estimate, report.resources.synthesis
     layers = report.layers
     slowest = max(layers, key=lambda layer: layer.cycles)
-    latency = report.performance.latency_cycles or sum(layer.cycles for layer in layers)
+    speed = report.performance
+    latency = speed.latency_cycles or sum(layer.cycles for layer in layers)
     levels = {level.level: level for level in report.verification.levels}
     budget = report.resources.budget  # without limit, the board
     shares = {n: getattr(estimate, n) / max(1, getattr(budget, n)) for n in RESOURCE_NAMES}
+    shares[MEMORY] = speed.memory_cycles / speed.ii_cycles_estimate
     return {
-        "fits": not any(share > 1 for share in shares.values()),
-        "fps": report.performance.fps,
-        "cycles": report.performance.ii_cycles or report.performance.ii_cycles_estimate,
+        "fits": not any(shares[name] > 1 for name in RESOURCE_NAMES),
+        "fps": speed.fps,
+        "cycles": speed.ii_cycles or speed.ii_cycles_estimate,
         "latency_us": latency / report.clock_mhz,
         "slowest": slowest.name,
-        "fullest": max(shares, key=lambda name: shares[name]),
+        "limit": max(shares, key=lambda name: shares[name]),
         "estimate": estimate.model_dump(),
         "synthesis": synthesis.model_dump() if synthesis else None,
         "dataflow_samples": levels["dataflow"].samples,
@@ -129,7 +131,8 @@ def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]
         "near_ties": report.verification.near_ties,
         "rtl_frames": levels["rtl"].samples if "rtl" in levels else 0,
         "rtl_mismatches": levels["rtl"].mismatches if "rtl" in levels else None,
-        "memory_bytes": report.performance.memory_bytes,
+        "memory_bytes": speed.memory_bytes,
+        "memory_ports": speed.memory_ports,
         "weights": "+".join(sorted({layer.weights for layer in layers if layer.weights})),
         "energy_uj": frame_uj(_products(network, widths, report)),
     }

@@ -174,7 +174,7 @@ def _columns(study: Study, results: Results) -> list[str]:
         "frames/s",
         "latency µs",
         *RESOURCE_NAMES,
-        "fullest",
+        "limit",
         "energy µJ",
         "fits",
     ]
@@ -202,7 +202,7 @@ def _row(study: Study, result: Result) -> list[str]:
         shown(built.get("fps"), ",.0f"),
         shown(built.get("latency_us"), ",.1f"),
         *(shown(counts.get(name), ",") for name in RESOURCE_NAMES),
-        built.get("fullest", "–"),
+        built.get("limit", "–"),
         shown(built.get("energy_uj"), ".2f"),
         "yes" if built["fits"] else f"no: {built['reason']}",
     ]
