@@ -9,7 +9,6 @@ when its heartbeat has been missing for long enough.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import socket
 import time
@@ -100,7 +99,9 @@ class Store:
 
     def _open(self, suffix: str) -> Any:
         """An Optuna study, made if there is none, with settings that are this study's."""
-        settings = json.dumps(self.study.model_dump(mode="json"), sort_keys=True)
+        # a search may be added to a grid, and go on
+        left_out: Any = {"search": {"trials"}} if suffix else {"search"}
+        settings = self.study.model_dump_json(exclude=left_out)
         name = self.study.name + suffix
         found = self._optuna.create_study(
             storage=self._storage,
