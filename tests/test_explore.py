@@ -144,6 +144,7 @@ def result(weights: int, activations: int, **counts: int) -> dict[str, Any]:
         "name": f"W{weights}A{activations}",
         "weights": [weights] * 3,
         "activations": [activations] * 3,
+        "data": "images",
         "compression": 32 / weights,
         "epochs": {"2": {"error": 10.0 / weights, "training_seconds": 1.0}},
         "same_speed": built,
@@ -162,6 +163,19 @@ def test_findings_follow_the_figures(tmp_path: Path) -> None:
     assert [f.holds for f in findings(study, otherwise)] == [False, False, True, False]
     del otherwise["W2A3"]
     assert [f.holds for f in findings(study, otherwise)] == [None, None, None, False]
+
+
+@pytest.mark.parametrize("finished", [(), ((2, 3),), ((1, 1), (2, 3))])
+def test_the_page_of_a_study_that_is_not_finished(
+    finished: tuple[tuple[int, int], ...], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    from qnnc.explore.report.page import write_report
+
+    study = load_study(str(write_study(tmp_path)[0]))
+    results = {f"W{w}A{a}": result(w, a) for w, a in finished}
+    page = write_report(study, results, {"W1A3": "no <room>"}, {}, tmp_path / "out").read_text()
+    assert f"{len(finished)} of 4" in page and "no &lt;room&gt;" in page
 
 
 def test_columns_of_the_table() -> None:

@@ -55,10 +55,14 @@ def save(plots: Any, drawn: Any, folder: Path, name: str) -> Path:
 
 
 def heat_maps(
-    study: Study, tables: dict[str, NDArray[np.float64]], text: str, colours: str = "viridis_r"
+    study: Study,
+    tables: dict[str, NDArray[np.float64]],
+    text: str,
+    colours: str = "viridis_r",
+    scale: str = "linear",
 ) -> tuple[Any, Any]:
     """Panels side by side, activation widths up and weight widths to the right, each with the
-    colours of its own range; `text` formats a cell's number."""
+    colours of its own range; `text` formats a cell's number, `scale` is that of the colours."""
     plots = pyplot()
     bits = study.quantization
     columns = min(3, len(tables))
@@ -68,7 +72,8 @@ def heat_maps(
     for axis in axes.flat[len(tables) :]:
         axis.axis("off")
     for axis, (title, table) in zip(axes.flat, tables.items(), strict=False):
-        image = axis.imshow(table, origin="lower", cmap=colours, aspect="equal")
+        norm = scale if np.isfinite(table).any() else "linear"  # logarithms want a range
+        image = axis.imshow(table, origin="lower", cmap=colours, norm=norm, aspect="equal")
         axis.set_xticks(range(len(bits.weights)), bits.weights)
         axis.set_yticks(range(len(bits.activations)), bits.activations)
         axis.set(title=title, xlabel="weight bits", ylabel="activation bits")
@@ -79,7 +84,8 @@ def heat_maps(
 def _write_cells(axis: Any, image: Any, table: NDArray[np.float64], text: str) -> None:
     size = 9 if table.shape[1] <= 4 else 6
     for (i, j), value in np.ndenumerate(table):
-        shade = image.cmap(image.norm(value))[:3] if np.isfinite(value) else (1, 1, 1)
+        place = float(np.squeeze(image.norm(value))) if np.isfinite(value) else np.nan
+        shade = image.cmap(place)[:3] if np.isfinite(place) else (1, 1, 1)
         dark = float(np.dot(shade, (0.299, 0.587, 0.114))) < 0.5
         shown = format(value, text) if np.isfinite(value) else "–"
         axis.text(j, i, shown, ha="center", va="center", size=size, color="w" if dark else "k")
@@ -105,9 +111,9 @@ def resource_maps(study: Study, results: Results, folder: Path) -> Path:
 
 def fit_map(study: Study, results: Results, folder: Path) -> Path:
     """Thousands of frames a second of the fastest build of each network that fits."""
-    title = f"1,000 frames/s on {study.hardware.board}; –: does not fit"
+    title = f"thousand frames/s on {study.hardware.board}; –: does not fit"
     table = grid(study, results, figure("fps")) / 1000
-    return save(*heat_maps(study, {title: table}, ",.3g", "cividis"), folder, "fit-map")
+    return save(*heat_maps(study, {title: table}, ",.3g", "cividis", "log"), folder, "fit-map")
 
 
 def radar(study: Study, results: Results, folder: Path) -> Path | None:
@@ -142,7 +148,7 @@ def radar(study: Study, results: Results, folder: Path) -> Path | None:
         for name in names:
             values = [scores[n][places[name]] for n in axes_of]
             axis.plot([*angles, angles[0]], [*values, values[0]], label=name, linewidth=1.4)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     return save(plots, drawn, folder, "figure-7-radar")
 
 
@@ -189,7 +195,8 @@ def pareto(study: Study, results: Results, searched: Results, folder: Path) -> P
         if front:
             axis.plot(*zip(*(p[1:] for p in front), strict=True), drawstyle="steps-post", lw=1)
         for label, x, y in front:
-            axis.annotate(label, (x, y), size=7, xytext=(3, 3), textcoords="offset points")
+            axis.annotate(label, (x, y), size=6.5, xytext=(2, 3), textcoords="offset points",
+                          rotation=40)  # fmt: skip
         axis.set(xlabel=f"{name} at {study.hardware.fps:,.0f} frames/s", xscale="log")
         axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
         axis.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))

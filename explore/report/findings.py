@@ -62,7 +62,9 @@ def _first_bit(study: Study, results: Mapping[str, Result]) -> Finding:
     if epochs == 0 or np.isnan(means).any() or list(widths[:2]) != [1, 2]:
         return Finding(text, None, "needs trained networks of all widths, 1 and 2 bits among them")
     steps = means[:-1] - means[1:]
-    each = ", ".join(f"{w} bits {m:.2f} %" for w, m in zip(widths, means, strict=True))
+    each = ", ".join(
+        f"{w} bit{'s' * (w > 1)} {m:.2f} %" for w, m in zip(widths, means, strict=True)
+    )
     return Finding(text, bool(steps.argmax() == 0 and steps[0] > 0), f"mean error of {each}")
 
 
