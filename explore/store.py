@@ -107,9 +107,9 @@ class Store:
             storage=self._storage,
             study_name=name,
             directions=["minimize"] * len(OBJECTIVES),
-            sampler=self._sampler(),
             load_if_exists=True,
         )
+        found.sampler = self._sampler(len(found.get_trials(deepcopy=False)))
         if found.user_attrs.get(SETTINGS, settings) != settings:
             raise OptionError(
                 f"the storage holds study {name} with other settings: choose another --out or "
@@ -118,10 +118,11 @@ class Store:
         found.set_user_attr(SETTINGS, settings)
         return found
 
-    def _sampler(self) -> Any:
+    def _sampler(self, drawn: int) -> Any:
+        """A sampler behind so many trials: of the same seed, it would propose the first again."""
         search, samplers = self.study.search, self._optuna.samplers
         kinds = {"nsga2": samplers.NSGAIISampler, "tpe": samplers.TPESampler}
-        return kinds[search.sampler](seed=search.seed)
+        return kinds[search.sampler](seed=search.seed + drawn)
 
     def search(self) -> Any:
         """The Optuna study of the search beyond the grid."""
@@ -146,23 +147,24 @@ class Store:
         point = {"weights": weights, "activations": activations}
         self.trials.enqueue_trial(point, user_attrs={NAME: name})
 
-    def _requeue(self, _: Any, trial: Any) -> None:
-        """Queue the network of a trial that died."""
-        name = trial.user_attrs.get(NAME)
-        widths = {one.name: one for one in self.study.grid()}.get(name)
-        if widths is not None:
+    def _requeue(self, study: Any, trial: Any) -> None:
+        """Queue the network of a grid's trial that died; a search draws another."""
+        grid = {one.name: one for one in self.study.grid()}
+        widths = grid.get(trial.user_attrs.get(NAME, ""))
+        if widths is not None and study.study_name == self.trials.study_name:
             self._queue(widths.name, widths.weights[0], widths.activations[0])
 
     def recover(self) -> None:
-        """Queue again what dead workers left running."""
-        for trial in self._all((self._states.RUNNING,)):
-            if is_dead(trial.user_attrs.get(WORKER)):
-                try:
-                    self.trials.tell(trial.number, state=self._states.FAIL)
-                except (ValueError, RuntimeError):  # another worker was faster
-                    continue
-                self._requeue(None, trial)
-        self._optuna.storages.fail_stale_trials(self.trials)
+        """Give up what dead workers left running, and queue it again."""
+        for study in (self.trials, *([self.search()] if self.study.search.trials else ())):
+            for trial in study.get_trials(deepcopy=False, states=(self._states.RUNNING,)):
+                if is_dead(trial.user_attrs.get(WORKER)):
+                    try:
+                        study.tell(trial.number, state=self._states.FAIL)
+                    except (ValueError, RuntimeError):  # another worker was faster
+                        continue
+                    self._requeue(study, trial)
+            self._optuna.storages.fail_stale_trials(study)
 
     def waiting(self) -> int:
         """How many networks wait for a worker."""
@@ -194,10 +196,12 @@ class Store:
     def claimed_by_another(self, trial: Any) -> bool:
         """Whether a network that this trial was given is done, or at work in an earlier trial.
 
-        Two who fill the queue of a shared database at the same moment queue networks twice.
+        Two who fill the queue of a shared database at the same moment queue networks twice; a
+        search may come upon a network again.
         """
         name = trial.user_attrs.get(NAME)
-        same = [t for t in self._all() if t.user_attrs.get(NAME) == name]
+        everything = trial.study.get_trials(deepcopy=False)
+        same = [t for t in everything if t.user_attrs.get(NAME) == name]
         return name is None or any(
             t.number != trial.number
             and (

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -155,6 +156,14 @@ class Study(_Section):
     hardware: Hardware = Hardware()
     robustness: Robustness = Robustness()
     search: Search = Search()
+
+    @property
+    def points(self) -> int:
+        """How many networks a search can choose from."""
+        bits = self.quantization
+        return math.prod(
+            [len(bits.weights) * len(bits.activations)] * (len(self.network.hidden) + 1)
+        )
 
     def grid(self) -> list[Widths]:
         """Every pair of widths, as widths of all layers."""

@@ -85,12 +85,14 @@ class Worker:
 
     def _search(self) -> None:
         """Trials of the search, as long as there are too few."""
-        if not self.study.search.trials:
-            return
-        search = self.store.search()
         states = optuna().trial.TrialState
         counted = (states.COMPLETE, states.RUNNING)
-        while len(search.get_trials(deepcopy=False, states=counted)) < self.study.search.trials:
+        while self.study.search.trials:
+            self.store.recover()
+            search = self.store.search()  # with a sampler that goes on from what is there
+            there = search.get_trials(deepcopy=False, states=counted)
+            if len(there) >= min(self.study.search.trials, self.study.points):
+                break
             self._one(search, self.search_trial)
 
     @staticmethod
@@ -115,6 +117,8 @@ class Worker:
         training = self.study.training.model_copy(update={"epochs": (self.study.search.epochs,)})
         study = self.study.model_copy(update={"training": training})
         trial.set_user_attr(NAME, widths.name)
+        if self.store.claimed_by_another(trial):
+            raise self._pruned
         return self._measure(trial, study, widths)
 
     def _measure(self, trial: Any, study: Study, widths: Widths) -> tuple[float, ...]:
