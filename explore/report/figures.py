@@ -48,7 +48,8 @@ def save(plots: Any, drawn: Any, folder: Path, name: str) -> Path:
     """Write a figure as SVG and PNG and close it; returns the path of the SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.svg"
-    drawn.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # neither versions nor addresses
+    drawn.savefig(path, metadata=nothing, bbox_inches="tight")
     drawn.savefig(path.with_suffix(".png"), dpi=150, bbox_inches="tight")
     plots.close(drawn)
     return path
