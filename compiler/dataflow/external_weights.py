@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from qnnc.compiler.dataflow import cost
+from qnnc.compiler.memory_ports import word_bytes
 from qnnc.compiler.resources import Resources
 
 MAX_PORT = 64
@@ -46,7 +47,7 @@ class ExternalWeights:
     @cached_property
     def port_bytes(self) -> int:
         """Bytes of a word of the stream: 1, 2, 4 or 8."""
-        return min(MAX_PORT // 8, 1 << (-(-self.word_bits // 8) - 1).bit_length())
+        return min(MAX_PORT // 8, word_bytes(self.word_bits))
 
     @property
     def beats(self) -> int:
