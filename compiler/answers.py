@@ -12,7 +12,7 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.building.workspace import MODEL, STOPPED, Workspace
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.ir.saved import load_ir
@@ -29,7 +29,7 @@ def load_model(workspace: Workspace, name: str) -> ir.Model:
     Raises:
         WorkspaceError: it is not there or cannot be read.
     """
-    path = workspace.path("model") / name
+    path = workspace.path(MODEL) / name
     try:
         return ir.from_proto(onnx.load(path))
     except Exception as error:
@@ -89,8 +89,8 @@ def near_ties(
     if not wrong.size:
         return near
     few = {name: array[wrong] for name, array in inputs.items()}
-    path = workspace.path("model")
-    finished, stopped = path / "dataflow.onnx", path / "stopped.onnx"
+    path = workspace.path(MODEL)
+    finished, stopped = path / "dataflow.onnx", path / STOPPED
     dataflow, _ = load_ir(stopped if stopped.is_file() else finished)
     facts = [integer(value) for node in dataflow.graph for value in node.outputs]
     compared = {fact.golden for fact in facts if fact is not None}

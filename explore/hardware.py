@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from qnnc.compiler import build, verify
+from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.files import write_bytes
 from qnnc.compiler.report import MEMORY, Report
@@ -22,8 +23,6 @@ INPUT: dict[str, Any] = {"input_type": "uint8", "input_scale": "1/255", "top_k":
 """Images come as bytes, labels are the answer."""
 INTEGERS = "minimize-widths"
 """The last pass before those that depend on the board."""
-STOPPED = Path("model", "stopped.onnx")
-"""The IR that a build leaves which was told to stop there."""
 
 
 def write_samples(images: Images, folder: Path) -> tuple[Path, Path]:
@@ -91,7 +90,7 @@ def hardware(
             report = build(
                 network,
                 out=compiled.with_name(name),
-                start_from=compiled / STOPPED,
+                start_from=compiled / MODEL / STOPPED,
                 board=plan.board,
                 samples=samples,
                 verify="ends",

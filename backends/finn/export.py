@@ -24,7 +24,7 @@ from qnnc.backends.finn.parent import parent_model
 from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.building.workspace import MODEL, Workspace
 from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
@@ -88,7 +88,7 @@ def export_finn(folder: Path) -> Path:
     options = workspace.settings()["options"]
     board = find_board(str(options["board"]))
     clock = float(options.get("clock_mhz") or board.clock_mhz)
-    dataflow, _ = load_ir(workspace.path("model") / "dataflow.onnx")
+    dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
     make_monotone(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))

@@ -13,6 +13,7 @@ from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.watchers import IrSaver
+from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 SIMULATED_SAMPLES = 64
 """Samples whose integers are kept for simulating the hardware, unless more are asked for."""
-MODEL = "model"
 PASS_SAMPLES = 8
 """Samples compared behind each pass."""
 RANDOM_SAMPLES = 64
@@ -104,7 +104,7 @@ class PassesStage(Stage):
         with new_folder(build.folder / MODEL) as out:
             ir.save(golden, out / "golden.onnx")
             ir.save(expand(model, any_batch=True), out / "compiled.onnx")
-            save_ir(model, out / "stopped.onnx", done)
+            save_ir(model, out / STOPPED, done)
         build.artifacts.golden = "model/golden.onnx"
         build.artifacts.compiled = "model/compiled.onnx"
 

@@ -17,6 +17,10 @@ from qnnc.compiler.report import NodeOrigin, Report
 
 MARKER = "build.json"
 REPORT = "report.json"
+MODEL = "model"
+"""Folder of the quantized, the compiled and the dataflow graph."""
+STOPPED = "stopped.onnx"
+"""In it, the IR of a build that was told to stop behind a pass."""
 _LOCK = ".lock"
 
 

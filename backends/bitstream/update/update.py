@@ -32,7 +32,7 @@ from qnnc.backends.rtl.stages.rtl import RtlStage, design_of
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.build import Build, options_from, settings_of, write_report
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
-from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace
+from qnnc.compiler.building.workspace import MARKER, MODEL, REPORT, Workspace
 from qnnc.compiler.errors import ModelError, WorkspaceError
 from qnnc.compiler.files import write_text
 from qnnc.compiler.ir.facts import sources
@@ -79,7 +79,7 @@ def update(folder: Path, model: str, prjxray_db: Path | None = None) -> str:
         IpStage().run(build)
         package_build(build, shell, routed / NAME)
         shell.write(build.folder / SHELL)
-        for part in ("model", RTL, IP, SHELL, PACKAGE):
+        for part in (MODEL, RTL, IP, SHELL, PACKAGE):
             shutil.rmtree(folder / part, ignore_errors=True)
             shutil.move(build.folder / part, folder / part)
         shutil.move(build.folder / f"{PACKAGE}.zip", folder / f"{PACKAGE}.zip")
