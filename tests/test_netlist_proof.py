@@ -21,6 +21,7 @@ from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.design import Design, updatable
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation import verilator
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import Pressure, simulate
 from qnnc.backends.synthesis import synthesize
 from qnnc.backends.yosys import run_script, share_folder
@@ -84,7 +85,7 @@ def check(
 ) -> None:
     flat, rtl = netlist_design(design, folder, cache, for_nextpnr)
     (folder / "work").mkdir()
-    program = verilator.build(flat, rtl, folder / "work", cache, 2, short=True)
+    program = verilator.build(flat, rtl, Compilation(folder / "work", cache, 2, short=True))
     for pressure in (Pressure(), Pressure(70, 60, 3)):
         result = simulate(flat, program, rtl, "verilator", tensors, pressure)
         assert result.frames == FRAMES

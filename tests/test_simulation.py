@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.backends.rtl.stitch import stitch
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import (
     Pressure,
     SimulationResult,
@@ -57,7 +58,7 @@ class Chain:
                 lines = path.read_text().splitlines()
                 lines[0] = f"{int(lines[0], 16) ^ 1:0{len(lines[0])}x}"
                 path.write_text("\n".join(lines) + "\n")
-            program = build_program(self.design, rtl, work, cache, engine, 2)
+            program = build_program(self.design, rtl, engine, Compilation(work, cache, 2))
             return simulate(self.design, program, rtl, engine, self.tensors, pressure)
 
 
@@ -125,7 +126,7 @@ def test_a_missing_output_word_ends_as_deadlock(chain: Chain, cache: Path) -> No
         rtl, work = Path(folder) / "rtl", Path(folder) / "work"
         work.mkdir()
         chain.design.write(rtl)
-        program = build_program(chain.design, rtl, work, cache, "cxxrtl", 2)
+        program = build_program(chain.design, rtl, "cxxrtl", Compilation(work, cache, 2))
         from qnnc.backends.simulation import simulate as module
 
         def short(*arguments: object) -> object:

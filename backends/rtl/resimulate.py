@@ -10,6 +10,7 @@ from typing import Any
 
 from qnnc.backends.rtl.stages.rtl import FOLDER, RtlStage, design_of
 from qnnc.backends.rtl.stages.simulate import frames_for
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import (
     Pressure,
     SimulationResult,
@@ -65,8 +66,7 @@ def resimulate(
         options, design = build.options, design_of(build)
         chosen = choose_engine(engine)
         count = frames_for(build)
-        program = build_program(
-            design, folder / FOLDER, Path(scratch), options.cache, chosen, options.jobs
-        )
+        how = Compilation(Path(scratch), options.cache, options.jobs)
+        program = build_program(design, folder / FOLDER, chosen, how)
         tensors = {name: array[:count] for name, array in build.tensors.items()}
         return simulate(design, program, folder / FOLDER, chosen, tensors, pressure)

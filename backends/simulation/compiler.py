@@ -39,6 +39,23 @@ def compiler_version() -> str:
 
 
 @dataclass(frozen=True)
+class Compilation:
+    """How a simulation's program is compiled.
+
+    Attributes:
+        work: scratch folder.
+        cache: where translated and compiled parts are kept.
+        jobs: compilers to run at once.
+        short: compile quickly, for a simulation of few cycles.
+    """
+
+    work: Path
+    cache: Path
+    jobs: int
+    short: bool = False
+
+
+@dataclass(frozen=True)
 class Unit:
     """One source file to compile.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from qnnc.backends.design import BLOCK, Design, Instance, Memory
 from qnnc.backends.simulation.compiler import (
+    Compilation,
     Unit,
     compile_units,
     digest,
@@ -102,23 +103,16 @@ class Around:
 def build(
     design: Design,
     rtl: Path,
-    work: Path,
-    cache: Path,
-    jobs: int,
+    how: Compilation,
     around: Around | None = None,
-    *,
-    short: bool = False,
 ) -> Path:
     """The simulation's program. Block memories are read from files when it starts.
 
     Args:
         rtl: the design's folder (unused: texts come from the design itself).
-        work: scratch folder.
-        cache: where translated and compiled nodes are kept.
-        jobs: compilers to run at once.
         around: what else belongs to the simulation, if it is not the accelerator alone.
-        short: compile quickly, for a simulation of few cycles.
     """
+    work, cache, jobs = how.work, how.cache, how.jobs
     units = {unit.name: unit for unit in map(NodeUnit.of, design.instances)}
     with ThreadPoolExecutor(jobs) as pool:
         folders = dict(
@@ -142,7 +136,7 @@ def build(
     main = around.main if around is not None else _testbench(design)
     glue += [_write(work / "main.cc", main)]
     sources = [path.read_text(encoding="utf-8") for path in [*glue, work / "top.h"]]
-    common_flags = tuple("-O1" if short and flag == "-O2" else flag for flag in FLAGS)
+    common_flags = tuple("-O1" if how.short and flag == "-O2" else flag for flag in FLAGS)
     key = digest(
         common, *common_flags, *sorted(folder.name for folder in folders.values()), *sources
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.design import Design, Port, Wire, whole_batches
 from qnnc.backends.simulation import cxxrtl, verilator
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.compiler.building.options import ENGINES
 from qnnc.compiler.errors import OptionError, ToolError, VerificationError
 from qnnc.compiler.packing import pack_words, unpack_words
@@ -104,23 +105,10 @@ def choose_engine(engine: str) -> str:
     return engine
 
 
-def build_program(
-    design: Design,
-    rtl: Path,
-    work: Path,
-    cache: Path,
-    engine: str,
-    jobs: int,
-    *,
-    short: bool = False,
-) -> Path:
-    """Build the simulation's program with a chosen engine.
-
-    Args:
-        short: compile quickly, for a simulation of few cycles.
-    """
+def build_program(design: Design, rtl: Path, engine: str, how: Compilation) -> Path:
+    """Build the simulation's program with a chosen engine."""
     make = verilator.build if engine == "verilator" else cxxrtl.build
-    return make(design, rtl, work, cache, jobs, short=short)
+    return make(design, rtl, how)
 
 
 def simulate(

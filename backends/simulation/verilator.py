@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qnnc.backends.design import Design
-from qnnc.backends.simulation.compiler import compiler_version, digest
+from qnnc.backends.simulation.compiler import Compilation, compiler_version, digest
 from qnnc.backends.simulation.ports import dut_source
 from qnnc.compiler.errors import ToolError
 from qnnc.compiler.files import publish_program, write_bytes
@@ -69,20 +69,15 @@ def version() -> str:
     return found.group(1) if found else "unknown"
 
 
-def build(
-    design: Design, rtl: Path, work: Path, cache: Path, jobs: int, *, short: bool = False
-) -> Path:
+def build(design: Design, rtl: Path, how: Compilation) -> Path:
     """The simulation's program, from the cache if this design was built before.
 
     Memory files are read when the program starts, from its working directory.
-
-    Args:
-        short: compile quickly, for a simulation of few cycles.
     """
     main = dut_source(design, prelude=PRELUDE, member="model.top.{}", mangle="_")
     texts = [*design.modules.values(), *design.library.values(), design.top_text]
     include = Path(__file__).parent / "cpp"
-    return compile_model(design.top, texts, main, include, rtl, work, cache, jobs, short=short)
+    return compile_model(design.top, texts, main, include, rtl, how)
 
 
 def compile_model(
@@ -91,11 +86,7 @@ def compile_model(
     main: str,
     include: Path,
     rtl: Path,
-    work: Path,
-    cache: Path,
-    jobs: int,
-    *,
-    short: bool = False,
+    how: Compilation,
 ) -> Path:
     """A program around a Verilator model, from the cache if it was built before.
 
@@ -105,11 +96,10 @@ def compile_model(
         main: C++ with main().
         include: folder of headers that `main` includes.
         rtl: folder with the sources.
-        work: scratch folder.
-        short: compile quickly, for a simulation of few cycles.
     """
+    work, cache = how.work, how.cache
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
-    level = "-O0" if short else "-O1"
+    level = "-O0" if how.short else "-O1"
     optimization = f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}"
     key = digest("verilator", version(), optimization, *headers, *texts, main)
     target = cache / f"{key}-verilator"
@@ -128,7 +118,7 @@ def compile_model(
             "--exe",
             "--build",
             "-j",
-            str(jobs),
+            str(how.jobs),
             "-O3",
             "--x-assign",
             "fast",

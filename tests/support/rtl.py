@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.design import Design
 from qnnc.backends.rtl.stitch import stitch
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import (
     Pressure,
     SimulationResult,
@@ -57,7 +58,7 @@ def run_rtl(
         rtl, work = Path(name) / "rtl", Path(name) / "work"
         work.mkdir()
         design.write(rtl)
-        program = build_program(design, rtl, work, cache, chosen, 2, short=True)
+        program = build_program(design, rtl, chosen, Compilation(work, cache, 2, short=True))
         return simulate(design, program, rtl, chosen, tensors, pressure or Pressure())
 
 

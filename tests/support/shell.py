@@ -18,6 +18,7 @@ from qnnc.backends.bitstream.simulated.program import build_board
 from qnnc.backends.design import Design, Port
 from qnnc.backends.rtl.stitch import library
 from qnnc.backends.simulation import verilator
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.compiler.board import find_board
 from qnnc.compiler.dataflow import Stream
 
@@ -95,7 +96,9 @@ def engines() -> list[str]:
 def compiled(shell: Shell, folder: Path, cache: Path, engine: str) -> Path:
     """The simulated board's program; its sources lie in `folder`/rtl."""
     (folder / "work").mkdir(parents=True)
-    return build_board(shell, folder / "rtl", folder / "work", cache, engine, 2, short=True)
+    return build_board(
+        shell, folder / "rtl", engine, Compilation(folder / "work", cache, 2, short=True)
+    )
 
 
 class Host:

@@ -9,6 +9,7 @@ from pathlib import Path
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import BUILD_ID_FILE, MODULE
 from qnnc.backends.simulation import cxxrtl, verilator
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.compiler.files import new_folder
 
 CPP = Path(__file__).parent / "cpp"
@@ -89,26 +90,13 @@ int main(int argc, char **argv) {
 """
 
 
-def build_board(
-    shell: Shell,
-    rtl: Path,
-    work: Path,
-    cache: Path,
-    engine: str,
-    jobs: int,
-    *,
-    short: bool = False,
-) -> Path:
+def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
     """The simulated board's program, from the cache if it was built before.
 
     Args:
         shell: around the accelerator.
         rtl: an empty folder, which gets the sources and memory files; the program runs there.
-        work: scratch folder.
-        cache: of compiled parts.
         engine: "verilator" or "cxxrtl".
-        jobs: compilers to run at once.
-        short: compile quickly, for a simulation of few cycles.
     """
     with new_folder(rtl) as out:
         for name, text in {**shell.design.sources, **shell.sources}.items():
@@ -124,9 +112,7 @@ def build_board(
             "get": "\n".join(f"    s.{name} = top.{port};" for port, name in get),
         }
         texts = [*shell.design.sources.values(), *shell.sources.values()]
-        return verilator.compile_model(
-            MODULE, texts, main, CPP, rtl, work, cache, jobs, short=short
-        )
+        return verilator.compile_model(MODULE, texts, main, CPP, rtl, how)
     main = _CXXRTL % {
         "ports": len(shell.ports),
         "put": "\n".join(f"    put(top.{_cxx(port)}, d.{name});" for port, name in put),
@@ -134,7 +120,7 @@ def build_board(
     }
     contents = {BUILD_ID_FILE: shell.build_id_memory.text()}
     around = cxxrtl.Around(MODULE, {**shell.sources, **contents}, main, CPP)
-    return cxxrtl.build(shell.design, rtl, work, cache, jobs, around, short=short)
+    return cxxrtl.build(shell.design, rtl, how, around)
 
 
 def _pairs(shell: Shell, own: Iterable[str], port: Sequence[str]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from qnnc.backends.bitstream.simulated.platform import SimulatedPlatform, load_d
 from qnnc.backends.bitstream.simulated.program import build_board
 from qnnc.backends.bitstream.stages.driver import make_build_shell
 from qnnc.backends.rtl.resimulate import remake
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import choose_engine
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.errors import WorkspaceError
@@ -94,10 +95,8 @@ def run_on_board(
         shell = make_build_shell(build)
         chosen = choose_engine(engine)
         (scratch / "work").mkdir()
-        program = build_board(
-            shell, scratch / "rtl", scratch / "work", build.options.cache, chosen,
-            build.options.jobs,
-        )  # fmt: skip
+        how = Compilation(scratch / "work", build.options.cache, build.options.jobs)
+        program = build_board(shell, scratch / "rtl", chosen, how)
         inputs = {name: array[: count or 64] for name, array in build.inputs.items()}
         package = folder.absolute() / "package"
         if not (package / "driver.py").is_file():

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from qnnc.backends.rtl.stages.rtl import FOLDER, NO_DESIGN, design_of, has_design, hls_nodes
+from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import (
     Pressure,
     SimulationResult,
@@ -55,9 +56,8 @@ def run_simulation(build: Build, engine: str, frames: int) -> SimulationResult:
     rtl = build.folder / FOLDER
     build.progress.detail(f"compiling the simulation ({engine})")
     with tempfile.TemporaryDirectory(prefix="qnnc-build-sim-") as work:
-        program = build_program(
-            design, rtl, Path(work), build.options.cache, engine, build.options.jobs
-        )
+        how = Compilation(Path(work), build.options.cache, build.options.jobs)
+        program = build_program(design, rtl, engine, how)
     build.progress.detail(f"simulating {frames} frames")
     pressure = Pressure(build.options.source, build.options.sink)
     tensors = {name: array[:frames] for name, array in build.tensors.items()}
