@@ -9,7 +9,6 @@ Python and the packages of the `dev` extra; exit code 1 if a step failed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -17,9 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("compiler", "frontends", "backends", "explore", "cli")
-"""Packages of `qnnc`, as in setup.py."""
-TYPES = ROOT / "build" / "mypy"
 
 
 def run(*command: str, folder: Path = ROOT) -> bool:
@@ -40,16 +36,8 @@ def formatting() -> bool:
 
 
 def types() -> bool:
-    """Mypy, strict. It does not follow an editable install of a namespace package whose parts
-    are folders at the root, so it is shown a tree of links that looks like an installed one."""
-    package = TYPES / "qnnc"
-    package.mkdir(parents=True, exist_ok=True)
-    for folder in FOLDERS:
-        link = package / folder
-        if not link.is_symlink():
-            link.symlink_to(os.path.relpath(ROOT / folder, package))
-    parts = [argument for folder in FOLDERS for argument in ("-p", f"qnnc.{folder}")]
-    return run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *parts, folder=TYPES)
+    """Mypy, strict, on the installed package."""
+    return run("mypy")
 
 
 def tests() -> bool:

@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.small import write_small
 
-FOLDERS = ("compiler", "frontends", "backends", "explore", "cli")
+FOLDERS = tuple(path.name for path in (ROOT / "src" / "qnnc").iterdir() if path.is_dir())
+"""Top folders of the project that are parts of the package `qnnc`."""
 
 
 def tracked() -> list[Path]:
@@ -25,7 +26,7 @@ def tracked() -> list[Path]:
     )
     if done.returncode != 0:
         pytest.skip("not a git checkout, so there is no list of the project's files")
-    return [Path(name) for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [Path(name) for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("target")
     for path in tracked():
         (source / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, source / path)
+        shutil.copy(ROOT / path, source / path, follow_symlinks=False)
     options = ("--no-deps", "--no-index", "--no-build-isolation", "--no-compile", "--quiet")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", *options, "--target", target, source],
@@ -48,6 +49,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_file_is_installed(installed: Path) -> None:
     wanted = {path for path in tracked() if path.parts[0] in FOLDERS}
+    package = Path("src/qnnc")
+    wanted |= {p.relative_to(package) for p in tracked() if package in p.parents} - set(
+        map(Path, FOLDERS)
+    )
     assert {path.suffix for path in wanted} >= {".py", ".sv", ".j2", ".toml", ".h", ".typed"}
     found = {p.relative_to(installed / "qnnc") for p in installed.glob("qnnc/**/*") if p.is_file()}
     assert sorted(map(str, wanted - found)) == []
