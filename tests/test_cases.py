@@ -59,6 +59,12 @@ def refused(path: str, *words: str, **options: Any) -> Case:
 
 CASES = [
     # --- exact/ ---------------------------------------------------------------------------------
+    exact("exact/concat_along_image_1.onnx", "exact/concat_along_image.npy"),
+    exact("exact/concat_along_image_2.onnx", "exact/concat_along_image.npy"),
+    exact("exact/concat_h_high.onnx"),
+    exact("exact/ap.onnx"),
+    exact("exact/bits28_in.onnx"),
+    exact("exact/zero_gammas_square.onnx"),
     refused("exact/bn_zero_var.onnx", "n15", "variance"),
     # --- public/ --------------------------------------------------------------------------------
     # --- qdq/ -----------------------------------------------------------------------------------

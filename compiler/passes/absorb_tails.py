@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
 from qnnc.compiler.integer import layout
+from qnnc.compiler.integer.arithmetic import of_two, with_constant
 from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.edit import (
     Editor,
     constant,
@@ -90,15 +92,8 @@ class AbsorbTails(Pass):
             scaled(editor, before, value, factor)
             for value, factor in zip(tail.anchors, found.factors, strict=True)
         ]
-        total = editor.insert(
-            before,
-            "Add",
-            operands,
-            f"{codes.name}_sum",
-            shape=shape_of(codes),
-            dtype=operands[0].dtype or ir.DataType.FLOAT,
-            origins=tail.nodes,
-        )
+        sums = Interval.of(found.low, found.high)
+        total = of_two(editor, before, operands, "Add", sums, f"{codes.name}_sum", tail.nodes)
         set_integer(total, Integer.of(found.low, found.high))
         name = f"{codes.name}_thresholds"
         y = multi_threshold.insert(editor, before, total, found.table, name, tail.nodes)
@@ -163,24 +158,9 @@ def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
 
 def scaled(editor: Editor, before: ir.Node, x: ir.Value, factor: int) -> ir.Value:
     """An integer tensor times a constant."""
-    fact = integer(x)
-    assert fact is not None
     if factor == 1:
         return x
-    operand = editor.initializer(f"{x.name}_factor", np.float32(factor).reshape(()))
-    set_integer(operand, Integer.of(factor, factor))
-    y = editor.insert(
-        before,
-        "Mul",
-        [x, operand],
-        f"{x.name}_scaled",
-        shape=shape_of(x),
-        dtype=x.dtype or ir.DataType.FLOAT,
-        origins=(before,),
-    )
-    ends = fact.low * factor, fact.high * factor
-    set_integer(y, Integer.of(np.minimum(*ends), np.maximum(*ends)))
-    return y
+    return with_constant(editor, before, x, "Mul", np.asarray(factor))
 
 
 def _whole(fact: Integer | None) -> Integer | None:
@@ -230,10 +210,7 @@ def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
         ),
     )
     node.replace_input_with(1, renewed)
-    shape = (len(falling),)
-    low, high, scale, offset = (
-        np.broadcast_to(a, shape) for a in (fact.low, fact.high, fact.scale, fact.offset)
-    )
+    low, high, scale, offset = fact.low, fact.high, fact.scale, fact.offset
     set_integer(
         tail.anchor,
         fact.with_(
