@@ -19,7 +19,6 @@ from qnnc.compiler.passes.absorb_tails import AbsorbTails
 from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.reference import Session, expand
-from qnnc.compiler.tails.evaluate import _patched
 from qnnc.frontends.qonnx import from_proto
 from tests.support.build import compile_proto, operators
 
@@ -208,13 +207,3 @@ def test_a_tanh_that_turns_round_by_a_rounding_error_is_met_exactly() -> None:
     model, outcome, _ = compile_proto(proto, samples=16)
     assert outcome.mismatches == 0
     assert operators(model).count("Thresholding") == 1
-
-
-def test_patched_staircases() -> None:
-    places, codes = np.array([10, 20]), np.array([1, 2])
-    assert _patched(0, 30, 0, places, codes, {0: 1, 12: 0, 19: 2, 30: 1})[0] == 1
-    start, at, to = _patched(0, 30, 0, places, codes, {0: 1, 12: 0, 19: 2, 30: 1})
-    staircase = np.searchsorted(places, np.arange(31), "right")
-    staircase[[0, 12, 19, 30]] = [1, 0, 2, 1]
-    found = np.concatenate([[start], to])[np.searchsorted(at, np.arange(31), "right")]
-    assert np.array_equal(found, staircase)

@@ -21,9 +21,10 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
+from qnnc.compiler.ir.facts import Integer, integer, must_rise, set_integer, sources
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.tails.bisection import check_steps
 from qnnc.compiler.tails.collect import (
     FloatingInput,
     Place,
@@ -32,9 +33,16 @@ from qnnc.compiler.tails.collect import (
     collect,
     is_tail_end,
 )
-from qnnc.compiler.tails.evaluate import check_steps, evaluate
+from qnnc.compiler.tails.evaluate import evaluate
+from qnnc.compiler.tails.evaluator import Steps
 from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
-from qnnc.compiler.tails.table import along_one_axis, falling_channels, make_table, mirrored
+from qnnc.compiler.tails.table import (
+    along_one_axis,
+    falling_channels,
+    keeps_direction,
+    make_table,
+    mirrored,
+)
 
 
 @dataclass
@@ -105,6 +113,8 @@ class AbsorbTails(Pass):
         if len(tail.axes) > 1 and tail.place is not Place.BOTH:
             raise Unsupported("its parameters differ along several axes")
         steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
+        if any(must_rise(node.outputs[0]) for node in tail.nodes):
+            _check_rising(tail, steps)
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1:
             steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
@@ -170,6 +180,16 @@ def _whole(fact: Integer | None) -> Integer | None:
     if fact.scale.size > 1 or fact.offset.size > 1:
         fact = fact.with_(golden=None, scale=np.ones(()), offset=np.zeros(()))
     return fact.with_(low=np.asarray(fact.low.min()), high=np.asarray(fact.high.max()))
+
+
+def _check_rising(tail: Tail, steps: Steps) -> None:
+    """Raise Unsupported unless the code follows the order of what a maximum is taken of."""
+    turns = tail.curves is None or any(c is not None and c.cuts for c in tail.curves)
+    if turns or not keeps_direction(steps):
+        raise Unsupported(
+            "a maximum is taken before a function that rounding lets fall where its code changes; "
+            "put a quantizer before the maximum"
+        )
 
 
 def _can_flip(tail: Tail, falling: NDArray[np.bool_]) -> bool:
