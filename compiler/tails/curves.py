@@ -20,7 +20,7 @@ from qnnc.compiler.ir.edit import attribute, constant, shape_of
 
 ROUNDING = 2.0**-20
 """How far the library's value of a transcendental function may be from the true one: of the value,
-or of one where that is less. ONNX Runtime's go back by half of it at most (tests/test_curves.py)."""
+or of one where that is less. ONNX Runtime's go back by at most half of it (test_curves.py)."""
 
 GELU, GELU_TANH, MISH = -0.7517915246935645, -0.7524614220710163, -1.1924312145154952
 """Where these functions turn round."""
