@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.backends.hls.kernel import Header, Kernel, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
+
+HEADER = Header.beside(__name__, "convolution_input_generator.h")
 
 
-class ConvolutionInputGeneratorHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::windows`, with the ring that the node declares. A call ends with its frame: the next
     one's first pixels are not taken before."""
 
@@ -37,4 +39,4 @@ class ConvolutionInputGeneratorHls(HlsNode):
             *window.dilation,
             node.capacity(folding),
         )
-        return Kernel("qnnc_window.h", name, node.ports(folding))
+        return Kernel(HEADER, name, node.ports(folding))

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
-from qnnc.backends.rtl.rtl_node import finish, render
+from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.cost import bits_for
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -31,8 +33,8 @@ def generate(node: DataflowNode) -> NodeRtl:
     reach = max(capacity, *freed) + 1
     counts = (words, kw, kh, ow, oh)
     names = ("word", "kernel_column", "kernel_row", "column", "row")
-    text = render(
-        "window.sv.j2",
+    text = TEMPLATES.render(
+        "convolution_input_generator.sv.j2",
         about=f"{kh} x {kw} windows of {height} x {width} pixels of {node.channels} channels",
         capacity=capacity,
         span=node.span,

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl, port_names
-from qnnc.backends.rtl.rtl_node import finish, render
+from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.duplicate_streams import DuplicateStreams
+from qnnc.nodes.duplicate_streams.node import DuplicateStreams
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
     """A buffer for each copy; a word is taken when all have room."""
     assert isinstance(node, DuplicateStreams)
-    text = render(
-        "duplicate.sv.j2",
+    text = TEMPLATES.render(
+        "duplicate_streams.sv.j2",
         copies=node.copies,
         names=port_names("m_axis", node.copies),
         width=node.folding().PE * node.datatype.bitwidth(),

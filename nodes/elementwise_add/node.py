@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from qnnc.compiler.dataflow.elementwise import Elementwise
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.shared.elementwise.node import Elementwise
 
 
 class ElementwiseAdd(Elementwise):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.elementwise import Elementwise
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.shared.elementwise.node import Elementwise
 
 
 class ElementwiseMul(Elementwise):

@@ -10,8 +10,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow.base import Folding, Range
-from qnnc.compiler.dataflow.border import Border
 from qnnc.compiler.ir.builder import Builder
+from qnnc.nodes.shared.border.node import Border
 
 
 class FMPadding(Border):

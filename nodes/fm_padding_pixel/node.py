@@ -10,9 +10,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow.base import Folding, Range
-from qnnc.compiler.dataflow.border import Border
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
+from qnnc.nodes.shared.border.node import Border
 
 
 class FMPadding_Pixel(Border):  # noqa: N801 - FINN's name

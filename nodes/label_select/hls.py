@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode
-from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.backends.hls.kernel import Header, Kernel, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.label_select import LabelSelect
+from qnnc.nodes.label_select.node import LabelSelect
+
+HEADER = Header.beside(__name__, "label_select.h")
 
 
-class LabelSelectHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::label_select`, one score a word."""
 
     node: LabelSelect
@@ -30,4 +32,4 @@ class LabelSelectHls(HlsNode):
         name = template(
             "label_select", node.x_type, node.out_type, node.labels, node.k, lanes, node.vectors
         )
-        return Kernel("qnnc_label_select.h", name, ports)
+        return Kernel(HEADER, name, ports)

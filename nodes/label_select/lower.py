@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import onnx_ir as ir
 
-from qnnc.compiler.dataflow.label_select import label_type
 from qnnc.compiler.ir.edit import attribute, constant, replace_value, shape_of
 from qnnc.compiler.ir.facts import HOST_POST, Integer, set_part
+from qnnc.compiler.lowering import Lowering
 from qnnc.compiler.lowering.streams import Streams
+from qnnc.nodes.label_select.node import label_type
 
 
 def labels(streams: Streams) -> None:
@@ -53,3 +56,6 @@ def labels(streams: Streams) -> None:
     assert cast is not None
     set_part(cast, HOST_POST)
     replace_value(output, indices)
+
+
+LOWERINGS: Mapping[str, Lowering] = {"TopK": labels, "ArgMax": labels}

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
-from qnnc.backends.rtl.rtl_node import finish, render
+from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.label_select import LabelSelect
+from qnnc.nodes.label_select.node import LabelSelect
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
     """The library's selector with this node's sizes."""
     assert isinstance(node, LabelSelect)
-    text = render(
+    text = TEMPLATES.render(
         "label_select.sv.j2",
         k=node.k,
         labels=node.labels,

@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.backends.hls.kernel import Header, Kernel, Table, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.mvau import MVAU
+from qnnc.nodes.mvau.node import MVAU
+
+HEADER = Header.beside(__name__, "mvau.h")
 
 MACHINE_WORD = 64
 """Elements that a processor works on at once, at most."""
 
 
-class MvauHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::mvau`, weights in the order of use: [pass * steps + step][PE][SIMD]."""
 
     node: MVAU
@@ -49,4 +51,4 @@ class MvauHls(HlsNode):
             folding.resType == "dsp",
         )
         weights = Table("weights", node.w_type, words, folding.ram_style)
-        return Kernel("qnnc_mvau.h", name, node.ports(folding), (weights,))
+        return Kernel(HEADER, name, node.ports(folding), (weights,))

@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MatMul, XnorPopcountMatMul and IntegerConv."""
+"""Matrix products and convolutions become MVAU, with whatever makes the windows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
-from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
-from qnnc.compiler.lowering.streams import Streams, channels_last, image_shape
-from qnnc.compiler.lowering.windows import padded, windows
+from qnnc.compiler.ir.facts import IntArray, Integer, set_integer
+from qnnc.compiler.lowering import Lowering
+from qnnc.compiler.lowering.streams import (
+    Streams,
+    channels_last,
+    image_shape,
+)
+from qnnc.nodes.convolution_input_generator.lower import windows
+from qnnc.nodes.fm_padding.lower import padded
+from qnnc.nodes.streaming_concat.lower import concat_channels
+from qnnc.nodes.streaming_split.lower import split_channels
+from qnnc.nodes.vvau.lower import depthwise
 
 
 def matmul(streams: Streams) -> None:
@@ -79,7 +88,7 @@ def conv(streams: Streams) -> None:
     if group == 1:
         y = _dense(streams, image, window, values, out)
     elif group == channels and len(values) == channels:
-        y = _depthwise(streams, image, window, values, out)
+        y = depthwise(streams, image, window, values, out)
     else:
         y = _grouped(streams, image, window, values, group, out)
     output = node.outputs[0]
@@ -100,34 +109,6 @@ def _matrix(values: IntArray) -> IntArray:
     return values.transpose(2, 3, 1, 0).reshape(-1, len(values))
 
 
-def _depthwise(
-    streams: Streams, image: ir.Value, window: Window, values: IntArray, out: Sequence[int]
-) -> ir.Value:
-    node, weights = streams.node, streams.node.inputs[1]
-    vectors = windows(streams, image, window)
-    fact, w_fact = streams.fact(node.outputs[0]), streams.fact(weights)
-    stored = streams.editor.initializer(
-        f"{node.outputs[0].name}_kernels", values.astype(np.float32)
-    )
-    set_integer(stored, w_fact)
-    attributes = {
-        "PE": 1,
-        "SIMD": 1,
-        "Dim": list(window.out),
-        "Channels": len(values),
-        "Kernel": list(window.kernel),
-        "inputDataType": streams.fact(vectors).type.name,
-        "weightDataType": w_fact.type.name,
-        "outputDataType": fact.type.name,
-        "accDataType": fact.type.name,
-        "noActivation": 1,
-        "binaryXnorMode": int(attribute(node, "xnor", 0)),
-    }
-    whole = Integer.of(fact.low.min(), fact.high.max())
-    kind = node.outputs[0].dtype
-    return streams.emit("VVAU", [vectors, stored], attributes, [out], [whole], kind)[0]
-
-
 def _grouped(
     streams: Streams,
     image: ir.Value,
@@ -137,20 +118,8 @@ def _grouped(
     out: Sequence[int],
 ) -> ir.Value:
     """Each group of channels on its own, put together behind."""
-    x_fact = streams.fact(image)
-    shape = shape_of(image)
-    parts = streams.emit(
-        "StreamingSplit",
-        [image],
-        {
-            "SIMD": 1,
-            "ChannelsPerStream": [shape[-1] // group] * group,
-            "inputDataType": x_fact.type.name,
-            "numInputVectors": list(shape[:-1]),
-        },
-        [(*shape[:-1], shape[-1] // group)] * group,
-        [Integer.of(x_fact.low.min(), x_fact.high.max(), datatype=x_fact.type)] * group,
-    )
+    size = shape_of(image)[-1] // group
+    parts = split_channels(streams, image, [size] * group)
     per_group = len(values) // group
     results = [
         _dense(
@@ -162,18 +131,11 @@ def _grouped(
         )
         for i, part in enumerate(parts)
     ]
-    facts = [integer(y) for y in results]
-    fact = streams.fact(streams.node.outputs[0])
-    return streams.emit(
-        "StreamingConcat",
-        results,
-        {
-            "SIMD": 1,
-            "ChannelsPerStream": [per_group] * group,
-            "inputDataTypes": [f.type.name for f in facts if f is not None],
-            "outputDataType": fact.type.name,
-            "numInputVectors": list(out[:-1]),
-        },
-        [out],
-        [Integer.of(fact.low.min(), fact.high.max())],
-    )[0]
+    return concat_channels(streams, results, streams.fact(streams.node.outputs[0]))
+
+
+LOWERINGS: Mapping[str, Lowering] = {
+    "MatMul": matmul,
+    "XnorPopcountMatMul": matmul,
+    "IntegerConv": conv,
+}

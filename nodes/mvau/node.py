@@ -33,15 +33,15 @@ from qnnc.compiler.dataflow.dot_product import (
     plan_dsp_product,
 )
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
-from qnnc.compiler.dataflow.external_weights import ExternalWeights
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
-from qnnc.compiler.dataflow.trits import FIVE, coded_bits, decoder_luts
 from qnnc.compiler.datatypes import carrier, type_of_values
 from qnnc.compiler.integer.ranges import sum_range
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau.external_weights import ExternalWeights
+from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
 """Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
 from qnnc.backends.rtl.dsp_lane import dsp_lane_module
 from qnnc.backends.rtl.lane import correction_module, lane_module
-from qnnc.backends.rtl.rtl_node import MODULE, codes, finish, render
+from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
 from qnnc.compiler.dataflow import DataflowNode, Folding
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
-from qnnc.compiler.dataflow.mvau import MVAU
-from qnnc.compiler.dataflow.trits import coded
+from qnnc.nodes.mvau.node import MVAU
+from qnnc.nodes.mvau.trits import coded
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -28,7 +30,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     dot = node.dot_product(folding)
     memory = node.weight_memory(folding)
     depth, fifo = node.output_depth(folding)
-    text = render(
+    text = TEMPLATES.render(
         "mvau.sv.j2",
         **_common(node, folding),
         group=memory.group,
@@ -47,7 +49,7 @@ def generate(node: DataflowNode) -> NodeRtl:
 def generate_external(node: MVAU, folding: Folding) -> NodeRtl:
     """The unit with its weights from outside."""
     outside = node.external(folding)
-    text = render(
+    text = TEMPLATES.render(
         "mvau_external.sv.j2",
         **_common(node, folding),
         batch=outside.batch,

@@ -10,9 +10,9 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import Folding, Range
-from qnnc.compiler.dataflow.channel_fold import ChannelFold
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
 class Pool(ChannelFold):

@@ -11,9 +11,9 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow.base import Folding, Ports, Stream, divisors
-from qnnc.compiler.dataflow.reordering import Loop, Reordering, block_of, loops_of
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.shared.reordering.node import Loop, Reordering, block_of, loops_of
 
 
 class Shuffle(Reordering):

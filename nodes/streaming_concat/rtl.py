@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl, port_names
-from qnnc.backends.rtl.rtl_node import extended_lanes, finish, render
+from qnnc.backends.rtl.rtl_node import Templates, extended_lanes, finish
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.streaming_concat import StreamingConcat
+from qnnc.nodes.streaming_concat.node import StreamingConcat
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -23,8 +25,8 @@ def generate(node: DataflowNode) -> NodeRtl:
         }
         for name, kind, channels in zip(names, node.types, node.channels, strict=True)
     ]
-    text = render(
-        "concat.sv.j2",
+    text = TEMPLATES.render(
+        "streaming_concat.sv.j2",
         counts=[stream["count"] for stream in streams],
         streams=streams,
         width=simd * bits,

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode
-from qnnc.backends.hls.kernel import Kernel, template
-from qnnc.compiler.dataflow import Folding, Ports, Stream
-from qnnc.compiler.dataflow.streaming_data_width_converter import StreamingDataWidthConverter
+from qnnc.backends.hls.kernel import Kernel
+from qnnc.backends.hls.primitives import conversion
+from qnnc.compiler.dataflow import Folding, Stream
+from qnnc.nodes.streaming_data_width_converter.node import StreamingDataWidthConverter
 
 
-class StreamingDataWidthConverterHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::width_converter`."""
 
     node: StreamingDataWidthConverter
@@ -24,10 +24,3 @@ class StreamingDataWidthConverterHls(HlsNode):
     def kernel(self, folding: Folding) -> Kernel:
         ports = self.node.ports(folding)
         return conversion(ports.inputs[0], ports.outputs[0])
-
-
-def conversion(x: Stream, y: Stream) -> Kernel:
-    """Words of one stream as words of another."""
-    between = math.gcd(x.lanes, y.lanes)
-    name = template("width_converter", x.datatype, x.lanes, y.lanes, between, x.elements)
-    return Kernel("qnnc_stream.h", name, Ports((x,), (y,)))

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.backends.hls.primitives import STREAM
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.streaming_fifo import StreamingFIFO
+from qnnc.nodes.streaming_fifo.node import StreamingFIFO
 
 
-class StreamingFifoHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::fifo`."""
 
     node: StreamingFIFO
@@ -28,4 +29,4 @@ class StreamingFifoHls(HlsNode):
         ports = self.node.ports(folding)
         x = ports.inputs[0]
         name = template("fifo", x.datatype, x.lanes, x.words, self.node.depth)
-        return Kernel("qnnc_stream.h", name, ports)
+        return Kernel(STREAM, name, ports)

@@ -1,62 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Concat, Split and Slice."""
+"""Split and Slice become a StreamingSplit."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import onnx_ir as ir
 
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import Integer
-from qnnc.compiler.lowering.streams import Streams, channels_last, image_shape
-
-
-def _laid_out(streams: Streams, shape: tuple[int, ...], axis: int) -> tuple[bool, int]:
-    """Whether a tensor goes as an image, and the number of elements that follow each other
-    along an axis and all faster ones in the stream, as (image, elements a step of the axis)."""
-    image = len(shape) in (3, 4) and axis != len(shape) - 1
-    if len(shape) in (3, 4) and axis == 1:
-        return True, 1
-    if image or len(shape) == 4:
-        fast = [shape[i] for i in range(axis + 1, len(shape))] + [shape[1]]
-        return True, math.prod(fast)
-    return False, math.prod(shape[axis + 1 :])
-
-
-def concat(streams: Streams) -> None:
-    """Concat along any axis: what follows each other in the stream is put side by side."""
-    node = streams.node
-    values = [streams.source(i) for i in range(len(node.inputs))]
-    output = node.outputs[0]
-    shape = shape_of(output)
-    axis = int(attribute(node, "axis")) % len(shape)
-    as_image, step = _laid_out(streams, shape, axis)
-    inputs = []
-    sizes = [shape_of(v)[axis] * step for v in values]
-    slow = math.prod(shape) // sum(sizes)
-    for value, size in zip(values, sizes, strict=True):
-        stream = streams.image(value) if as_image else streams.plain(value)
-        wanted = shape_of(stream) if as_image and axis == 1 else (1, slow, size)
-        inputs.append(streams.reshaped(stream, wanted))
-    fact = streams.fact(output)
-    whole = image_shape(shape) if as_image else shape
-    vectors = shape_of(inputs[0])[:-1]
-    y = streams.emit(
-        "StreamingConcat",
-        inputs,
-        {
-            "SIMD": 1,
-            "ChannelsPerStream": sizes,
-            "inputDataTypes": [streams.fact(v).type.name for v in inputs],
-            "outputDataType": fact.type.name,
-            "numInputVectors": list(vectors),
-        },
-        [(*vectors, sum(sizes))],
-        [Integer.of(fact.low.min(), fact.high.max())],
-    )[0]
-    y = streams.reshaped(y, whole)
-    streams.define(output, y, channels_last(shape) if as_image else None)
+from qnnc.compiler.lowering import Lowering
+from qnnc.compiler.lowering.channels import laid_out
+from qnnc.compiler.lowering.streams import (
+    Streams,
+    channels_last,
+    image_shape,
+)
 
 
 def split(streams: Streams) -> None:
@@ -97,26 +58,13 @@ def cut(streams: Streams) -> None:
 def _split(streams: Streams, axis: int, sizes: list[int], outputs: dict[int, object]) -> None:
     x = streams.source()
     shape = shape_of(x)
-    as_image, step = _laid_out(streams, shape, axis)
+    as_image, step = laid_out(streams, shape, axis)
     stream = streams.image(x) if as_image else streams.plain(x)
     counts = [size * step for size in sizes]
     slow = math.prod(shape) // sum(counts)
     if not (as_image and axis == 1):
         stream = streams.reshaped(stream, (1, slow, sum(counts)))
-    fact = streams.fact(stream)
-    vectors = shape_of(stream)[:-1]
-    parts = streams.emit(
-        "StreamingSplit",
-        [stream],
-        {
-            "SIMD": 1,
-            "ChannelsPerStream": counts,
-            "inputDataType": fact.type.name,
-            "numInputVectors": list(vectors),
-        },
-        [(*vectors, count) for count in counts],
-        [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type) for _ in counts],
-    )
+    parts = split_channels(streams, stream, counts)
     for index, output in enumerate(streams.node.outputs):
         place = index if len(outputs) > 1 or 0 in outputs else next(iter(outputs))
         if len(outputs) == 1:
@@ -124,3 +72,23 @@ def _split(streams: Streams, axis: int, sizes: list[int], outputs: dict[int, obj
         wanted = shape_of(output)
         y = streams.reshaped(parts[place], image_shape(wanted) if as_image else wanted)
         streams.define(output, y, channels_last(wanted) if as_image else None)
+
+
+def split_channels(streams: Streams, x: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
+    """A stream [..., sum of sizes] as one stream [..., size] for each size."""
+    fact, vectors = streams.fact(x), shape_of(x)[:-1]
+    return streams.emit(
+        "StreamingSplit",
+        [x],
+        {
+            "SIMD": 1,
+            "ChannelsPerStream": list(sizes),
+            "inputDataType": fact.type.name,
+            "numInputVectors": list(vectors),
+        },
+        [(*vectors, size) for size in sizes],
+        [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type) for _ in sizes],
+    )
+
+
+LOWERINGS: Mapping[str, Lowering] = {"Split": split, "Slice": cut}

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from qnnc.backends.hls.kernel import Kernel, Table, cpp_type, template
+from qnnc.backends.hls.kernel import Header, Kernel, Table, cpp_type, template
 from qnnc.compiler.dataflow import Folding
-from qnnc.compiler.dataflow.affine import Affine, signed_bits
 from qnnc.compiler.dataflow.cost import bits_for
-from qnnc.compiler.dataflow.thresholding import REQUANT, Thresholding
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.factoring.hashing import HashTable
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.thresholding.affine import Affine, signed_bits
+from qnnc.nodes.thresholding.node import REQUANT, Thresholding
+
+HEADER = Header.beside(__name__, "affine.h")
 
 
 def affine_kernel(node: Thresholding, folding: Folding) -> Kernel:
@@ -48,7 +50,7 @@ def affine_kernel(node: Thresholding, folding: Folding) -> Kernel:
         form.shift,
         form.even,
     )
-    return Kernel("qnnc_affine.h", name, node.ports(folding), tuple(tables))
+    return Kernel(HEADER, name, node.ports(folding), tuple(tables))
 
 
 def _parameter(word: str, values: IntArray, rows: int, folding: Folding) -> Table:

@@ -7,12 +7,14 @@ from collections import defaultdict
 
 from qnnc.backends.design import BLOCK, LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.compressor import TreeText, TreeWriter
-from qnnc.backends.rtl.rtl_node import MODULE, finish, packed, render
+from qnnc.backends.rtl.rtl_node import MODULE, Templates, finish, packed
 from qnnc.compiler.dataflow import Folding
-from qnnc.compiler.dataflow.affine import Affine, constant_terms
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.compiler.dataflow.dot_product import plane_worths
-from qnnc.compiler.dataflow.thresholding import Thresholding
+from qnnc.nodes.thresholding.affine import Affine, constant_terms
+from qnnc.nodes.thresholding.node import Thresholding
+
+TEMPLATES = Templates(__name__)
 
 
 def generate_affine(node: Thresholding, folding: Folding) -> NodeRtl:
@@ -24,7 +26,7 @@ def generate_affine(node: Thresholding, folding: Folding) -> NodeRtl:
     low, high = affine.clip_range
     check_low, check_high = affine.clip_checks
     folds = affine.folds(folding.PE)
-    text = render(
+    text = TEMPLATES.render(
         "affine_thresholding.sv.j2",
         style=affine.form.style,
         channels=node.channels,

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, Table, cpp_type, template
-from qnnc.backends.hls.nodes.affine_thresholding import affine_kernel
+from qnnc.backends.hls.kernel import Header, Kernel, Table, cpp_type, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.thresholding import TABLE, Thresholding
 from qnnc.compiler.datatypes import smallest_type
+from qnnc.nodes.thresholding.affine_hls import affine_kernel
+from qnnc.nodes.thresholding.node import TABLE, Thresholding
+
+HEADER = Header.beside(__name__, "thresholding.h")
 
 
-class ThresholdingHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::thresholding`, or `qnnc::affine` where thresholds are factored."""
 
     node: Thresholding
@@ -47,7 +49,7 @@ class ThresholdingHls(HlsNode):
         types = (node.x_type, kind, node.out_type)
         shape = (node.channels, folding.PE, steps, rows, node.vectors)
         name = template("thresholding", *types, output, *shape)
-        return Kernel("qnnc_thresholding.h", name, node.ports(folding), tuple(tables))
+        return Kernel(HEADER, name, node.ports(folding), tuple(tables))
 
     def _words(self, array: NDArray[np.int64], folding: Folding) -> NDArray[np.int64]:
         """[C or 1, n] as [C / PE or 1, n, PE]."""

@@ -16,9 +16,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.affine import Affine
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
-from qnnc.compiler.dataflow.threshold_search import Search
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.factoring import Unfactorable, factor
@@ -27,6 +25,8 @@ from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.ir.operators.multi_threshold import Table, count_thresholds, table_codes
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.thresholding.affine import Affine
+from qnnc.nodes.thresholding.search import Search
 
 MIN_BLOCK_DEPTH, MAX_BLOCK_DEPTH = 128, 16384
 """Words of a table from and up to which it is kept in block RAM where that is asked for."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 import numpy as np
 
 from qnnc.backends.design import BLOCK, LOGIC, Memory, NodeRtl
-from qnnc.backends.rtl.nodes.affine_thresholding import generate_affine
-from qnnc.backends.rtl.rtl_node import finish, packed, render
+from qnnc.backends.rtl.rtl_node import Templates, finish, packed
 from qnnc.compiler.dataflow import DataflowNode, Folding
 from qnnc.compiler.dataflow.cost import bits_for
-from qnnc.compiler.dataflow.threshold_search import Search
-from qnnc.compiler.dataflow.thresholding import TABLE, Thresholding
+from qnnc.nodes.thresholding.affine_rtl import generate_affine
+from qnnc.nodes.thresholding.node import TABLE, Thresholding
+from qnnc.nodes.thresholding.search import Search
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -25,7 +27,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     x_bits, out_bits = node.x_type.bitwidth(), node.out_type.bitwidth()
     memories = _memories(node, search, folding)
     base = (node.base - search.missing) % (1 << out_bits)
-    text = render(
+    text = TEMPLATES.render(
         "thresholding.sv.j2",
         channels=node.channels,
         pe=folding.PE,

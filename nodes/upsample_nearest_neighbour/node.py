@@ -10,8 +10,8 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow.base import Folding, Ports, Range, Stream, divisors
 from qnnc.compiler.dataflow.pixels import gather_pixels
-from qnnc.compiler.dataflow.reordering import Loop, Reordering
 from qnnc.compiler.ir.builder import Builder
+from qnnc.nodes.shared.reordering.node import Loop, Reordering
 
 
 class UpsampleNearestNeighbour(Reordering):

@@ -12,12 +12,12 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import Folding, Range
-from qnnc.compiler.dataflow.channel_fold import ChannelFold
 from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
 class VVAU(ChannelFold):

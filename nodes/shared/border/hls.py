@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.backends.hls.kernel import Header, Kernel, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.fm_padding import FMPadding
-from qnnc.compiler.dataflow.fm_padding_pixel import FMPadding_Pixel
+from qnnc.nodes.fm_padding.node import FMPadding
+from qnnc.nodes.fm_padding_pixel.node import FMPadding_Pixel
+
+HEADER = Header.beside(__name__, "border.h")
 
 
-class PaddingHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::padding` or `qnnc::spread`."""
 
     node: FMPadding | FMPadding_Pixel
@@ -32,4 +34,4 @@ class PaddingHls(HlsNode):
             name = template("padding", *image, node.top, node.left, *node.out, node.value)
         else:
             name = template("spread", *image, *node.stride)
-        return Kernel("qnnc_border.h", name, node.ports(folding))
+        return Kernel(HEADER, name, node.ports(folding))

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from qnnc.backends.design import NodeRtl
-from qnnc.backends.rtl.rtl_node import finish, packed, render
+from qnnc.backends.rtl.rtl_node import Templates, finish, packed
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for
-from qnnc.compiler.dataflow.fm_padding import FMPadding
-from qnnc.compiler.dataflow.fm_padding_pixel import FMPadding_Pixel
+from qnnc.nodes.fm_padding.node import FMPadding
+from qnnc.nodes.fm_padding_pixel.node import FMPadding_Pixel
+
+TEMPLATES = Templates(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     ]
     bits = node.datatype.bitwidth()
     filler = packed(np.full((1, folding.SIMD), value), bits)[0]
-    text = render(
+    text = TEMPLATES.render(
         "border.sv.j2",
         about=f"{node.op_type}: {rows} x {columns} pixels of {node.channels} channels",
         width=folding.SIMD * bits,

@@ -7,14 +7,16 @@ import math
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.backends.hls.kernel import Header, Kernel, Table, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.channel_fold import ChannelFold
-from qnnc.compiler.dataflow.pool import Pool
-from qnnc.compiler.dataflow.vvau import VVAU
+from qnnc.nodes.pool.node import Pool
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
+from qnnc.nodes.vvau.node import VVAU
+
+HEADER = Header.beside(__name__, "channel_fold.h")
 
 
-class ChannelFoldHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::channel_fold` or `qnnc::vvau`."""
 
     node: ChannelFold
@@ -35,7 +37,7 @@ class ChannelFoldHls(HlsNode):
             operation = "qnnc::greatest_of" if greatest else "qnnc::total_of"
             types = (node.x_type, node.out_type)
             name = template("channel_fold", operation, *types, *shape, results)
-            return Kernel("qnnc_fold.h", name, node.ports(folding))
+            return Kernel(HEADER, name, node.ports(folding))
         name = template(
             "vvau",
             *(node.x_type, node.w_type, node.out_type),
@@ -46,4 +48,4 @@ class ChannelFoldHls(HlsNode):
         )
         words = node.weights().reshape(-1, folding.PE)
         weights = Table("weights", node.w_type, words, folding.ram_style)
-        return Kernel("qnnc_fold.h", name, node.ports(folding), (weights,))
+        return Kernel(HEADER, name, node.ports(folding), (weights,))

@@ -6,12 +6,14 @@ from __future__ import annotations
 import numpy as np
 
 from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
-from qnnc.backends.rtl.rtl_node import codes, extended, finish, packed, render
+from qnnc.backends.rtl.rtl_node import Templates, codes, extended, finish, packed
 from qnnc.compiler.dataflow import DataflowNode, Folding
-from qnnc.compiler.dataflow.channel_fold import ChannelFold
 from qnnc.compiler.dataflow.dot_product import is_bipolar
-from qnnc.compiler.dataflow.pool import Pool
-from qnnc.compiler.dataflow.vvau import VVAU
+from qnnc.nodes.pool.node import Pool
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
+from qnnc.nodes.vvau.node import VVAU
+
+TEMPLATES = Templates(__name__)
 
 PRODUCT_CYCLES = 2
 """Cycles of a product: operands and product registered."""
@@ -29,7 +31,7 @@ def generate(node: DataflowNode) -> NodeRtl:
         wait, product = node.weight_latency(folding), PRODUCT_CYCLES
     maximum = isinstance(node, Pool) and node.function == "MaxPool"
     latency = wait + product
-    text = render(
+    text = TEMPLATES.render(
         "channel_fold.sv.j2",
         about=f"{node.op_type}: {node.channels} channels, {node.window} elements, PE {folding.PE}",
         groups=node.groups(folding),

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, Table, template
+from qnnc.backends.hls.kernel import Header, Kernel, Table, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.elementwise import Elementwise
+from qnnc.nodes.shared.elementwise.node import Elementwise
+
+HEADER = Header.beside(__name__, "elementwise.h")
 
 _OPERATIONS = {"Add": "qnnc::sum_of", "Mul": "qnnc::product_of"}
 
 
-class ElementwiseHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::elementwise_constant` or `qnnc::elementwise`."""
 
     node: Elementwise
@@ -33,9 +35,9 @@ class ElementwiseHls(HlsNode):
         types = (_OPERATIONS[node.onnx_op], node.x_type, node.y_type, node.out_type)
         shape = (ports.inputs[0].words, folding.PE)
         if not node.is_constant:
-            return Kernel("qnnc_elementwise.h", template("elementwise", *types, *shape), ports)
+            return Kernel(HEADER, template("elementwise", *types, *shape), ports)
         rows = node.operand().reshape(node.folds(folding), -1)
         if rows.shape[1] != folding.PE:
             rows = np.repeat(rows, folding.PE, axis=1)
         name = template("elementwise_constant", *types, *shape, rows.shape[0])
-        return Kernel("qnnc_elementwise.h", name, ports, (Table("row", node.y_type, rows),))
+        return Kernel(HEADER, name, ports, (Table("row", node.y_type, rows),))

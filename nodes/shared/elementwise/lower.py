@@ -1,87 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MultiThreshold, and Add and Mul of a stream with a constant or with another stream."""
+"""Add and Mul of a stream with a constant or with another stream."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import onnx_ir as ir
 
 from qnnc.compiler.datatypes import smallest_type
 from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, set_integer
-from qnnc.compiler.ir.operators.multi_threshold import table_of
-from qnnc.compiler.lowering.streams import Laid, Streams, image_shape, same_order
-
-
-def thresholds(streams: Streams) -> None:
-    """A MultiThreshold becomes a Thresholding; rows of the table follow the channels."""
-    node, x = streams.node, streams.source()
-    table, laid = table_of(node), streams.laid(x)
-    output = node.outputs[0]
-    shape = shape_of(x)
-    inputs = [laid.value, *node.inputs[1:]]
-    if table.thresholds.shape[0] > 1:
-        rows = along_stream(np.arange(shape[table.axis]), table.axis, shape, laid)
-        if rows is None:
-            laid = _with_last(streams, x, table.axis)
-            inputs[0] = laid.value
-            rows = along_stream(np.arange(shape[table.axis]), table.axis, shape, laid)
-        if rows is None:
-            raise streams.error("its thresholds differ along an axis that no stream keeps together")
-        if not same_order(rows, None):
-            for i in range(1, len(inputs)):
-                array = constant(inputs[i])
-                assert array is not None
-                name = f"{inputs[i].name}_ordered"  # type: ignore[union-attr]
-                inputs[i] = streams.editor.initializer(name, array[rows])
-    stream = inputs[0]
-    assert stream is not None
-    fact, out_fact = streams.fact(stream), streams.fact(output)
-    kind = smallest_type(int(table.thresholds.min()), int(table.thresholds.max()))
-    result = Integer.of(out_fact.low.min(), out_fact.high.max())
-    y = streams.emit(
-        "Thresholding",
-        inputs,
-        {
-            "NumChannels": int(shape_of(stream)[-1]),
-            "PE": 1,
-            "numSteps": int(table.thresholds.shape[1]),
-            "inputDataType": fact.type.name,
-            "weightDataType": kind.name,
-            "outputDataType": result.type.name,
-            "ActVal": table.base if table.values is None else 0,
-            "numInputVectors": [int(d) for d in shape_of(stream)[:-1]],
-        },
-        [shape_of(stream)],
-        [result],
-        output.dtype,
-    )[0]
-    streams.define(output, y, laid.order)
-
-
-def _with_last(streams: Streams, x: ir.Value, axis: int) -> Laid:
-    """The stream of a tensor with a given axis last, which is channels last for axis 1."""
-    shape = shape_of(x)
-    numbers = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
-    moved = np.moveaxis(numbers, axis, -1)
-    is_image = len(shape) in (3, 4) and axis == 1 - len(shape)
-    stream = streams.ordered(
-        x, moved.reshape(-1), image_shape(shape) if is_image else [int(d) for d in moved.shape]
-    )
-    return Laid(stream, streams.laid(x).order)
-
-
-def along_stream(
-    values: IntArray, axis: int, shape: tuple[int, ...], laid: Laid
-) -> IntArray | None:
-    """Values given along an axis of a tensor, for the stream's last dimension; None if they
-    differ along others of its dimensions."""
-    spread = values.reshape(-1, *(1,) * (-axis - 1))
-    flat = np.broadcast_to(spread, shape).reshape(-1)[laid.numbers]
-    rows = flat.reshape(-1, shape_of(laid.value)[-1])
-    return rows[0] if bool(np.all(rows == rows[:1])) else None
+from qnnc.compiler.lowering.channels import with_last
+from qnnc.compiler.lowering.streams import (
+    Laid,
+    Streams,
+)
 
 
 def arithmetic(streams: Streams) -> None:
@@ -104,7 +35,7 @@ def _with_constant(streams: Streams) -> None:
         found = _spread(values, shape, laid)
         varying = [i - values.ndim for i, size in enumerate(values.shape) if size > 1]
         if found is None and len(varying) == 1:
-            laid = _with_last(streams, x, varying[0])
+            laid = with_last(streams, x, varying[0])
             stream = laid.value
             found = _spread(values, shape, laid)
         if found is None:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from qnnc.backends.design import LOGIC, Memory, NodeRtl
-from qnnc.backends.rtl.rtl_node import codes, finish, packed, render
+from qnnc.backends.rtl.rtl_node import Templates, codes, finish, packed
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.compiler.dataflow.dot_product import is_bipolar
-from qnnc.compiler.dataflow.elementwise import Elementwise
 from qnnc.compiler.errors import ModelError, quote
+from qnnc.nodes.shared.elementwise.node import Elementwise
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -23,7 +25,7 @@ def generate(node: DataflowNode) -> NodeRtl:
 def _of_two(node: Elementwise) -> NodeRtl:
     x_bits, y_bits = node.x_type.bitwidth(), node.y_type.bitwidth()
     out_bits = node.out_type.bitwidth()
-    text = render(
+    text = TEMPLATES.render(
         "elementwise_join.sv.j2",
         op=node.op_type,
         pe=node.folding().PE,
@@ -48,7 +50,7 @@ def _with_constant(node: Elementwise) -> NodeRtl:
         rows = rows.repeat(folding.PE, axis=1)
     x_bits, constant_bits = node.x_type.bitwidth(), node.y_type.bitwidth()
     out_bits = node.out_type.bitwidth()
-    text = render(
+    text = TEMPLATES.render(
         "elementwise.sv.j2",
         op=node.op_type,
         channels=node.shape[-1],

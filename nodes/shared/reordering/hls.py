@@ -7,13 +7,15 @@ import math
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
-from qnnc.backends.hls.kernel import Kernel, template
+from qnnc.backends.hls.kernel import Header, Kernel, template
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.compiler.dataflow.reordering import Reordering
-from qnnc.compiler.dataflow.shuffle import Shuffle
+from qnnc.nodes.shared.reordering.node import Reordering
+from qnnc.nodes.shuffle.node import Shuffle
+
+HEADER = Header.beside(__name__, "reordering.h")
 
 
-class ReorderingHls(HlsNode):
+class Hls(HlsNode):
     """`qnnc::reorder`."""
 
     node: Reordering
@@ -36,4 +38,4 @@ class ReorderingHls(HlsNode):
         x = ports.inputs[0]
         loops = [f"qnnc::loop<{loop.count}, {loop.stride}>" for loop in node.loops(folding)]
         name = template("reorder", x.datatype, x.lanes, block, x.words // block, *loops)
-        return Kernel("qnnc_reorder.h", name, ports)
+        return Kernel(HEADER, name, ports)

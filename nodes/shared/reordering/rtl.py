@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
-from qnnc.backends.rtl.rtl_node import finish, render
+from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for
-from qnnc.compiler.dataflow.reordering import Reordering
+from qnnc.nodes.shared.reordering.node import Reordering
+
+TEMPLATES = Templates(__name__)
 
 
 def generate(node: DataflowNode) -> NodeRtl:
@@ -27,7 +29,7 @@ def generate(node: DataflowNode) -> NodeRtl:
         text = f"~last_{level} ? {constants[level]} : {text}"
     return finish(
         node,
-        render(
+        TEMPLATES.render(
             "reordering.sv.j2",
             about=f"{node.op_type}: {' x '.join(str(loop.count) for loop in loops)} words",
             block_words=node.block_words(folding),
