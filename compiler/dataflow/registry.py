@@ -61,6 +61,8 @@ def facet(op_type: str, name: str) -> ModuleType:
 @cache
 def lacks(op_type: str, name: str) -> str:
     """Why a node does without a facet; empty if it has it."""
+    if op_type not in node_names():
+        return "no installed package has the node"
     package, where = _NODES.find(op_type)
     try:
         if find_spec(f"{where}.{name}") is not None:
