@@ -15,8 +15,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler import plugins
-from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.backend import TABLE, Backend, Stage
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.options import STAGES, BuildOptions
@@ -24,7 +23,6 @@ from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace, is_finished
 from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.errors import (
-    PluginError,
     QnncError,
     VerificationError,
     WorkspaceError,
@@ -109,8 +107,8 @@ class Build:
 
     @property
     def clock_mhz(self) -> float:
-        """Clock of the accelerator."""
-        return self.options.clock_mhz or self.board.clock_mhz
+        """Clock of the accelerator, exactly as the board sets it."""
+        return self.board.clock(self.options.clock_mhz)
 
     @property
     def folder(self) -> Path:
@@ -186,10 +184,7 @@ def all_stages() -> list[Stage]:
     """Every stage, in order."""
     stages: list[Stage] = [PassesStage(), EstimateStage()]
     for name in BACKENDS:
-        backend = plugins.load_class("qnnc.backends", name, "backend")()
-        if not isinstance(backend, Backend):
-            raise PluginError(f"backend {name!r} is not a qnnc.compiler.backend.Backend")
-        stages += backend.stages()
+        stages += TABLE.load_class(name, Backend)().stages()
     return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
@@ -207,6 +202,7 @@ def run_build(
     """
     options.check()
     board = find_board(options.board)
+    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)
     build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
     names = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
