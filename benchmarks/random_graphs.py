@@ -33,6 +33,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,14 +183,14 @@ def work(ledger: Ledger, chosen: argparse.Namespace) -> None:
                 break
             for seed in taken:
                 limit = chosen.limit * (10 if cache is not None else 1)
-                result = isolated(lambda s=seed: examine(s, most, cache), limit)  # type: ignore[misc]
+                result = isolated(partial(examine, seed, most, cache), limit)
                 ledger.add(what, seed, result)
                 if result["kind"] in FAILED:
                     save(ledger.path.with_suffix(".failed"), seed, most, result)
                     print(f"{what} {seed}: {result['kind']}: {result['why']}", flush=True)
 
 
-def COUNTED(what: str, result: dict[str, Any]) -> bool:  # noqa: N802
+def COUNTED(what: str, result: dict[str, Any]) -> bool:
     """A result that counts towards what was asked for."""
     return what == "graph" or result["kind"] != "refused"
 

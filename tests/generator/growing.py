@@ -150,7 +150,9 @@ class Growing:
         signed, narrow = c.chance(0.6), c.chance(0.4)
         narrow = narrow and (bits > 1 or self.wild)
         reach = 2.0 ** (bits - signed) if bits > 1 else 2.0
-        steps: NDArray[np.float32] = np.asarray(scale or self._step(2.5 * x.rms / reach), np.float32)
+        steps: NDArray[np.float32] = np.asarray(
+            scale or self._step(2.5 * x.rms / reach), np.float32
+        )
         if scale is None and x.is_image and c.chance(0.12):
             dims = (x.shape[0], *(1,) * (len(x.shape) - 1))
             steps = (steps * c.rng.uniform(0.7, 1.4, dims)).astype(np.float32)

@@ -115,9 +115,7 @@ class StoredGraph:
         stride = [c.number(1, 2) for _ in spatial]
         pads = [c.number(0, 2) if c.chance(0.4) else 0 for _ in spatial * 2]
         rank = len(spatial)
-        kernel = [
-            c.number(1, min(3, n + pads[i] + pads[i + rank])) for i, n in enumerate(spatial)
-        ]
+        kernel = [c.number(1, min(3, n + pads[i] + pads[i + rank])) for i, n in enumerate(spatial)]
         weights, _ = self._weights((outputs, channels // group, *kernel), 0)
         fan = channels // group * math.prod(kernel)
         size = tuple(

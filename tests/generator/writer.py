@@ -56,7 +56,12 @@ class Writer:
         """Any operator."""
         names = [self.fresh(op.lower()) + (f"_{i}" if i else "") for i in range(outputs)]
         node = helper.make_node(
-            op, list(inputs), names, name=f"n_{names[0]}" if self.named else "", domain=domain, **attributes
+            op,
+            list(inputs),
+            names,
+            name=f"n_{names[0]}" if self.named else "",
+            domain=domain,
+            **attributes,
         )
         self.nodes.append(node)
         return names

@@ -23,6 +23,12 @@ from tests.oracle.quantizers import (
 from tests.oracle.spans import Array, Span, round32
 
 QONNX = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+ZERO_POINTS = {
+    "QLinearConv": 7, "QLinearMatMul": 7, "QGemm": 8, "QLinearAdd": 7, "QLinearMul": 7,
+    "QLinearSigmoid": 4, "QLinearLeakyRelu": 4, "QLinearConcat": 1, "QLinearAveragePool": 4,
+    "QLinearGlobalAveragePool": 4, "QuantizeLinear": 2,
+}  # fmt: skip
+"""Which operand tells the type of stored integers."""
 PLAIN = {**elementwise.HANDLERS, **moves.HANDLERS, **sums.HANDLERS}
 LABELS = ("ArgMax", "TopK")
 
@@ -49,7 +55,9 @@ class Fault:
 
     def __str__(self) -> str:
         right = f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
-        return f"{self.tensor}{list(self.index)} is {self.found:g}, not {right} ({self.count} wrong)"
+        return (
+            f"{self.tensor}{list(self.index)} is {self.found:g}, not {right} ({self.count} wrong)"
+        )
 
 
 @dataclass
@@ -84,9 +92,7 @@ class Oracle:
         opset = next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
         graph = proto.graph
         self.nodes = [Node.of(node, opset) for node in graph.node]
-        self.constants = {
-            t.name: Span.of(_array(t), constant=True) for t in graph.initializer
-        }
+        self.constants = {t.name: Span.of(_array(t), constant=True) for t in graph.initializer}
         self.inputs = [v.name for v in graph.input if v.name not in self.constants]
         self.outputs = [v.name for v in graph.output]
         self.kinds = _kinds(proto)
@@ -221,12 +227,9 @@ def _constant(node: Node) -> NDArray[Any]:
 def _kinds(proto: onnx.ModelProto) -> dict[str, int]:
     """Element types of stored integers, by name: those of the zero points."""
     types = {t.name: t.data_type for t in proto.graph.initializer}
-    places = {"QLinearConv": 7, "QLinearMatMul": 7, "QGemm": 8, "QLinearAdd": 7, "QLinearMul": 7,
-              "QLinearSigmoid": 4, "QLinearLeakyRelu": 4, "QLinearConcat": 1,
-              "QLinearAveragePool": 4, "QLinearGlobalAveragePool": 4, "QuantizeLinear": 2}  # fmt: skip
     found = {}
     for node in proto.graph.node:
-        place = places.get(node.op_type)
+        place = ZERO_POINTS.get(node.op_type)
         if place is None:
             continue
         kind = next((a.i for a in node.attribute if a.name == "output_dtype" and a.i), 0)

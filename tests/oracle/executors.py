@@ -30,7 +30,11 @@ def by_qonnx(proto: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> Tenso
             one = {name: array[i : i + 1] for name, array in feeds.items()}
             runs.append(execute_onnx(wrapper, one, return_full_exec_context=True))
     made = {name for node in proto.graph.node for name in node.output}
-    return {n: np.concatenate([r[n] for r in runs]) for n in runs[0] if n in made and _batched(runs[0][n])}
+    return {
+        n: np.concatenate([r[n] for r in runs])
+        for n in runs[0]
+        if n in made and _batched(runs[0][n])
+    }
 
 
 def _batched(array: NDArray[Any]) -> bool:

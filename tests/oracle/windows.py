@@ -45,7 +45,9 @@ class Geometry:
         if auto.startswith("SAME"):
             for i in range(rank):
                 wide = (kernel[i] - 1) * dilations[i] + 1
-                total = max((math.ceil(image[i] / strides[i]) - 1) * strides[i] + wide - image[i], 0)
+                total = max(
+                    (math.ceil(image[i] / strides[i]) - 1) * strides[i] + wide - image[i], 0
+                )
                 small = total // 2
                 upper = auto == "SAME_UPPER"
                 before[i], after[i] = (small, total - small) if upper else (total - small, small)
