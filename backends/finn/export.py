@@ -87,7 +87,7 @@ def export_finn(folder: Path) -> Path:
     workspace = Workspace(folder.absolute())
     options = workspace.settings()["options"]
     board = find_board(str(options["board"]))
-    clock = float(options.get("clock_mhz") or board.clock_mhz)
+    clock = board.clock(options.get("clock_mhz"))
     dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
     make_monotone(dataflow)
     partition = partition_of(dataflow)

@@ -95,8 +95,8 @@ class Build:
 
     @property
     def clock_mhz(self) -> float:
-        """Clock of the accelerator."""
-        return self.options.clock_mhz or self.board.clock_mhz
+        """Clock of the accelerator, exactly as the board sets it."""
+        return self.board.clock(self.options.clock_mhz)
 
     @property
     def folder(self) -> Path:
@@ -192,6 +192,7 @@ def run_build(
     """
     options.check()
     board = find_board(options.board)
+    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)
     build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
     stages = all_stages()
