@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from qnnc.compiler import plugins
+from qnnc.backends.table import BOARDS
 from qnnc.compiler.clock import fabric_clock
 from qnnc.compiler.errors import PluginError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
+from qnnc.compiler.plugins import Table
 from qnnc.compiler.resources import Resources
 
+TABLE = Table("board", "qnnc.boards", BOARDS)
 DDR_EFFICIENCY = 0.75
 """Share of its peak that a Zynq-7000's memory controller is designed to reach (UG585, "DDR
 Efficiency": about 75 % at most, 87 % in a favourable measurement of reads and writes)."""
@@ -106,9 +108,9 @@ class Board:
 
 def find_board(name: str) -> Board:
     """The board called `name`; raises OptionError with the nearest names if there is none."""
-    return plugins.load_one("qnnc.boards", name, "board", Board)
+    return TABLE.load(name, Board)
 
 
 def all_boards() -> list[Board]:
     """Every installed board, by name."""
-    return [find_board(name) for name in plugins.names("qnnc.boards")]
+    return [find_board(name) for name in TABLE.names()]
