@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx_ir as ir
@@ -74,21 +75,24 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     device = board.resources
     clock_mhz = board.clock(options.clock_mhz)
     memory = board.memory(clock_mhz)
-    goal = {
-        "fps": options.fps or 0,
-        "clock_mhz": clock_mhz,
-        "budget": options.share,
-        **device.as_dict(),
-        "batch": options.batch,
-        "bytes_per_cycle": memory.rate,
-        "port_bytes_per_cycle": memory.port_rate,
-        "memory_ports": memory.ports,
-    }
+    folding = SetFolding(
+        fps=options.fps or 0,
+        clock_mhz=clock_mhz,
+        budget=options.share,
+        LUT=device.LUT,
+        FF=device.FF,
+        BRAM18=device.BRAM18,
+        DSP=device.DSP,
+        batch=options.batch,
+        bytes_per_cycle=memory.rate,
+        port_bytes_per_cycle=memory.port_rate,
+        memory_ports=memory.ports,
+    )
     return [
-        SetFolding(**goal),
+        folding,
         InsertWidthConverters(),
         InsertFifos(),
-        FitBudget(**goal),
+        FitBudget(**asdict(folding)),
         ChooseBackend(options.backend),
     ]
 

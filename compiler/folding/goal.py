@@ -265,8 +265,8 @@ def _over_budget(
     what = f"{goal.fps:,.0f} frames/s" if goal.fps else "the smallest folding"
     kept = [f"{count:,.0f} {name}" for name, count in goal.reserved.as_dict().items() if count]
     besides = f", with {' and '.join(kept)} kept for FIFOs" if kept else ""
-    over = " and ".join(parts) or "the board"
-    return f"{what} would take more than the budget of {over}{besides}"
+    budget = " and ".join(parts) or "the board"
+    return f"{what} would take more than the budget of {budget}{besides}"
 
 
 def _only(name: str, prices: Resources) -> Resources:
