@@ -97,7 +97,7 @@ class PassesStage(Stage):
         build.model = model
         watchers: list[Watcher] = [build.trail, *build.watchers]
         if build.options.save_ir is not None:
-            saver = IrSaver(build.options.save_ir)
+            saver = IrSaver(build.options.save_ir, force=build.options.force)
             saver.start(model)
             watchers.append(saver)
         return watchers
