@@ -67,6 +67,13 @@ class Ledger:
         with self._locked() as file:
             self._write(file, {"what": what, "number": number, **result})
 
+    def forget(self, what: str, unwanted: Callable[[Result], bool]) -> None:
+        """Take results back, so that their jobs are done again."""
+        for number, result in self.results(what).items():
+            if unwanted(result):
+                with self._locked() as file:
+                    self._write(file, {"what": what, "again": number})
+
     @contextmanager
     def _locked(self) -> Iterator[IO[str]]:
         with self.path.open("a+", encoding="utf-8") as file:
@@ -88,7 +95,10 @@ class Ledger:
                 continue
             if line.get("version") != self.version or line.get("what") != what:
                 continue
-            if "claims" not in line:
+            if "again" in line:
+                done.pop(line["again"], None)
+                taken.discard(line["again"])
+            elif "claims" not in line:
                 done[line["number"]] = line
             elif _alive(line["process"]):
                 taken.update(line["claims"])
