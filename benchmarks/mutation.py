@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,10 +172,10 @@ def planted(root: Path) -> list[Mutant]:
     return found
 
 
-def sample(root: Path, count: int, seed: int) -> list[Mutant]:
+def sample(root: Path, count: int, seed: int, packages: Sequence[str]) -> list[Mutant]:
     """The planted ones, and as many of each package as its share of all."""
-    chosen = planted(root)
-    everything = {package: mutants(root, package) for package in NEAREST}
+    chosen = [mutant for mutant in planted(root) if mutant.package in packages]
+    everything = {package: mutants(root, package) for package in packages}
     total = sum(len(found) for found in everything.values())
     for package, found in everything.items():
         share = max(1, round(count * len(found) / total))
@@ -290,11 +290,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", type=Path, default=Path("build/mutation.jsonl"))
     parser.add_argument("--root", type=Path, default=ROOT, help="the project to be mutated")
+    parser.add_argument("--packages", nargs="+", default=list(NEAREST), choices=list(NEAREST))
     parser.add_argument("--survivors", action="store_true", help="test those again that survived")
     chosen = parser.parse_args()
     packages = [f"compiler/{package}" for package in NEAREST]
-    ledger = Ledger(chosen.resume, f"{fingerprint(chosen.root, packages)}-{chosen.seed}")
-    todo = sample(chosen.root, chosen.count, chosen.seed)
+    drawn = "-".join(map(str, [chosen.seed, chosen.count, *chosen.packages]))
+    ledger = Ledger(chosen.resume, f"{fingerprint(chosen.root, packages)}-{drawn}")
+    todo = sample(chosen.root, chosen.count, chosen.seed, chosen.packages)
     if chosen.survivors:
         ledger.forget("mutant", lambda result: result["kind"] == "survived")
     work(chosen, ledger, todo)
