@@ -3,9 +3,9 @@
 
 python -m benchmarks.training_speed [--batch N] [--threads N]
 
-The same layers (784-1024-1024-1024-10 with batch norm, tanh and dropout), optimiser (Adam) and batch,
-measured in turn, so that other work on the machine weighs on all alike; the median round counts.
-Times are of the processor, not the wall.
+The same layers (784-1024-1024-1024-10 with batch norm, tanh and dropout), optimiser (Adam) and
+batch, measured in turn, so that other work on the machine weighs on all alike; the median
+round counts. Times are of the processor, not the wall.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ PIXELS = 256
 def product_type(device: str) -> Any:
     """The type that matrices are multiplied in: bfloat16 where the device has such instructions."""
     torch = module("torch")
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     fast = device != "cpu" or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.bfloat16 if fast else torch.float32
 
