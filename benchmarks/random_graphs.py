@@ -91,7 +91,11 @@ def examine(seed: int, most: int, rtl: Path | None) -> dict[str, Any]:
         if wrong is not None:
             return {**result, "kind": "DIFFERENT", "why": f"RTL: {wrong}"}
     elif seed % WITNESSED == 0:
-        doubts = opinion.judge_executor(case, oracle)
+        try:
+            doubts = opinion.judge_executor(case, oracle)
+        except Exception as error:  # it cannot run the file, which says nothing of qnnc
+            doubts = []
+            result["witness"] = general(str(error))
         if doubts:
             return {**result, "kind": "internal error", "why": f"executor: {doubts[0]}"}
     return {**result, "kind": "near-tie" if found.near else "exact"}
@@ -212,6 +216,8 @@ def summary(ledger: Ledger, seeds: range) -> int:
         print(f"  {codes} tensors compared; {near} codes decided by float32's rounding")
         _table("refused", Counter(r["why"] for r in results if r["kind"] == "refused"))
         done = [r for r in results if r["kind"] in ("exact", "near-tie")]
+        _table("could not be run by their own executors", Counter(
+            r["witness"] for r in results if "witness" in r))  # fmt: skip
         _table("of those compared", Counter(r["flavour"] for r in done))
         _table("opset", Counter(r["opset"] for r in done))
         _table("operators", sum((Counter(r["operators"]) for r in done), Counter()))
