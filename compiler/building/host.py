@@ -33,6 +33,13 @@ def host_graphs(model: ir.Model) -> tuple[ir.Model, ir.Model]:
                     f"node {quote(node.name)} behind the accelerator uses tensor "
                     f"{quote(value.name)} from before it, which is not supported"
                 )
+    for value in model.graph.outputs:
+        if value.const_value is None and value not in inside:
+            what = "one of the model's inputs" if value.is_graph_input() else "computed before it"
+            raise ModelError(
+                f"output {quote(value.name)} does not come from the accelerator: it is {what}; "
+                "remove it from the model's outputs"
+            )
     pre = expand(model, outputs=into, nodes=pre_nodes, any_batch=True)
     _name_outputs(pre, [f"s_axis_{i}" for i in range(len(into))])
     post = expand(

@@ -98,7 +98,7 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         attributes={"axis": axis},
     )
     quantized = all(
-        form.fact.quantized and value is form.base
+        form.fact.quantized and value is form.base and bool(np.all(form.scale != 0))
         for form, value in zip(found, operands, strict=True)
     )
     fact = Integer.of(bounds.low, bounds.high, scale, offset, quantized=quantized)

@@ -61,7 +61,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
             scale,
             offset,
             golden=None if is_derived(output) else output.name,
-            quantized=x.fact.quantized,
+            quantized=x.fact.quantized and bool(np.all(x.scale != 0)),
             datatype=None if node.op_type == "Pad" else x.fact.datatype,
         )
         set_integer(value, fact)

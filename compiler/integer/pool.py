@@ -36,7 +36,7 @@ def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> li
     x = Form(x.base, _by_channel(x.scale, shape), _by_channel(x.offset, shape))
     base, fact, scale = _upright(editor, node, x)
     y = _insert(editor, node, base, "MaxPool", "", window)
-    quantized = x.fact.quantized and base is x.base
+    quantized = x.fact.quantized and base is x.base and bool(np.all(scale != 0))
     found = max_pool(interval_of(fact), shape, window)
     result = Integer.of(found.low, found.high, scale, x.offset, quantized=quantized)
     set_integer(y, named_result(node, result.with_(datatype=fact.datatype)))

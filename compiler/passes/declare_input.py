@@ -113,4 +113,15 @@ def parse_scale(text: str) -> tuple[float, float]:
         numbers = []
     if len(numbers) not in (1, 2) or not all(np.isfinite(n) and n > 0 for n in numbers):
         raise OptionError(f"{text!r} is not a scale; write a positive number or fraction (1/255)")
-    return numbers[0], numbers[1] if len(numbers) == 2 else 1.0
+    numerator, denominator = numbers[0], numbers[1] if len(numbers) == 2 else 1.0
+    held = [n for n in (numerator, denominator, numerator / denominator) if _in_float32(n)]
+    if len(held) < 3:
+        raise OptionError(
+            f"the scale {text!r} is zero or infinite in float32, in which the network computes"
+        )
+    return numerator, denominator
+
+
+def _in_float32(number: float) -> bool:
+    info = np.finfo(np.float32)
+    return float(info.smallest_subnormal) <= number <= float(info.max)
