@@ -13,7 +13,6 @@ from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources, check_budget
-from qnnc.nodes.mvau.node import MVAU
 
 
 @dataclass
@@ -61,15 +60,13 @@ class SetFolding(Pass):
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
         )
         graph = stream_graph(model)
-        dense = [node for node in graph.nodes if isinstance(node, MVAU) and node.vectors == 1]
         chain = all(len(node.stream_inputs) == 1 for node in graph.nodes)
         if self.batch > 1 and not chain:
             raise OptionError(
                 "--batch is for networks without branches that meet: the others would have to "
                 "hold a whole batch where they meet"
             )
-        for unit in dense:
-            unit.set_attrs(batch=self.batch)
+        dense = [node for node in graph.nodes if node.hold_frames(self.batch)]
         try:
             choice = choose(graph, goal)
         except TargetError as error:
