@@ -60,4 +60,7 @@ def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     )
 
 
-READERS: Mapping[str, Reader] = {"ConvolutionInputGenerator": read}
+READERS: Mapping[str, Reader] = {
+    "ConvolutionInputGenerator": read,
+    "ConvolutionInputGenerator1D": read,  # of older versions
+}

@@ -39,4 +39,8 @@ def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     give_sum(writer, node, *total)
 
 
-READERS: Mapping[str, Reader] = {"MVAU": read}
+READERS: Mapping[str, Reader] = {
+    "MVAU": read,
+    "StreamingFCLayer": read,  # of older versions
+    "MatrixVectorActivation": read,
+}

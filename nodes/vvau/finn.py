@@ -51,4 +51,8 @@ def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     give_sum(writer, node, total, True)
 
 
-READERS: Mapping[str, Reader] = {"VVAU": read}
+READERS: Mapping[str, Reader] = {
+    "VVAU": read,
+    "Vector_Vector_Activate": read,  # of older versions
+    "VectorVectorActivation": read,
+}
