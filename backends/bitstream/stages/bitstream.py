@@ -11,8 +11,8 @@ from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
 from qnnc.backends.bitstream.stages.driver import package_build, shell_of
 from qnnc.backends.bitstream.vivado.run import run_vivado
 from qnnc.backends.rtl.stages.rtl import not_in_rtl
-from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.board import Board
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.clock import highest_clock
 from qnnc.compiler.errors import TargetError, ToolError
@@ -26,6 +26,7 @@ class BitstreamStage(Stage):
     """nextpnr with a prjxray database, or else Vivado."""
 
     name = "bitstream"
+    after = "driver"
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
