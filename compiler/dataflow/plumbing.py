@@ -15,9 +15,8 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import node_class
 from qnnc.compiler.dataflow.base import DataflowNode, NewNode, Stream
-from qnnc.compiler.dataflow.registry import serving
+from qnnc.compiler.dataflow.registry import Purpose, serving
 from qnnc.compiler.errors import PluginError
-from qnnc.nodes.table import Purpose
 
 T = TypeVar("T", bound=DataflowNode)
 

@@ -15,7 +15,8 @@ from types import ModuleType
 
 from qnnc.compiler.errors import PluginError, QnncError
 from qnnc.compiler.plugins import Table
-from qnnc.nodes.table import NODES, Purpose
+from qnnc.nodes.table import NODES
+from qnnc.nodes.table import Purpose as Purpose
 
 _NODES = Table("dataflow node", "qnnc.nodes", {op: line.folder for op, line in NODES.items()})
 
