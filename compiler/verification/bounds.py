@@ -16,6 +16,8 @@ PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "IntegerConv"})
 """Integer operators that are products with weights."""
 SUMS = frozenset({"Add", "Reshape"})
 """Operators whose results are made of sums."""
+POOLS = frozenset({"MaxPool", "GlobalMaxPool", "SumPool", "AveragePool", "GlobalAveragePool"})
+"""Operators that have a window without weights."""
 
 
 def rounding_bound(value: ir.Value, fact: Integer) -> NDArray[np.float64]:
@@ -75,7 +77,7 @@ def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.f
 
 
 def _is_pool(node: ir.Node) -> bool:
-    return role_of(node) is Role.POOL or "Pool" in node.op_type
+    return role_of(node) is Role.POOL or node.op_type in POOLS
 
 
 def _terms(node: ir.Node) -> int:
