@@ -181,6 +181,8 @@ def _node_facts(node: ir.Node) -> dict[str, str]:
         found["qnnc.part"] = str(facts.part(node))
     if facts.reason(node):
         found["qnnc.reason"] = facts.reason(node)
+    if facts.evaluated(node):
+        found["qnnc.evaluated"] = facts.evaluated(node)
     return found
 
 
@@ -193,6 +195,11 @@ def _restore_node(node: ir.Node) -> None:
         if where not in (facts.HOST_PRE, facts.ACCELERATOR, facts.HOST_POST):
             raise ModelError(f"node {quote(node.name)} of a saved IR has no known part")
         facts.set_part(node, where)
+    if "qnnc.evaluated" in props:
+        way = props.pop("qnnc.evaluated")
+        if way not in (facts.EXHAUSTIVE, facts.BISECTED):
+            raise ModelError(f"node {quote(node.name)} of a saved IR has no known evaluation")
+        facts.set_evaluated(node, way)
     if "qnnc.reason" in props:
         facts.set_reason(node, props.pop("qnnc.reason"))
 
