@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,25 +18,24 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import helper
 
-from qnnc.backends.finn.attributes import FOLDING, INSERTED
-from qnnc.backends.finn.monotone import make_monotone
+from qnnc.backends.finn.facet import depthwise_lanes, to_finn
 from qnnc.backends.finn.nodes import FinnNode, annotation, finn_node, reshape_lanes, reshape_node
 from qnnc.backends.finn.parent import parent_model
-from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import MODEL, Workspace
 from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.folders import locked, owned_folder, refuse_foreign
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, part
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import Session, expand
-from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 FOLDER = "finn"
+FOLDING = ("PE", "SIMD", "ram_style", "resType", "parallel_window")
+"""Attributes that a folding configuration may set."""
 PARTITION, PARENT = "partition.onnx", "dataflow_parent.onnx"
 FRAMES = 4
 """Golden frames, for the script that runs the graph in FINN."""
@@ -77,24 +77,34 @@ class Partition:
     cycles: dict[str, int]
 
 
-def export_finn(folder: Path) -> Path:
+def export_finn(folder: Path, *, force: bool = False) -> Path:
     """Write a build's graph for FINN into its folder `finn`; returns that folder.
 
+    Args:
+        force: replace what is not qnnc's there, too, where it is in the way.
+
     Raises:
-        WorkspaceError: no such build.
+        WorkspaceError: no such build, or `finn` holds something else.
         ModelError: FINN has no node for an operator.
     """
     workspace = Workspace(folder.absolute())
-    options = workspace.settings()["options"]
+    with workspace.reading() as settings:
+        busy = f"a build is at work in {folder}"
+        with locked(Path(os.path.realpath(folder)), busy):
+            refuse_foreign(workspace.path(FOLDER), force=force)
+            return _export(workspace, settings["options"], force)
+
+
+def _export(workspace: Workspace, options: Mapping[str, Any], force: bool) -> Path:
     board = find_board(str(options["board"]))
     clock = board.clock(options.get("clock_mhz"))
     dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
-    make_monotone(dataflow)
+    prepare(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))
     parent = parent_model(pre, post, partition.inputs, partition.outputs, PARTITION)
     target = workspace.path(FOLDER)
-    with new_folder(target) as out:
+    with owned_folder(target, force=force) as out:
         onnx.save(partition.model, out / PARTITION)
         onnx.save(parent, out / PARENT)
         _write_json(out / "folding_config.json", folding_config(partition))
@@ -137,13 +147,24 @@ def folding_config(partition: Partition) -> dict[str, dict[str, Any]]:
     return config
 
 
+def prepare(model: ir.Model) -> None:
+    """Rewrite, in place, what FINN does in another way.
+
+    Raises:
+        ModelError: FINN cannot do what a node does.
+    """
+    graph = stream_graph(model)
+    for index, node in enumerate(graph.nodes):
+        to_finn(node).prepare(graph, index)
+
+
 def partition_of(model: ir.Model) -> Partition:
     """The dataflow nodes of a model as FINN wants them, without what FINN inserts itself."""
     graph = stream_graph(model)
     names = _Streams(graph)
     written = _Written()
     for index, node in enumerate(graph.nodes):
-        if node.op_type in INSERTED:
+        if to_finn(node).inserted:
             continue
         ports = node.ports(node.folding())
         inputs = []
@@ -159,11 +180,10 @@ def partition_of(model: ir.Model) -> Partition:
             inputs.append(tensor.name)
         outputs = [names.at_output(End(index, p)).name for p in range(len(ports.outputs))]
         group = depthwise_lanes(graph, index)
-        changed = {}
-        if isinstance(node, ConvolutionInputGenerator) and group is not None:
-            changed = {"depthwise": 1, "SIMD": group}
-        made = finn_node(node, written.name(node.op_type), inputs, outputs, changed)
-        written.add(made, node, finn_cycles(node, group))
+        finn = to_finn(node)
+        name = written.name(node.op_type)
+        made = finn_node(node, name, inputs, outputs, finn.changed(group))
+        written.add(made, node, finn.cycles(group))
     tensors = names.used
     inputs_ = [names.at_input(edge.target) for edge in graph.inputs if edge.target]
     outputs_ = [names.at_output(edge.source) for edge in graph.outputs if edge.source]
@@ -242,7 +262,7 @@ class _Streams:
 
     def at_output(self, end: End) -> Tensor:
         node = self._graph.nodes[end.node]
-        if node.op_type in INSERTED:
+        if to_finn(node).inserted:
             return self.at_input(End(end.node, 0))
         stream = node.ports(node.folding()).outputs[end.port]
         return self._tensor(end, str(node.node.outputs[end.port].name), stream)

@@ -19,8 +19,9 @@ from qnnc.backends.simulation.simulate import (
     simulate,
 )
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.build import Build, options_from
+from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.run import options_from
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.progress import Silent
@@ -61,7 +62,10 @@ def resimulate(
         WorkspaceError: the folder holds no build, or its RTL is not what the settings give.
     """
     folder = folder.absolute()
-    with tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch:
+    with (
+        Workspace(folder).reading(),
+        tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch,
+    ):
         build = remake(folder, Path(scratch), frames=frames, samples=samples)
         options, design = build.options, design_of(build)
         chosen = choose_engine(engine)

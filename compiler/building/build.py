@@ -3,31 +3,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.backend import TABLE, Backend, Stage
-from qnnc.compiler.board import Board, find_board
-from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.board import Board
 from qnnc.compiler.building.final_check import coverage_report
-from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
+from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
-from qnnc.compiler.building.workspace import REPORT, Workspace
-from qnnc.compiler.collector import patient_collector
-from qnnc.compiler.errors import QnncError, VerificationError, WorkspaceError
-from qnnc.compiler.files import write_text
-from qnnc.compiler.page import PAGE, page
+from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.errors import (
+    QnncError,
+    VerificationError,
+    printable,
+)
 from qnnc.compiler.passes.manager import PassRun, Watcher
-from qnnc.compiler.progress import Progress, Silent
+from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import (
     Artifacts,
     Connection,
@@ -47,7 +44,7 @@ from qnnc.compiler.report import (
 )
 from qnnc.compiler.verification import Coverage, Golden
 
-BACKENDS = ("hls", "rtl", "bitstream")
+T = TypeVar("T")
 
 
 @dataclass
@@ -66,8 +63,10 @@ class Build:
         random: the others are random.
         coverage: how far they have driven the dataflow graph.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
-        shared: what a backend hands from one of its stages to the next.
+        results: what stages hand on to later ones, by type (`keep`, `kept`).
         watchers: look at the model behind every pass.
+        warnings: what the user was told that is no reason to stop.
+        until: name of the last stage.
         trail: knows where the nodes of the user's model went.
     """
 
@@ -82,7 +81,7 @@ class Build:
     random: bool = True
     coverage: Coverage | None = None
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    shared: dict[str, Any] = field(default_factory=dict)
+    results: dict[type, object] = field(default_factory=dict)
     watchers: Sequence[Watcher] = ()
     trail: Trail = field(default_factory=Trail)
     stages: list[StageReport] = field(default_factory=list)
@@ -96,6 +95,22 @@ class Build:
     host: HostSide | None = None
     implementation: Implementation | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
+    warnings: list[str] = field(default_factory=list)
+    until: str = ""
+
+    def warn(self, text: str) -> None:
+        """Tell the user something that is no reason to stop."""
+        self.warnings.append(printable(text))
+        self.progress.warn(printable(text))
+
+    def keep(self, result: object) -> None:
+        """Hand a result to later stages, which ask for it by its type."""
+        self.results[type(result)] = result
+
+    def kept(self, kind: type[T]) -> T | None:
+        """What an earlier stage has handed on, or None if it has not."""
+        found = self.results.get(kind)
+        return found if isinstance(found, kind) else None
 
     @property
     def clock_mhz(self) -> float:
@@ -139,11 +154,12 @@ class Build:
             qnnc_version=version("qnnc"),
             status="ok" if error is None else "failed",
             error="" if error is None else str(error),
+            warnings=list(self.warnings),
             model=self.options.model,
             board=self.board.name,
             part=self.board.part,
             clock_mhz=self.clock_mhz,
-            until=self.options.until or STAGES[-1],
+            until=self.until,
             stages=self.stages,
             passes=[_pass_report(run) for run in self.passes],
             performance=self.performance,
@@ -175,107 +191,3 @@ def _pass_report(run: PassRun) -> PassReport:
         verified=run.verified,
         reasons=reasons,
     )
-
-
-def all_stages() -> list[Stage]:
-    """Every stage, in order."""
-    stages: list[Stage] = [PassesStage(), EstimateStage()]
-    for name in BACKENDS:
-        stages += TABLE.load_class(name, Backend)().stages()
-    return sorted(stages, key=lambda stage: STAGES.index(stage.name))
-
-
-@patient_collector()
-def run_build(
-    options: BuildOptions, progress: Progress | None = None, watchers: Sequence[Watcher] = ()
-) -> Report:
-    """Build a model; the report is also written to the build's folder, a failed one too.
-
-    Args:
-        watchers: look at the model behind every pass.
-
-    Raises:
-        QnncError: something the user can put right.
-    """
-    options.check()
-    board = find_board(options.board)
-    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
-    workspace = Workspace(options.out)
-    build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
-    stages = all_stages()
-    products = [PAGE, *(name for stage in stages for name in stage.products)]
-    with workspace.claimed(settings_of(options), products):
-        wanted = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
-        if options.stop_after:
-            wanted = STAGES[:1]
-        try:
-            _run_stages(build, [stage for stage in stages if stage.name in wanted])
-        except QnncError as error:
-            with suppress(QnncError):  # on a full disk there is room for neither
-                write_report(build.report(error), build.model, workspace)
-            raise
-        report = build.report()
-        write_report(report, build.model, workspace)
-    return report
-
-
-def write_report(report: Report, model: ir.Model | None, workspace: Workspace) -> None:
-    """Leave report.html and then report.json, with which a build counts as done.
-
-    Args:
-        model: the IR as far as the build came.
-    """
-    report.artifacts.page = PAGE
-    try:
-        write_text(workspace.path(PAGE), page(report, model))
-    except WorkspaceError:
-        if report.status == "ok":
-            raise
-        report.artifacts.page = None  # the error that is to be reported is another one
-    write_text(workspace.path(REPORT), report.model_dump_json(indent=2) + "\n")
-
-
-def _run_stages(build: Build, stages: Sequence[Stage]) -> None:
-    for index, stage in enumerate(stages):
-        build.progress.stage(stage.name, index, len(stages))
-        start = time.perf_counter()
-        try:
-            outcome = stage.run(build)
-        except QnncError as error:
-            seconds = time.perf_counter() - start
-            build.stages.append(
-                StageReport(
-                    name=stage.name, seconds=round(seconds, 3), status="failed", reason=str(error)
-                )
-            )
-            build.progress.finished(stage.name, "failed", seconds)
-            raise
-        seconds = time.perf_counter() - start
-        build.stages.append(
-            StageReport(
-                name=stage.name,
-                seconds=round(seconds, 3),
-                status=outcome.status,
-                reason=outcome.reason,
-            )
-        )
-        build.progress.finished(stage.name, outcome.status, seconds)
-
-
-def settings_of(options: BuildOptions) -> dict[str, Any]:
-    """Options as JSON, with what made the build."""
-    plain = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(options).items()
-    }
-    return {"qnnc": version("qnnc"), "options": plain}
-
-
-def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:
-    """Options of an earlier build, read back; the folder may have moved."""
-    plain = dict(settings["options"])
-    for name in PATHS:
-        if plain.get(name) is not None:
-            plain[name] = Path(plain[name])
-    plain["out"] = folder
-    return BuildOptions(**plain)
