@@ -23,10 +23,11 @@ from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
+from qnnc.compiler.ir.written import write_model
 from qnnc.compiler.memory_ports import assign
 from qnnc.compiler.passes.fit_budget import total_of
 from qnnc.compiler.passes.manager import PassManager, Watcher
-from qnnc.compiler.reference import expand
+from qnnc.compiler.reference import Session, expand
 from qnnc.compiler.report import (
     MEMORY,
     Connection,
@@ -101,8 +102,8 @@ class PassesStage(Stage):
     def _stop(build: Build, model: ir.Model, golden: ir.Model, done: list[str]) -> None:
         """Leave a half-compiled network: as IR, and as ONNX that runs."""
         with new_folder(build.folder / MODEL) as out:
-            ir.save(golden, out / "golden.onnx")
-            ir.save(expand(model, any_batch=True), out / "compiled.onnx")
+            write_model(golden, out / "golden.onnx")
+            write_model(expand(model, any_batch=True), out / "compiled.onnx")
             save_ir(model, out / STOPPED, done)
         build.artifacts.golden = "model/golden.onnx"
         build.artifacts.compiled = "model/compiled.onnx"
@@ -123,11 +124,12 @@ class PassesStage(Stage):
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
         pre, post = host_graphs(model)
         with new_folder(build.folder / MODEL) as out:
-            ir.save(golden, out / "golden.onnx")
-            ir.save(expand(model, any_batch=True), out / "compiled.onnx")
+            write_model(golden, out / "golden.onnx")
+            write_model(expand(model, any_batch=True), out / "compiled.onnx")
             save_ir(model, out / "dataflow.onnx")
-            ir.save(pre, out / "pre.onnx")
-            ir.save(post, out / "post.onnx")
+            for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
+                write_model(half, out / name)
+                Session(half, threads=1)  # the others have run
         files = build.artifacts
         files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"
         files.dataflow = "model/dataflow.onnx"

@@ -27,6 +27,7 @@ from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
 from qnnc.compiler.files import refuse_existing, write_bytes
 from qnnc.compiler.ir import facts
+from qnnc.compiler.ir.written import check_valid, with_types
 
 VERSION = "qnnc.ir"
 VALUES = "qnnc.values"
@@ -61,6 +62,8 @@ def save_ir(model: ir.Model, path: Path, passes: list[str] | None = None) -> Non
     _set(proto.metadata_props, VALUES, json.dumps(values))
     _set(proto.metadata_props, PASSES, json.dumps(passes or []))
     _import_domains(proto)
+    proto = with_types(proto)
+    check_valid(proto, path.name)
     write_own(path, proto)
 
 
