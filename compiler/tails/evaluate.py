@@ -59,4 +59,5 @@ def _exhaustive(evaluator: Evaluator, span: int) -> Steps:
         first,
         tuple(np.concatenate(parts) if parts else empty for parts in at),
         tuple(np.concatenate(parts) if parts else empty for parts in to),
+        exhaustive=True,
     )

@@ -39,6 +39,7 @@ class Steps:
         first: code at `low`, [channels].
         at: for each channel the integers at which the code changes, ascending.
         to: for each channel the code from there on.
+        exhaustive: the tail was evaluated at every integer of the range.
     """
 
     low: IntArray
@@ -46,6 +47,7 @@ class Steps:
     first: IntArray
     at: tuple[IntArray, ...]
     to: tuple[IntArray, ...]
+    exhaustive: bool = False
 
 
 class Evaluator:
