@@ -127,7 +127,7 @@ def channels_as_high_as_the_image(net: Net, scale: float = 0.5) -> Case:
 
 
 def unlike_scales_along_the_image(net: Net) -> Case:
-    shape, y = channels_as_high_as_the_image(net, 0.31415927)
+    shape, y = channels_as_high_as_the_image(net, 0.27182818)
     return shape, net.quant(net.layer(y, 2, 4, 1, 1), 5)
 
 
