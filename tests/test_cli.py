@@ -109,9 +109,9 @@ def test_the_report_says_everything(small_build: SmallBuild) -> None:
     stages = [name for name in STAGES if name != "bitstream"]
     assert [stage["name"] for stage in report["stages"]] == stages
     for stage in report["stages"]:
-        assert stage["seconds"] >= 0
         assert stage["status"] in ("done", "cached") or stage["name"] == "hls"
         assert "reason" in stage
+    assert max(stage["seconds"] for stage in report["stages"]) > 0
     assert all({"name", "seconds", "changed", "verified"} <= set(p) for p in report["passes"])
     assert all(p["verified"] for p in report["passes"][5:] if p["changed"])
     performance = report["performance"]
@@ -129,7 +129,7 @@ def test_the_report_of_verification_and_layers(small_build: SmallBuild) -> None:
     report = json.loads((small_build.out / "report.json").read_text())
     verification = report["verification"]
     assert (verification["samples"], verification["mismatches"]) == (SAMPLES, 0)
-    assert verification["near_ties"] >= 0
+    assert verification["near_ties"] == sum(level["near_ties"] for level in verification["levels"])
     levels = {level["level"]: level for level in verification["levels"]}
     assert {name: level["samples"] for name, level in levels.items()} == {
         "dataflow": SAMPLES,
