@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.samples import load_inputs, random_inputs
@@ -175,6 +175,7 @@ class EstimateStage(Stage):
     """Cycles and resources from the nodes' own models."""
 
     name = "estimate"
+    after = "passes"
 
     def run(self, build: Build) -> StageOutcome:
         graph = stream_graph(build.ready_model())
