@@ -43,9 +43,7 @@ def formatting() -> bool:
 
 def layers() -> bool:
     """Who may import whom: the contracts in pyproject.toml."""
-    return run_code(
-        "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
-    )
+    return run_code("from importlinter.cli import lint_imports; raise SystemExit(lint_imports())")
 
 
 def types() -> bool:
