@@ -105,7 +105,7 @@ class Coverage:
                 continue
             declared = declaration(node)
             value = node.inputs[0] if _thresholds(declared) is not None else node.outputs[0]
-            if value is None or declared.keeps_coding or node.role in PASSING_ON:
+            if value is None or declared.keeps_coding or declared.role in PASSING_ON:
                 continue
             made = _sum(value, _thresholds(declared))
             if made is None:
