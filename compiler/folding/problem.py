@@ -108,11 +108,6 @@ class Choice:
     options: tuple[Option, ...]
     resources: Resources
 
-    @property
-    def memory_bytes(self) -> float:
-        """Bytes a frame from memory outside."""
-        return sum(option.memory_bytes for option in self.options)
-
 
 class _Program:
     """Collects variables and constraints."""
