@@ -145,7 +145,7 @@ class PassesStage(Stage):
 
     @staticmethod
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
-        pre, post = host_graphs(model)
+        pre, post = host_graphs(model, {**build.tensors, **build.inputs})
         with new_folder(build.folder / MODEL) as out:
             ir.save(golden, out / "golden.onnx")
             ir.save(expand(model, any_batch=True), out / "compiled.onnx")

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
-from qnnc.compiler.lowering.streams import Streams, channels_last, image_shape
+from qnnc.compiler.lowering.streams import Streams, channels_last, frame_shape, image_shape
 from qnnc.compiler.lowering.windows import padded, windows
 
 
@@ -24,10 +24,11 @@ def matmul(streams: Streams) -> None:
     k = shape[-1]
     values = np.rint(weights).astype(np.int64)
     if laid.order is not None and laid.order.size == k:
-        stream, values = streams.reshaped(laid.value, shape), values[laid.order]
+        stream, values = streams.reshaped(laid.value, frame_shape(shape)), values[laid.order]
     else:
         stream = streams.plain(x)
-    y = mvau(streams, stream, node.inputs[1], values, node.op_type != "MatMul", shape_of(output))
+    out = frame_shape(shape_of(output))
+    y = mvau(streams, stream, node.inputs[1], values, node.op_type != "MatMul", out)
     streams.define(output, y, None)
 
 

@@ -71,7 +71,7 @@ class Parameters:
             raise self.error(
                 index,
                 "zero point",
-                f"is of type {kind.name}; hardware takes integers of 4 to 16 bits",
+                f"is of type {kind.name}; hardware takes integers of 2 to 16 bits",
             )
         return found.astype(np.int64), kind
 
