@@ -15,6 +15,9 @@ from qnnc.compiler.errors import ModelError, quote
 OPSET = 21
 OLDER_OPSET = 18
 MIN_OPSET = 7
+WRONGLY_LABELLED = (13, 17)
+"""Opsets that torch's newer exporter gives models of opset 18 that it could not convert back; from
+13 to 18 no operator has changed its meaning, so that they can be read as what they are."""
 REAL = (onnx.TensorProto.UNDEFINED, onnx.TensorProto.FLOAT)
 
 ADDED: dict[tuple[str, str], Callable[[Any], bool]] = {
@@ -43,7 +46,7 @@ def check_version(proto: onnx.ModelProto) -> int:
 
 
 def to_canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Convert standard operators to opset 21.
+    """Check a model and convert its standard operators to opset 21.
 
     Models of opset 18 and before that have an AveragePool go to opset 18 instead: from 19 on ONNX
     Runtime sums a window in another order, so that a mean that lies between two integers may be
@@ -54,6 +57,10 @@ def to_canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
         Exception: whatever onnx raises about a broken graph.
     """
     version = check_version(proto)
+    if WRONGLY_LABELLED[0] <= version < OLDER_OPSET and _has_split_counts(proto.graph):
+        version = OLDER_OPSET
+        _set_version(proto, version)
+    _check(proto)
     if version > OPSET:
         return _taken_back(proto)
     pools = any(node.op_type == "AveragePool" for node in proto.graph.node)
@@ -87,10 +94,32 @@ def _taken_back(proto: onnx.ModelProto) -> onnx.ModelProto:
                     f"with opset {OPSET}"
                 )
             node.attribute.remove(attribute)
+    _set_version(proto, OPSET)
+    return proto
+
+
+def _check(proto: onnx.ModelProto) -> None:
+    """Check a model; that an output says no shape, which ONNX Runtime allows, is no fault."""
+    bare = [v for v in proto.graph.output if not v.type.tensor_type.HasField("shape")]
+    for value in bare:
+        value.type.tensor_type.shape.dim.add()
+    try:
+        onnx.checker.check_model(proto)
+    finally:
+        for value in bare:
+            value.type.tensor_type.ClearField("shape")
+
+
+def _set_version(proto: onnx.ModelProto, version: int) -> None:
     for entry in proto.opset_import:
         if entry.domain == "":
-            entry.version = OPSET
-    return proto
+            entry.version = version
+
+
+def _has_split_counts(graph: onnx.GraphProto) -> bool:
+    """A Split says into how many parts, which it can since opset 18 only."""
+    splits = [node for node in graph.node if node.domain == "" and node.op_type == "Split"]
+    return any(attribute.name == "num_outputs" for node in splits for attribute in node.attribute)
 
 
 def _schema(node: onnx.NodeProto) -> OpSchema | None:

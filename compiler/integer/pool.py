@@ -74,7 +74,8 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
     divisor = 1 if node.op_type == "ReduceSum" else count
     scale, offset = x.scale / divisor, x.offset * count / divisor
     if squeezed:
-        set_integer(y, Integer.of(low, high, scale, offset))
+        # a table may take the squeezed tensor's place: the sum itself must be compared
+        set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
         y = _squeeze(editor, node, y, squeezed)
         low, high = _drop(low, squeezed), _drop(high, squeezed)
         scale, offset = _drop(scale, squeezed), _drop(offset, squeezed)

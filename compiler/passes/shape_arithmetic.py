@@ -88,13 +88,13 @@ class _Walk:
         self.editor = Editor(model.graph)
         self.types: dict[ir.Value, onnx.TypeProto] = {}
         self.known: set[ir.Value] = set(model.graph.initializers.values())
-        self.shapes: dict[ir.Value, ir.Value] = {}
 
     def run(self) -> bool:
         changed = False
         for value in self.model.graph.inputs:
             self._learn(value, value.shape, value.dtype)
         for node in list(self.model.graph):
+            changed |= self._spell_out(node)
             for index in _computed_sizes(node):
                 changed |= self._fold(node, index)
             if self._is_known(node):
@@ -108,9 +108,6 @@ class _Walk:
         """What the node gives does not depend on the model's inputs, but for their shapes."""
         if node.domain != "" or node.op_type in NOT_COMPUTED:
             return False
-        source = node.inputs[0] if node.inputs else None
-        if node.op_type in ("Shape", "Size") and source is not None:
-            return source in self.types or source in self.known
         return all(v is None or v in self.known for v in node.inputs)
 
     def _fold(self, node: ir.Node, index: int) -> bool:
@@ -128,8 +125,7 @@ class _Walk:
         return True
 
     def _behind(self, value: ir.Value) -> list[ir.Node]:
-        """The nodes that compute a known tensor, in order, Shape and Size of tensors that are not
-        known replaced by what they give."""
+        """The nodes that compute a known tensor, in order."""
         order: list[ir.Node] = []
         seen: set[ir.Node] = set()
         stack: list[tuple[ir.Node | None, bool]] = [(value.producer(), False)]
@@ -141,47 +137,31 @@ class _Walk:
                 order.append(node)
                 continue
             seen.add(node)
-            source = node.inputs[0] if node.inputs else None
-            if node.op_type in ("Shape", "Size") and source in self.types:
-                node = self._spelt_out(node)
             stack.append((node, True))
             stack += [(v.producer(), False) for v in node.inputs if v is not None]
         return order
 
-    def _spelt_out(self, node: ir.Node) -> ir.Node:
-        """An Identity of the constant that Shape or Size gives, in the node's place."""
-        source = node.inputs[0]
-        assert source is not None
+    def _spell_out(self, node: ir.Node) -> bool:
+        """Let what uses a Shape or Size of a tensor whose shape is known use the numbers."""
+        source, output = node.inputs[0], node.outputs[0]
+        if node.domain != "" or node.op_type not in ("Shape", "Size") or source is None:
+            return False
+        if source not in self.types or not output.uses():
+            return False
         dims = np.array([d.dim_value for d in self.types[source].tensor_type.shape.dim], np.int64)
         if node.op_type == "Size":
             array = np.prod(dims, dtype=np.int64).reshape(())
         else:
             array = dims[attribute(node, "start", 0) : attribute(node, "end", None)]
-        output = node.outputs[0]
         held = self.editor.initializer(f"{output.name}_value", array)
-        made = self.editor.insert(node, "Identity", [held], f"{output.name}_of", origins=(node,))
-        made.dtype = ir.DataType.INT64
         for user, place in list(output.uses()):
-            user.replace_input_with(place, made)
-        self.known.update((held, made))
-        if output.is_graph_output():
-            self._replace_output(output, made)
-        producer = made.producer()
-        assert producer is not None
-        return producer
-
-    def _replace_output(self, old: ir.Value, new: ir.Value) -> None:
-        graph, name = self.model.graph, old.name
-        for index, value in enumerate(graph.outputs):
-            if value is old:
-                graph.outputs[index] = new
-        old.name, new.name = f"{name}#replaced", name
+            user.replace_input_with(place, held)
+        self.known.add(held)
+        return True
 
     # --- shapes -----------------------------------------------------------------------------
 
-    def _learn(
-        self, value: ir.Value, shape: ir.Shape | None, dtype: ir.DataType | None
-    ) -> None:
+    def _learn(self, value: ir.Value, shape: ir.Shape | None, dtype: ir.DataType | None) -> None:
         if shape is None or dtype is None or not all(isinstance(d, int) for d in shape):
             return
         dims = [int(d) for d in shape]  # type: ignore[arg-type]

@@ -118,11 +118,12 @@ class Golden:
             return session.run(feeds, [target])[target]
         count = len(next(iter(feeds.values())))
         parts = [
-            stacked(session.run({n: self._frame(n, a[i]) for n, a in feeds.items()}, [target])[target])
+            stacked(
+                session.run({n: self._frame(n, a[i]) for n, a in feeds.items()}, [target])[target]
+            )
             for i in range(count)
         ]
         return np.concatenate(parts)
-
 
     def _frame(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """One sample of a tensor in the shape that the graph gives it."""

@@ -401,11 +401,17 @@ def _(proto: onnx.ModelProto) -> None:
     node(proto, "Relu_a0").input[0] = "a0"
 
 
-@spoilt("nodes out of order", "sorted", "BatchNormalization_n1")
+@spoilt("nodes in a circle", "its own output")
 def _(proto: onnx.ModelProto) -> None:
-    nodes = list(proto.graph.node)[::-1]
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)
+    first = next(n for n in proto.graph.node if n.op_type == "MatMul")
+    last = proto.graph.node[-1].output[0]
+    proto.graph.node.append(onnx.helper.make_node("Identity", [last], ["circle"]))
+    first.input[0] = "circle"
+
+
+@spoilt("a tensor that two nodes compute", "computed twice")
+def _(proto: onnx.ModelProto) -> None:
+    proto.graph.node.append(proto.graph.node[-1])
 
 
 @spoilt("no output", "output")
