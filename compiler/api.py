@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from qnnc.compiler import plugins
 from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
 from qnnc.compiler.building.build import run_build
 from qnnc.compiler.building.options import PATHS, BuildOptions
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.passes.manager import Watcher
+from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
@@ -51,9 +51,7 @@ def build(
     unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))
     if unknown:
         known = list(BuildOptions.__dataclass_fields__)
-        raise OptionError(
-            f"unknown build option {unknown[0]!r}{plugins.close_matches(unknown[0], known)}"
-        )
+        raise OptionError(f"unknown build option {unknown[0]!r}{close_matches(unknown[0], known)}")
     return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress, watchers)
 
 

@@ -26,7 +26,6 @@ from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import MODEL, Workspace
 from qnnc.compiler.dataflow import DataflowNode, Stream
-from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.files import new_folder
@@ -34,6 +33,7 @@ from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, part
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import Session, expand
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 FOLDER = "finn"
 PARTITION, PARENT = "partition.onnx", "dataflow_parent.onnx"
@@ -87,7 +87,7 @@ def export_finn(folder: Path) -> Path:
     workspace = Workspace(folder.absolute())
     options = workspace.settings()["options"]
     board = find_board(str(options["board"]))
-    clock = float(options.get("clock_mhz") or board.clock_mhz)
+    clock = board.clock(options.get("clock_mhz"))
     dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
     make_monotone(dataflow)
     partition = partition_of(dataflow)

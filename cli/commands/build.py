@@ -22,7 +22,11 @@ def build(
     out: BuildOut = Path("build"),
     board: Annotated[str, typer.Option(help="Board to build for (see qnnc boards).")] = "Pynq-Z1",
     clock_mhz: Annotated[
-        float | None, typer.Option(help="Clock of the accelerator; by default the board's.")
+        float | None,
+        typer.Option(
+            help="Clock of the accelerator, one that the board can set (1000/n MHz); by default "
+            "the board's."
+        ),
     ] = None,
     fps: Annotated[
         float | None,

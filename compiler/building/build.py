@@ -15,15 +15,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler import plugins
-from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.backend import TABLE, Backend, Stage
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import REPORT, Workspace
 from qnnc.compiler.collector import patient_collector
-from qnnc.compiler.errors import PluginError, QnncError, VerificationError, WorkspaceError
+from qnnc.compiler.errors import QnncError, VerificationError, WorkspaceError
 from qnnc.compiler.files import write_text
 from qnnc.compiler.page import PAGE, page
 from qnnc.compiler.passes.manager import PassRun, Watcher
@@ -95,8 +94,8 @@ class Build:
 
     @property
     def clock_mhz(self) -> float:
-        """Clock of the accelerator."""
-        return self.options.clock_mhz or self.board.clock_mhz
+        """Clock of the accelerator, exactly as the board sets it."""
+        return self.board.clock(self.options.clock_mhz)
 
     @property
     def folder(self) -> Path:
@@ -171,10 +170,7 @@ def all_stages() -> list[Stage]:
     """Every stage, in order."""
     stages: list[Stage] = [PassesStage(), EstimateStage()]
     for name in BACKENDS:
-        backend = plugins.load_class("qnnc.backends", name, "backend")()
-        if not isinstance(backend, Backend):
-            raise PluginError(f"backend {name!r} is no qnnc.compiler.backend.Backend")
-        stages += backend.stages()
+        stages += TABLE.load_class(name, Backend)().stages()
     return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
@@ -192,6 +188,7 @@ def run_build(
     """
     options.check()
     board = find_board(options.board)
+    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)
     build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
     stages = all_stages()

@@ -32,51 +32,55 @@ class BatchRunner:
         # both are written now: the model may change before the first run
         self._free = expand(model, outputs=outputs, any_batch=True)
         self._fixed = expand(model, outputs=outputs)
-        self._fixed_outputs = _independent(self._fixed)
+        self._constants = _independent(self._fixed)
         self._chunk = chunk
-        self._session: Session | None = None
-        self._batched = True
+        self._batched: Session | None = None
+        self._single: Session | None = None
+        self._tried = False
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None = None) -> Tensors:
         """Outputs for all samples, first dimension the samples'."""
         count = next(iter(feeds.values())).shape[0]
-        if self._session is None:
-            self._prepare(feeds)
-        assert self._session is not None
-        size = self._chunk if self._batched else 1
-        parts = [
-            self._session.run({n: a[i : i + size] for n, a in feeds.items()}, outputs)
-            for i in range(0, count, size)
-        ]
-        whole: Tensors = {}
-        for name, first in parts[0].items():
-            if name in self._fixed_outputs:
-                whole[name] = np.repeat(stacked(first), count, axis=0)
-            elif self._batched:
-                whole[name] = np.concatenate([p[name] for p in parts])
-            else:
-                whole[name] = np.concatenate([stacked(p[name]) for p in parts])
-        return whole
+        batched = min(count, self._chunk) > 1 and self._takes_batches(feeds)
+        if not batched and self._single is None:
+            self._single = Session(self._fixed)
+        session, size = (self._batched, self._chunk) if batched else (self._single, 1)
+        assert session is not None
+        results: Tensors = {}
+        for start in range(0, count, size):
+            part = session.run({n: a[start : start + size] for n, a in feeds.items()}, outputs)
+            for name, array in part.items():
+                if not batched or name in self._constants:
+                    array = stacked(array)
+                if count <= size and len(array) == count:
+                    results[name] = array
+                    continue
+                if name not in results:
+                    results[name] = np.empty((count, *array.shape[1:]), array.dtype)
+                results[name][start : start + size] = array
+        return results
 
-    def _prepare(self, feeds: Feeds) -> None:
+    def _takes_batches(self, feeds: Feeds) -> bool:
+        """Whether two samples that are the same come out as one sample does, twice."""
+        if self._tried:
+            return self._batched is not None
+        self._tried = True
         one = {name: array[:1] for name, array in feeds.items()}
         two = {name: np.concatenate([array, array]) for name, array in one.items()}
         try:
             session = Session(self._free)
             single, double = session.run(one), session.run(two)
-            if all(
-                single[n].ndim > 0
-                and double[n].shape == (2, *single[n].shape[1:])
-                and np.array_equal(double[n][:1], double[n][1:])
-                for n in single
-                if n not in self._fixed_outputs
-            ):
-                self._session = session
-                return
         except ModelError:
-            pass
-        self._batched = False
-        self._session = Session(self._fixed)
+            return False
+        if all(
+            single[n].ndim > 0
+            and double[n].shape == (2, *single[n].shape[1:])
+            and np.array_equal(double[n][:1], double[n][1:])
+            for n in single
+            if n not in self._constants
+        ):
+            self._batched = session
+        return self._batched is not None
 
 
 def stacked(tensor: NDArray[Any]) -> NDArray[Any]:
