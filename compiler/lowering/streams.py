@@ -269,7 +269,7 @@ class Streams:
     def restore(self, tensor: ir.Value) -> ir.Value:
         """A stream back in the order and shape of its tensor, for the host."""
         laid = self._laid[tensor]
-        shape, y = shape_of(tensor), laid.value
+        shape, y = shape_of(tensor), _unshaped(laid.value)
         if laid.order is not None:
             if same_order(laid.order, channels_last(shape)) and len(shape) in (3, 4):
                 dims = [1, *shape[2:], shape[1]]
@@ -348,6 +348,18 @@ class Streams:
         )[0]
         self._laid[tensor] = Laid(stream, None if same_order(order, None) else order)
         return stream
+
+
+def _unshaped(stream: ir.Value) -> ir.Value:
+    """What a node of the accelerator gives, before reshapes that cost nothing: that is what crosses
+    to the host."""
+    producer = stream.producer()
+    while producer is not None and producer.op_type == "Reshape" and part(producer) == ACCELERATOR:
+        source = producer.inputs[0]
+        if source is None or source.producer() is None:
+            break
+        stream, producer = source, source.producer()
+    return stream
 
 
 def frame_shape(shape: Sequence[int]) -> tuple[int, ...]:

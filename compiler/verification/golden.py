@@ -100,10 +100,14 @@ class Golden:
         )  # tensors without the batch in front
         if moved:
             return self._run_between(self._fixed, starts, target, whole=False)
+        count = len(next(iter(starts.values())))
         try:
-            return self._run_between(self._free, starts, target, whole=True)
+            found = self._run_between(self._free, starts, target, whole=True)
+            if found is None or len(found) == count:
+                return found
         except ModelError:  # a reshape to fixed sizes forbids a batch
-            return self._run_between(self._fixed, starts, target, whole=False)
+            pass
+        return self._run_between(self._fixed, starts, target, whole=False)
 
     def _run_between(
         self, plain: ir.Model, starts: Mapping[str, NDArray[Any]], target: str, *, whole: bool
