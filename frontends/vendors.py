@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators of other tools' domains: those that mean ONNX's own QDQ, and what to do about others."""
+"""Operators of other tools' domains: those that mean ONNX's own QDQ, and what to do about the
+others."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def _convolve(
         unequal = codes.shape[1] * window.elements
         weights, low = (codes + 1) // 2, np.zeros((len(codes), *(1,) * rank), dtype=np.int64)
         fact = Integer.of(low, low + unequal, scale, -scale * unequal / 2)
-        return _insert(editor, node, x.base, weights, window, group, fact, xnor=True)
+        return insert_conv(editor, node, x.base, weights, window, group, fact, xnor=True)
     if window.is_padded and np.any(x.offset):
         before, x = x.scale, bipolar.centred(editor, node, x)
         scale = scale * (x.scale / before).flat[0]
@@ -168,7 +168,7 @@ def _convolve(
         total = (added[_seen(codes.shape, group)] * sums).sum(axis=1)
         offset = total.reshape(spread) * w_scale
     fact = Integer.of(low.reshape(spread), high.reshape(spread), scale, offset)
-    return _insert(editor, node, x.base, codes, window, group, fact)
+    return insert_conv(editor, node, x.base, codes, window, group, fact)
 
 
 def _of_groups(scale: FloatArray, group: int, shape: tuple[int, ...]) -> FloatArray:
@@ -222,7 +222,7 @@ def _per_channel(bound: IntArray, channels: int) -> IntArray:
     return np.full(channels, int(bound.min() if bound.min() < 0 else bound.max()))
 
 
-def _insert(
+def insert_conv(
     editor: Editor,
     node: ir.Node,
     x: ir.Value,
@@ -232,6 +232,7 @@ def _insert(
     fact: Integer,
     xnor: bool = False,
 ) -> Form:
+    """An IntegerConv of integers with the given weights, whose result the fact says."""
     if max(abs(int(fact.low.min())), abs(int(fact.high.max()))) >= 1 << 52:
         raise Unsupported("sums beyond 52 bits")
     wide = carrier(smallest_type(int(fact.low.min()), int(fact.high.max()))) == np.float64

@@ -149,6 +149,9 @@ def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> i
         return form.base
     if np.all(factor == factor.flat[0]):
         factor = np.asarray(factor.flat[0])
+    shape = shape_of(form.base)
+    if np.broadcast_shapes(factor.shape, shape) != shape:
+        raise Unsupported("its scales differ along an axis along which it is repeated")
     return _with_constant(editor, node, form.base, "Mul", np.asarray(factor))
 
 

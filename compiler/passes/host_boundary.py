@@ -44,6 +44,8 @@ CORE = frozenset(
                 "Pad",
                 "Resize",
                 "Upsample",
+                "Expand",
+                "Gather",
                 "TopK",
                 "ArgMax",
             )

@@ -33,7 +33,8 @@ LINEAR: dict[str, Linear] = {
     "Mul": join.multiply,
     "Concat": join.concat,
     **dict.fromkeys(
-        ("Split", "Slice", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Pad"), move.apply
+        ("Split", "Slice", "Resize", "Upsample", "Expand", "DepthToSpace", "SpaceToDepth", "Pad"),
+        move.apply,
     ),
 }
 """What computes an operator on integers, by its name."""

@@ -247,9 +247,7 @@ class Affine:
             keys = (row // count << x_bits) | (x & ((1 << x_bits) - 1))
             parts = [(keys[mine], value[mine]) for mine in (row % count == n for n in range(count))]
             bits = address_bits(max(part[0].size for part in parts), self.key_bits)
-            self._exception_tables[lanes] = hash_tables(
-                parts, self.key_bits, bits, self.value_bits
-            )
+            self._exception_tables[lanes] = hash_tables(parts, self.key_bits, bits, self.value_bits)
         return self._exception_tables[lanes]
 
     @cached_property
