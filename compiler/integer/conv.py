@@ -11,6 +11,7 @@ import onnx_ir as ir
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
@@ -128,7 +129,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
             raise Unsupported("weights with a zero point that is no integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.size > 1 and scale.size != _full(scale, codes.ndim).shape[0]:
-        raise Unsupported("weights with scales that differ along other axes than the outputs")
+        codes, scale = on_one_grid(codes, scale, 0)
     per_output = scale.reshape(-1)
     divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
     if divisor > 1:

@@ -291,9 +291,14 @@ _number("bit width of 200", "x_q_bits", 200, "Quant_x_q", "bit width")
 _number("bit width not a number", "x_q_bits", np.nan, "Quant_x_q", "bit width")
 
 
-@spoilt("several bit widths", "Quant_w0_q", "bit width")
+@spoilt("several bit widths, one broken", "Quant_w0_q", "bit width")
 def _(proto: onnx.ModelProto) -> None:
-    put(proto, "w0_q_bits", [2, 3])
+    put(proto, "w0_q_bits", [2, 2.5])
+
+
+@spoilt("bit widths that do not fit the tensor", "Quant_w0_q", "'w0_q_bits'")
+def _(proto: onnx.ModelProto) -> None:
+    put(proto, "w0_q_bits", [2, 3, 2, 3, 2])
 
 
 @spoilt("bit width of no elements", "Quant_w0_q", "bit width")
