@@ -83,7 +83,7 @@ def _shaped(operator: str, **attributes: object) -> Make:
 
 def _resize(g: QonnxGraph, x: str) -> list[str]:
     scales = g.constant([1, 1, 2, 2])
-    return g.op("Resize", [x, "", scales], mode="linear")
+    return g.op("Resize", [x, "", scales], mode="cubic")
 
 
 def _lstm(g: QonnxGraph, x: str) -> list[str]:
