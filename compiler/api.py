@@ -91,14 +91,18 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
         WorkspaceError: no such build, or files that do not fit it.
     """
     workspace = Workspace(Path(folder))
-    workspace.settings()
+    with workspace.reading():
+        return _verify(workspace, Path(samples), None if labels is None else Path(labels))
+
+
+def _verify(workspace: Workspace, samples: Path, labels: Path | None) -> Verdict:
     models = [load_model(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
-    inputs = load_samples(models[0], Path(samples))
+    inputs = load_samples(models[0], samples)
     golden, compiled = (answers(model, inputs) for model in models)
     same = np.all(golden == compiled, axis=1)
     near = int(near_ties(workspace, inputs, compiled, golden).sum())
     if labels is None:
         return Verdict(len(same), int(same.sum()), near, None, None)
-    wanted = load_labels(Path(labels), len(same))
+    wanted = load_labels(labels, len(same))
     correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
     return Verdict(len(same), int(same.sum()), near, *correct)

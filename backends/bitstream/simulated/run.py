@@ -22,6 +22,7 @@ from qnnc.backends.bitstream.stages.driver import make_build_shell
 from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import choose_engine
+from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.samples import read_array
 
@@ -74,7 +75,10 @@ def run_on_board(
         WorkspaceError: the build or the files do not fit.
         VerificationError: the shell breaks AXI's rules.
     """
-    with tempfile.TemporaryDirectory(prefix="qnnc-board-") as name:
+    with (
+        Workspace(folder.absolute()).reading(),
+        tempfile.TemporaryDirectory(prefix="qnnc-board-") as name,
+    ):
         scratch = Path(name)
         build = remake(folder, scratch / "build", samples=samples)
         shell = make_build_shell(build)
