@@ -9,6 +9,7 @@ inputs, and every node named. An input of integers is float too, with a fact tha
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,9 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
             return frontend
     if broken is not None:
         raise broken
+    hint = OTHER_FILES.get(os.path.splitext(source)[1].lower())
+    if hint is not None:
+        raise OptionError(f"{source!r} cannot be read as it is: {hint}")
     raise OptionError(
         f"no frontend knows what {source!r} is; choose one with --frontend "
         f"(installed: {', '.join(TABLE.names())})"
