@@ -117,7 +117,7 @@ for _percent in (1, 30, 70, 99):
     )
 _add("missing file", lambda folder: folder / "absent.onnx", "absent.onnx", "No such file")
 _add("a folder", lambda folder: _folder(folder / "model.onnx"), "model.onnx", "directory")
-_add("unknown kind", _file(lambda: b"x", "model.h5"), "model.h5", "no frontend")
+_add("unknown kind", _file(lambda: b"x", "model.h5"), "model.h5", "tf2onnx")
 _add(
     "under a file",
     lambda folder: _file(lambda: b"x", "f")(folder) / "model.onnx",
