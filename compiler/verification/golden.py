@@ -95,19 +95,10 @@ class Golden:
         """
         if target in starts:
             return starts[target]
-        moved = any(
-            len(self._shapes.get(name, a.shape)) != a.ndim for name, a in starts.items()
-        )  # tensors without the batch in front
-        if moved:
-            return self._run_between(self._fixed, starts, target, whole=False)
-        count = len(next(iter(starts.values())))
         try:
-            found = self._run_between(self._free, starts, target, whole=True)
-            if found is None or len(found) == count:
-                return found
-        except ModelError:  # a reshape to fixed sizes forbids a batch
-            pass
-        return self._run_between(self._fixed, starts, target, whole=False)
+            return self._run_between(self._free, starts, target, whole=True)
+        except ModelError:  # a reshape to fixed sizes forbids a batch, or it is not in front
+            return self._run_between(self._fixed, starts, target, whole=False)
 
     def _run_between(
         self, plain: ir.Model, starts: Mapping[str, NDArray[Any]], target: str, *, whole: bool
@@ -118,9 +109,14 @@ class Golden:
         ends = [v for node in nodes for v in node.outputs if v.name == target]
         session = Session(expand(plain, inputs=used, outputs=ends, nodes=nodes, any_batch=True))
         feeds = {str(v.name): np.asarray(starts[str(v.name)], np.float32) for v in used}
-        if whole:
-            return session.run(feeds, [target])[target]
         count = len(next(iter(feeds.values())))
+        if whole:
+            if any(len(self._shapes.get(n, a.shape)) != a.ndim for n, a in feeds.items()):
+                raise ModelError("tensors whose first dimension is not the batch")
+            found = session.run(feeds, [target])[target]
+            if found.ndim == 0 or len(found) != count:
+                raise ModelError("a result whose first dimension is not the batch")
+            return found
         parts = [
             stacked(
                 session.run({n: self._frame(n, a[i]) for n, a in feeds.items()}, [target])[target]
