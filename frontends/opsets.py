@@ -34,9 +34,10 @@ what opset 21 does anyway. That nothing else was added is checked by a test."""
 
 def check_version(proto: onnx.ModelProto) -> int:
     """The opset of a model; raises ModelError for one that cannot be read."""
-    version = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), None)
-    if version is None:
+    found = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
+    if not found:
         raise ModelError("the model does not say which ONNX opset it uses")
+    version = int(found[0])
     newest = onnx.defs.onnx_opset_version()
     if version > newest:
         raise ModelError(f"opset {version} is newer than the newest known one ({newest})")

@@ -9,6 +9,8 @@ more often, and a small depthwise convolution: with half-pixel centres its kerne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -118,11 +120,15 @@ def _weighed(editor: Editor, node: ir.Node, spread: Form, x: Form, kernels: list
     total = int(kernel.sum())
     codes = np.broadcast_to(kernel, (channels, 1, *kernel.shape)).copy()
     image, size = shape_of(spread.base)[2:], kernel.shape
-    pair = (lambda v, filler: (filler, v[0])) if kernel.ndim == 1 else (lambda v, _: (v[0], v[1]))
-    window = Window(pair(image, 1), pair(size, 1), (1, 1), (1, 1), (0, 0), (0, 0))
+    window = Window(_pair(image), _pair(size), (1, 1), (1, 1), (0, 0), (0, 0))
     low, high = (_outermost(a, f) * total for a, f in ((x.fact.low, np.min), (x.fact.high, np.max)))
     fact = named_result(node, Integer.of(low, high, x.scale / total, x.offset))
     return insert_conv(editor, node, spread.base, codes, window, channels, fact)
+
+
+def _pair(sizes: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns; one-dimensional images are one row."""
+    return (1, sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
 
 
 def _outermost(bound: IntArray, reduce: object) -> IntArray:

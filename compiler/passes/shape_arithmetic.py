@@ -149,10 +149,9 @@ class _Walk:
         if source not in self.types or not output.uses():
             return False
         dims = np.array([d.dim_value for d in self.types[source].tensor_type.shape.dim], np.int64)
+        array = dims[attribute(node, "start", 0) : attribute(node, "end", None)]
         if node.op_type == "Size":
-            array = np.prod(dims, dtype=np.int64).reshape(())
-        else:
-            array = dims[attribute(node, "start", 0) : attribute(node, "end", None)]
+            array = np.asarray(np.prod(dims, dtype=np.int64))
         held = self.editor.initializer(f"{output.name}_value", array)
         for user, place in list(output.uses()):
             user.replace_input_with(place, held)
@@ -183,7 +182,11 @@ class _Walk:
         schema = _schema(node.op_type, int(self.model.graph.opset_imports.get("", 21)))
         if schema is None:
             return
-        data = {str(v.name): ir.to_proto(v.const_value) for v in inputs if _is_small(v)}
+        data = {
+            str(v.name): ir.to_proto(v.const_value)
+            for v in inputs
+            if _is_small(v) and v.const_value is not None
+        }
         proto = ir.to_proto(node)
         if not isinstance(proto, onnx.NodeProto):
             return
