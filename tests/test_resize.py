@@ -199,3 +199,40 @@ def test_squeeze_and_excitation_in_rtl(tmp_path: Path, cache: Path) -> None:
     assert all(level.mismatches == 0 for level in report.verification)
     estimate = report.performance.ii_cycles_estimate
     assert report.performance.ii_cycles == pytest.approx(estimate, rel=0.01)
+
+
+def averaged(**attributes: object) -> Branch:
+    return lambda g, x: g.op("AveragePool", [x], **attributes)[0]  # type: ignore[arg-type]
+
+
+def test_average_pools_by_every_padding_rule() -> None:
+    """Windows at the border count fewer elements."""
+    branches = [
+        averaged(kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        averaged(kernel_shape=[3, 2], pads=[1, 1, 0, 0], strides=[2, 1]),
+        averaged(kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+        averaged(kernel_shape=[2, 2], auto_pad="SAME_UPPER"),
+        averaged(kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1),
+        averaged(kernel_shape=[2, 3], strides=[3, 2], pads=[0, 1, 1, 1], ceil_mode=1),
+    ]
+    exact(model((2, 6, 5), branches), "AveragePool")
+
+
+def transposed(shape: tuple[int, ...], **attributes: object) -> Branch:
+    def branch(g: QonnxGraph, x: str) -> str:
+        weights = g.weights(shape, 3, per_channel=attributes.get("group", 1) == 1, axis=1)
+        return g.op("ConvTranspose", [x, weights], kernel_shape=list(shape[2:]), **attributes)[0]
+
+    return branch
+
+
+def test_transposed_convolutions_with_groups_and_dilations() -> None:
+    branches = [
+        transposed((4, 3, 2, 2), strides=[2, 2]),
+        transposed((4, 1, 3, 3), group=4, strides=[2, 2], pads=[1, 1, 1, 1]),
+        transposed((4, 3, 2, 3), group=2, strides=[1, 2]),
+        transposed((4, 2, 2, 2), dilations=[2, 2]),
+        transposed((4, 2, 3, 2), group=2, dilations=[1, 3], strides=[2, 1], pads=[1, 0, 0, 1]),
+        transposed((4, 2, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
+    ]
+    exact(model((4, 3, 4), branches), "ConvTranspose")
