@@ -236,3 +236,29 @@ def test_transposed_convolutions_with_groups_and_dilations() -> None:
         transposed((4, 2, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
     ]
     exact(model((4, 3, 4), branches), "ConvTranspose")
+
+
+def positioned(*shapes: tuple[int, ...], rest: bool = False) -> Branch:
+    """Parameters that differ along several axes, such as a position's embedding."""
+
+    def branch(g: QonnxGraph, x: str) -> str:
+        y = x
+        for number, shape in enumerate(shapes):
+            array = g.rng.uniform(0.4, 1.6, shape)
+            y = g.op("Add" if number % 2 == 0 else "Mul", [y, g.constant(array)])[0]
+            if rest and number == 0:
+                y = g.op("Reshape", [y, g.constant([1, -1], np.int64)])[0]
+        return g.op("Tanh", [y])[0]
+
+    return branch
+
+
+def test_parameters_that_differ_along_several_axes() -> None:
+    branches = [
+        positioned((1, 3, 4, 5)),
+        positioned((4, 5), (3, 1, 1)),
+        positioned((3, 1, 5)),
+        positioned((3, 1, 1), (1, 60), rest=True),
+    ]
+    exact(model((3, 4, 5), branches), "Tanh")
+    exact(model((6, 5), [positioned((6, 5)), positioned((6, 1), (5,))]), "Tanh")

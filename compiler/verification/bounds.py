@@ -17,6 +17,9 @@ OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
 SUMS = frozenset({"Add", "ElementwiseAdd", "StreamingConcat", "Reshape"})
 """Operators whose results are made of sums: those of groups side by side among them."""
 
+SCALED = frozenset({"Mul", "ElementwiseMul"})
+"""Products with a constant, of sums among others."""
+
 
 def rounding_bound(value: ir.Value, fact: Integer) -> NDArray[np.float64]:
     """Largest error of summing K terms in float32, in any order: (K + 2) u sum|x w|, with u half
@@ -43,6 +46,9 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     if node.op_type in SUMS:
         return _added(node, reach.astype(np.float64))
+    if node.op_type in SCALED and operand is not None and weights is not None and x is not None:
+        terms, magnitude = _summed(x, operand)
+        return terms, np.broadcast_to(magnitude.max() * np.abs(weights).max(), ())
     if node.op_type not in PRODUCTS or operand is None or weights is None:
         return _terms(node), reach.astype(np.float64)
     largest = float(max(abs(int(operand.low.min())), abs(int(operand.high.max()))))
