@@ -196,7 +196,8 @@ def test_squeeze_and_excitation_in_rtl(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(model((4, 4, 4), [gated]), path)
     report = api.build(path, out=tmp_path / "b", until="simulate", frames=3, cache=cache)
-    assert all(level.mismatches == 0 for level in report.verification)
+    levels = {level.level: level.mismatches for level in report.verification.levels}
+    assert levels.keys() >= {"dataflow", "emulator", "rtl"} and not any(levels.values())
     estimate = report.performance.ii_cycles_estimate
     assert report.performance.ii_cycles == pytest.approx(estimate, rel=0.01)
 
