@@ -62,7 +62,7 @@ def networks() -> dict[str, Callable[[], Network]]:
             options = {"weight_bit_width": 4, "bias": False}
             self.first = qnn.QuantConv2d(inputs, 4, 3, padding=1, **options)
             self.strided = qnn.QuantConv2d(inputs, 4, 3, stride=2, **options)
-            self.half = qnn.QuantConv2d(2, 2, 3, padding=1, **options)
+            self.inner = qnn.QuantConv2d(2, 2, 3, padding=1, **options)
             self.point = qnn.QuantConv2d(4, 4, 1, **options)
             self.line = qnn.QuantConv1d(inputs, 4, 3, padding=1, **options)
             self.dense = qnn.QuantLinear(features, 3, **options)
@@ -84,7 +84,7 @@ def networks() -> dict[str, Callable[[], Network]]:
 
     def chunk(m: Any, x: Any) -> Any:
         a, b = m.relu(m.first(m.q(x))).chunk(2, 1)
-        return m.point(torch.cat([a, m.relu(m.half(b))], 1))
+        return m.point(torch.cat([a, m.relu(m.inner(b))], 1))
 
     def channel_shuffle(m: Any, x: Any) -> Any:
         x = m.relu(m.first(m.q(x)))
