@@ -24,6 +24,7 @@ from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import BatchRunner
 from qnnc.frontends.opsets import ADDED, OPSET, to_canonical
 from qnnc.frontends.sorting import sort_nodes
+from tests.conftest import shared_file
 from tests.support.quantized import mlp, run_original, static_quantized
 from tests.support.shape_chains import CHAINS, chain_model
 
@@ -179,6 +180,25 @@ def test_narrow_integers_equal_numpy(weights: str, activations: str, tmp_path: P
     exact = np.clip(np.rint(q @ w * 0.125 / 2) + 1, a_low, a_high) - 1
     found = compiled(save(proto, tmp_path), x.astype(np.float32))[0]
     assert np.array_equal(found[:, 0], exact * 2)
+
+
+@pytest.mark.parametrize("name", ["w2a2", "w2a8"])
+def test_int2_models_equal_numpy(name: str, tmp_path: Path) -> None:
+    """Exact sums, rounded as the file's own operators round them; ONNX Runtime cannot run INT2, and
+    where it can, its float32 sums meet ties otherwise."""
+    path = shared_file(f"cases/types/{name}.onnx")
+    given = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+    bits = 2 if given["xz"].dtype == ml_dtypes.int2 else 8
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    x = np.random.default_rng(12).uniform(-1.2, 1.2, (64, 16)).astype(np.float32)
+    x *= np.float32(high + 1) * given["xs"]
+    q = np.clip(np.rint(x / given["xs"]), low, high).astype(np.int64)
+    exact = (q @ given["w"].astype(np.int64)) * np.float64(given["xs"]) * np.float64(given["ws"])
+    codes = np.clip(np.rint(exact.astype(np.float32) / given["ys"]), low, high)
+    copy = tmp_path / "model.onnx"
+    copy.write_bytes(path.read_bytes())
+    found = compiled(copy, x)[0][:, 0]
+    assert np.array_equal(found, codes.astype(np.float32) * given["ys"])
 
 
 @pytest.mark.parametrize(

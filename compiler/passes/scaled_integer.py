@@ -102,7 +102,8 @@ class ScaledInteger(Pass):
                     return False
                 return _computed(editor, node, LINEAR[node.op_type](editor, node, given), forms)
         except Unsupported as why:
-            self.leave(node, f"{user_operator(node)} stays in floating point: {why}")
+            text, remedy = _cause(node, given, str(why))
+            self.leave(node, f"{user_operator(node)} stays in floating point: {text}", remedy)
         return False
 
 
@@ -184,6 +185,42 @@ def _remedy(node: ir.Node, forms: dict[ir.Value, Form]) -> str:
             "1/255), or put a quantizer before it"
         )
     return ""
+
+
+def _cause(node: ir.Node, given: Sequence[Form | None], why: str) -> tuple[str, str]:
+    """Where scales do not fit together: what joins them, and where a quantizer helps."""
+    if node.op_type in ("Add", "Sub"):
+        loose = [
+            producer
+            for value, form in zip(node.inputs, given, strict=False)
+            if value is not None and form is not None and not form.fact.quantized
+            and (producer := value.producer()) is not None and sources(producer)
+        ]  # fmt: skip
+        if loose and len(loose) < len(node.inputs):
+            named = quote(sources(loose[0])[-1])
+            return why.split(";")[0], f"put a quantizer behind node {named}, before the two meet"
+    form = given[0] if given else None
+    joining = _concat_before(node)
+    if node.op_type in LAYERS and form is not None and form.scale.size > 1 and joining is not None:
+        scales = ", ".join(f"{s:.6g}" for s in np.unique(form.scale)[:4])
+        name = quote(sources(joining)[-1] if sources(joining) else joining.name)
+        return (
+            f"its input comes from Concat node {name}, which joins tensors of scales {scales} that "
+            "are no small multiples of a common one",
+            f"let what Concat {name} joins go through one quantizer, or quantizers of one scale",
+        )
+    return why, ""
+
+
+def _concat_before(node: ir.Node) -> ir.Node | None:
+    """The Concat that a layer's input comes from, nothing but moves and scales between."""
+    value = node.inputs[0]
+    while value is not None:
+        producer = value.producer()
+        if producer is None or producer.op_type == "Concat":
+            return producer
+        value = producer.inputs[0] if producer.inputs else None
+    return None
 
 
 def _is_raw(value: ir.Value) -> bool:
