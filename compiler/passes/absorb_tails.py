@@ -52,13 +52,13 @@ class AbsorbTails(Pass):
         max_elements: integers, channels counted each, up to which a range is evaluated
             throughout; beyond it thresholds are found by bisection.
         max_thresholds: thresholds of a channel beyond which a tail is left alone.
-        max_table: thresholds in all beyond which a tail that differs from element to element is.
+        flat_thresholds: thresholds in all beyond which a tail that differs from element to element is.
     """
 
     name = "absorb-tails"
     max_elements: int = 1 << 24
     max_thresholds: int = 4096
-    max_table: int = 1 << 20
+    flat_thresholds: int = 1 << 20
 
     def run(self, model: ir.Model) -> bool:
         editor = Editor(model.graph)
@@ -140,10 +140,10 @@ class AbsorbTails(Pass):
         """A table with a row for every element of a frame, which goes through it flat."""
         table = make_table(steps, -1)
         check_steps(table.thresholds.shape[1], self.max_thresholds)
-        if table.thresholds.shape[0] > 1 and table.thresholds.size > self.max_table:
+        if table.thresholds.shape[0] > 1 and table.thresholds.size > self.flat_thresholds:
             raise Unsupported(
                 "its parameters differ along several axes, so that a table for every element would "
-                f"have {table.thresholds.size} thresholds, {self.max_table} are the most; quantize "
+                f"have {table.thresholds.size} thresholds, {self.flat_thresholds} are the most; quantize "
                 "to fewer bits, or let them differ along one axis only"
             )
         self._insert(editor, tail, table, flat=True)
