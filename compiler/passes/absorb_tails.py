@@ -21,7 +21,15 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
+from qnnc.compiler.ir.facts import (
+    BISECTED,
+    EXHAUSTIVE,
+    Integer,
+    integer,
+    set_evaluated,
+    set_integer,
+    sources,
+)
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.collect import (
@@ -52,7 +60,7 @@ class AbsorbTails(Pass):
         max_elements: integers, channels counted each, up to which a range is evaluated
             throughout; beyond it thresholds are found by bisection.
         max_thresholds: thresholds of a channel beyond which a tail is left alone.
-        flat_thresholds: thresholds in all beyond which a tail that differs from element to element is.
+        flat_thresholds: those of a frame beyond which a tail is that differs along several axes.
     """
 
     name = "absorb-tails"
@@ -113,12 +121,14 @@ class AbsorbTails(Pass):
         set_integer(total, Integer.of(found.low, found.high))
         name = f"{codes.name}_thresholds"
         y = multi_threshold.insert(editor, before, total, found.table, name, tail.nodes)
+        _say_how(y, exhaustive=True)
         low, high = found.table.base, found.table.base + found.table.thresholds.shape[1]
         set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
         replace_value(codes, y)
 
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
         steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
+        exhaustive = steps.exhaustive
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1 and tail.place is Place.BOTH:
             try:
@@ -134,7 +144,7 @@ class AbsorbTails(Pass):
             steps = mirrored(steps, falling, _flip(editor, tail, falling))
         table = make_table(steps, axis)
         check_steps(table.thresholds.shape[1], self.max_thresholds)
-        self._insert(editor, tail, table)
+        self._insert(editor, tail, table, exhaustive)
 
     def _insert_flat(self, editor: Editor, tail: Tail, steps: Steps) -> None:
         """A table with a row for every element of a frame, which goes through it flat."""
@@ -143,17 +153,24 @@ class AbsorbTails(Pass):
         if table.thresholds.shape[0] > 1 and table.thresholds.size > self.flat_thresholds:
             raise Unsupported(
                 "its parameters differ along several axes, so that a table for every element would "
-                f"have {table.thresholds.size} thresholds, {self.flat_thresholds} are the most; quantize "
-                "to fewer bits, or let them differ along one axis only"
+                f"have {table.thresholds.size} thresholds, {self.flat_thresholds} are the most; "
+                "quantize to fewer bits, or let them differ along one axis only"
             )
-        self._insert(editor, tail, table, flat=True)
+        self._insert(editor, tail, table, steps.exhaustive, flat=True)
 
     def _insert(
-        self, editor: Editor, tail: Tail, table: multi_threshold.Table, *, flat: bool = False
+        self,
+        editor: Editor,
+        tail: Tail,
+        table: multi_threshold.Table,
+        exhaustive: bool,
+        *,
+        flat: bool = False,
     ) -> None:
         """Put the table on the side of the layout operators on which its channels lie.
 
         Args:
+            exhaustive: it was evaluated at every integer.
             flat: it has a row for every element.
         """
         fact = integer(tail.codes)
@@ -167,6 +184,7 @@ class AbsorbTails(Pass):
         if tail.layouts and tail.place is not Place.BEHIND:
             x = _flattened(editor, tail, tail.anchor) if flat else tail.anchor
             y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
+            _say_how(y, exhaustive)
             set_integer(y, Integer.of(low, high))
             y = _shaped(editor, tail, y, shape_of(tail.anchor)) if flat else y
             y = _rearranged(editor, tail, y)
@@ -174,11 +192,18 @@ class AbsorbTails(Pass):
             x = _rearranged(editor, tail, tail.anchor)
             x = _flattened(editor, tail, x) if flat else x
             y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
+            _say_how(y, exhaustive)
             if flat:
                 set_integer(y, Integer.of(low, high))
                 y = _shaped(editor, tail, y, shape_of(tail.codes))
         set_integer(y, fact)
         replace_value(tail.codes, y)
+
+
+def _say_how(table: ir.Value, exhaustive: bool) -> None:
+    node = table.producer()
+    assert node is not None
+    set_evaluated(node, EXHAUSTIVE if exhaustive else BISECTED)
 
 
 def _flattened(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:

@@ -16,6 +16,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
 )
 from qnnc.nodes.upsample_nearest_neighbour.nearest import picked_pixels
+from qnnc.nodes.upsample_nearest_neighbour.node import UpsampleNearestNeighbour
 from qnnc.nodes.upsample_nearest_neighbour.repeat import broadcast, define, pick
 
 
@@ -46,17 +47,10 @@ def resize(streams: Streams) -> None:
     fact, channels = streams.fact(image), shape[1]
     out = len(rows), len(columns)
     y = streams.emit(
-        "UpsampleNearestNeighbour",
+        UpsampleNearestNeighbour.create(
+            channels=channels, image=(height, width), out_image=out, x=fact.type
+        ),
         [image],
-        {
-            "HI": height,
-            "WI": width,
-            "HO": out[0],
-            "WO": out[1],
-            "NumChannels": channels,
-            "SIMD": 1,
-            "inputDataType": fact.type.name,
-        },
         [(1, *out, channels)],
         [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type)],
     )[0]

@@ -16,6 +16,7 @@ from qnnc.compiler.ir.facts import IntArray, Integer
 from qnnc.compiler.lowering.streams import Streams, channels_last, image_shape, same_order
 from qnnc.nodes.streaming_concat.lower import concat_channels
 from qnnc.nodes.streaming_split.lower import split_channels
+from qnnc.nodes.upsample_nearest_neighbour.node import UpsampleNearestNeighbour
 
 MOST_PIECES = 16
 """Runs of equal counts along one axis at most: beyond it the nodes would cost more than the
@@ -140,17 +141,10 @@ def repeat(streams: Streams, x: ir.Value, count: int) -> ir.Value:
     _, groups, _, each = shape_of(x)
     fact = streams.fact(x)
     return streams.emit(
-        "UpsampleNearestNeighbour",
+        UpsampleNearestNeighbour.create(
+            channels=each, image=(groups, 1), out_image=(groups * count, 1), x=fact.type
+        ),
         [x],
-        {
-            "HI": groups,
-            "WI": 1,
-            "HO": groups * count,
-            "WO": 1,
-            "NumChannels": each,
-            "SIMD": 1,
-            "inputDataType": fact.type.name,
-        },
         [(1, groups * count, 1, each)],
         [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type)],
     )[0]
