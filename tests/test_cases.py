@@ -70,6 +70,7 @@ CASES = [
     exact("public/squeeze_excite.onnx"),
     exact("public/upsample_bilinear.onnx"),
     refused("public/yolo_fpn.onnx", "'/h1/Conv'", "'/Concat'", "quantizer"),
+    exact("public/shuffle_deep.onnx"),
     # --- qdq/ -----------------------------------------------------------------------------------
     refused("qdq/convtranspose_qoperator.onnx", "'up'", "'w3'", "QDQ"),
     exact("qdq/squeeze_excite_qdq.onnx"),

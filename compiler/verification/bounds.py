@@ -44,7 +44,7 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     operand = integer(x) if x is not None else None
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     role = role_of(node)
-    if node.op_type in SUMS or role is Role.SUM:
+    if node.op_type in SUMS or role in (Role.SUM, Role.JOIN):
         return _added(node, reach.astype(np.float64))
     if operand is not None and weights is not None and x is not None and _multiplies(node):
         terms, magnitude = _summed(x, operand)

@@ -30,7 +30,7 @@ class StreamingConcat(DataflowNode):
     """Inputs [..., C1], [..., C2], …; output [..., C1 + C2 + …]. SIMD divides every Ci."""
 
     op_type = "StreamingConcat"
-    role = Role.SUM
+    role = Role.JOIN
     kind = "plumbing"
     folding_attributes = ("SIMD",)
 
