@@ -21,6 +21,23 @@ from qnnc.compiler.files import new_folder
 HEADER = "// SPDX-License-Identifier: Apache-2.0\n"
 
 
+def used_files(texts: Iterable[str], parts: Mapping[str, str]) -> dict[str, str]:
+    """The files of `parts` that the texts instantiate or include, directly or through each other.
+
+    A library file is named after its only module.
+    """
+    found: dict[str, str] = {}
+    waiting = list(texts)
+    while waiting:
+        text = waiting.pop()
+        names = {f"{module}.sv" for module in re.findall(r"^\s*(qnnc_\w+)\b", text, re.MULTILINE)}
+        names.update(re.findall(r'^`include "(\w+\.sv)"', text, re.MULTILINE))
+        for name in names & parts.keys() - found.keys():
+            found[name] = parts[name]
+            waiting.append(parts[name])
+    return dict(sorted(found.items()))
+
+
 @dataclass(frozen=True)
 class Port:
     """An AXI-Stream of the accelerator; tdata is padded to whole bytes."""
@@ -141,15 +158,7 @@ class Design:
 
     def library_for(self, texts: Iterable[str]) -> dict[str, str]:
         """Library files that the texts use, directly or through each other."""
-        found: dict[str, str] = {}
-        waiting = list(texts)
-        while waiting:
-            for module in set(re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)):
-                name = f"{module}.sv"
-                if name in self.parts and name not in found:
-                    found[name] = self.parts[name]
-                    waiting.append(found[name])
-        return dict(sorted(found.items()))
+        return used_files(texts, self.parts)
 
     @property
     def sources(self) -> dict[str, str]:

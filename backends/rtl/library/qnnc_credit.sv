@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Credits for a free-running pipeline that ends in a qnnc_output_buffer of
-// COUNT words: `take` when a word enters the pipeline, `give` when one leaves
-// the buffer. `available` comes from registers alone.
+`include "qnnc_assert.sv"
+
+// Credits for a free-running pipeline that ends in an output buffer of COUNT
+// words: `take` when a word enters the pipeline, `give` when one leaves the
+// buffer. `available` comes from registers only.
 module qnnc_credit #(
     parameter integer COUNT = 1
 ) (
@@ -19,6 +21,7 @@ module qnnc_credit #(
         else if (take) busy <= 1'b1;
         else if (give) busy <= 1'b0;
       assign available = ~busy;
+      `QNNC_ASSERT(returns_what_was_taken, ~give | busy)
     end else begin : many
       localparam integer BITS = $clog2(COUNT + 1);
       reg [BITS-1:0] left;
@@ -27,6 +30,9 @@ module qnnc_credit #(
         else if (take & ~give) left <= left - 1'b1;
         else if (give & ~take) left <= left + 1'b1;
       assign available = |left;
+      `QNNC_ASSERT(returns_what_was_taken, ~give | left != COUNT[BITS-1:0])
     end
   endgenerate
+
+  `QNNC_ASSERT(never_negative, ~take | available)
 endmodule

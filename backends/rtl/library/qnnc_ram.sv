@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory with one write port and one read port; a read shows what was written
+// Memory with one write port and one read port; a read returns what was written
 // in earlier cycles. The registered output holds while `read` is low.
 module qnnc_ram #(
     parameter integer WIDTH = 8,
