@@ -52,6 +52,9 @@ class CpuClock(Silent):
     def finished(self, name: str, status: str, seconds: float) -> None:
         self.detail(OVERHEAD)
 
+    def warn(self, text: str) -> None:
+        """Not of interest."""
+
 
 def residual(blocks: int, channels: int) -> onnx.ModelProto:
     """Residual blocks of two 3x3 convolutions on an 8 x 8 image."""

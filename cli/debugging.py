@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from qnnc.compiler.building.watchers import ALL, CHANGED, Printer
-from qnnc.compiler.building.workspace import REPORT
-from qnnc.compiler.errors import OptionError
+from qnnc.compiler.errors import OptionError, QnncError
 from qnnc.compiler.passes.manager import Watcher
 from qnnc.compiler.passes.registry import pass_names
 from qnnc.compiler.plugins import close_matches
+from qnnc.compiler.report import Report
 
 
 def printers(wanted: str, *, err: bool = False) -> list[Watcher]:
@@ -36,13 +35,28 @@ def printers(wanted: str, *, err: bool = False) -> list[Watcher]:
     return [Printer(wanted, lambda text: typer.echo(text, err=err))]
 
 
-def show_pass_times(out: Path) -> None:
-    """Print the time of each pass of a build, a failed one too, on standard error."""
+@contextmanager
+def pass_times(wanted: bool) -> Iterator[Callable[[Report], Report]]:
+    """Print the time of each pass of a build at its end, of a failed one too, on standard error.
+
+    Yields:
+        What is to be given the report of a build that has not failed, and gives it back.
+    """
+    found: list[Report] = []
+
+    def keep(report: Report) -> Report:
+        found.append(report)
+        return report
+
     try:
-        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return  # it has failed before there was anything to time
-    show_times(report["passes"])
+        yield keep
+    except QnncError as error:
+        if error.report is not None:
+            found.append(error.report)
+        raise
+    finally:
+        if wanted and found:  # else it has failed before there was anything to time
+            show_times([run.model_dump() for run in found[0].passes])
 
 
 def show_times(runs: Sequence[Mapping[str, Any]]) -> None:

@@ -10,6 +10,10 @@ import typer
 
 BuildFolder = Annotated[Path, typer.Argument(help="Folder of a build.")]
 BuildOut = Annotated[Path, typer.Option(help="Folder of the build.")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace files that are not qnnc's where they are in the way."),
+]
 FoldingBoard = Annotated[str, typer.Option(help="Board, for the folding.")]
 Frontend = Annotated[str | None, typer.Option(help="How to read the model.")]
 HostLayers = Annotated[

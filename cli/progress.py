@@ -74,6 +74,9 @@ class ConsoleProgress(_Bar):
         colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
         self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
 
+    def warn(self, text: str) -> None:
+        self._console.print(f"qnnc: warning: {text}", markup=False, highlight=False, soft_wrap=True)
+
 
 class LineProgress(_Bar):
     """Many pieces of work that are done at once: a bar or, where standard error is no terminal, a

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from qnnc.compiler import plugins
 from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
 from qnnc.compiler.building.build import run_build
 from qnnc.compiler.building.options import PATHS, BuildOptions
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.passes.manager import Watcher
+from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
@@ -51,9 +51,7 @@ def build(
     unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))
     if unknown:
         known = list(BuildOptions.__dataclass_fields__)
-        raise OptionError(
-            f"unknown build option {unknown[0]!r}{plugins.close_matches(unknown[0], known)}"
-        )
+        raise OptionError(f"unknown build option {unknown[0]!r}{close_matches(unknown[0], known)}")
     return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress, watchers)
 
 
@@ -93,14 +91,18 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
         WorkspaceError: no such build, or files that do not fit it.
     """
     workspace = Workspace(Path(folder))
-    workspace.settings()
+    with workspace.reading():
+        return _verify(workspace, Path(samples), None if labels is None else Path(labels))
+
+
+def _verify(workspace: Workspace, samples: Path, labels: Path | None) -> Verdict:
     models = [load_model(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
-    inputs = load_samples(models[0], Path(samples))
+    inputs = load_samples(models[0], samples)
     golden, compiled = (answers(model, inputs) for model in models)
     same = np.all(golden == compiled, axis=1)
     near = int(near_ties(workspace, inputs, compiled, golden).sum())
     if labels is None:
         return Verdict(len(same), int(same.sum()), near, None, None)
-    wanted = load_labels(Path(labels), len(same))
+    wanted = load_labels(labels, len(same))
     correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
     return Verdict(len(same), int(same.sum()), near, *correct)

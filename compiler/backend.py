@@ -11,8 +11,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from qnnc.backends.table import BACKENDS
+from qnnc.compiler.plugins import Table
+
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
+
+TABLE = Table("backend", "qnnc.backends", BACKENDS)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from qnnc.compiler import plugins
+from qnnc.backends.table import BOARDS
+from qnnc.compiler.clock import fabric_clock
 from qnnc.compiler.errors import PluginError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
+from qnnc.compiler.plugins import Table
 from qnnc.compiler.resources import Resources
 
+TABLE = Table("board", "qnnc.boards", BOARDS)
 DDR_EFFICIENCY = 0.75
 """Share of its peak that a Zynq-7000's memory controller is designed to reach (UG585, "DDR
 Efficiency": about 75 % at most, 87 % in a favourable measurement of reads and writes)."""
@@ -30,6 +33,8 @@ class Board:
         ddr_mbyte_per_s: peak bandwidth of the board's DDR memory.
         ddr_mbyte: its size.
         ps_clock_mhz: crystal of the processing system.
+        pll_mhz: PLL of the processing system that the accelerator's clock is divided from, as the
+            board's boot loader sets it.
         description: one line for `qnnc boards`.
         memory_port_bits: of each port by which the accelerator reaches the memory.
         memory_ports: how many of them it may use, of HP0 to HP3.
@@ -46,6 +51,7 @@ class Board:
     description: str
     ddr_mbyte: int = 512
     ps_clock_mhz: float = 50.0
+    pll_mhz: float = 1000.0
     memory_port_bits: int = 64
     memory_ports: int = MAX_PORTS
 
@@ -55,6 +61,14 @@ class Board:
                 f"board {self.name}: memory_ports is {self.memory_ports}; a Zynq has 1 to "
                 f"{MAX_PORTS}"
             )
+
+    def clock(self, wanted_mhz: float | None = None) -> float:
+        """The accelerator's exact clock in MHz: the one that `wanted_mhz` means, or the board's.
+
+        Raises:
+            OptionError: the board cannot set such a clock.
+        """
+        return fabric_clock(self.pll_mhz, self.clock_mhz if wanted_mhz is None else wanted_mhz)
 
     def bytes_per_cycle(self, clock_mhz: float, ports: int = 1) -> float:
         """What the memory gives over so many ports in a cycle of the accelerator's clock, for a
@@ -84,6 +98,7 @@ class Board:
                 description=str(data["description"]),
                 ddr_mbyte=int(data.get("ddr_mbyte", cls.ddr_mbyte)),
                 ps_clock_mhz=float(data.get("ps_clock_mhz", cls.ps_clock_mhz)),
+                pll_mhz=float(data.get("pll_mhz", cls.pll_mhz)),
                 memory_port_bits=int(data.get("memory_port_bits", cls.memory_port_bits)),
                 memory_ports=int(data.get("memory_ports", cls.memory_ports)),
             )
@@ -93,9 +108,9 @@ class Board:
 
 def find_board(name: str) -> Board:
     """The board called `name`; raises OptionError with the nearest names if there is none."""
-    return plugins.load_one("qnnc.boards", name, "board", Board)
+    return TABLE.load(name, Board)
 
 
 def all_boards() -> list[Board]:
     """Every installed board, by name."""
-    return [find_board(name) for name in plugins.names("qnnc.boards")]
+    return [find_board(name) for name in TABLE.names()]

@@ -7,6 +7,8 @@ names the node or tensor and says what to change. Anything else that escapes is 
 
 from __future__ import annotations
 
+from typing import Any
+
 MAX_NAME = 80
 
 
@@ -25,10 +27,15 @@ def printable(text: str) -> str:
 
 
 class QnncError(Exception):
-    """Something the user can put right. Its text is one line."""
+    """Something the user can put right. Its text is one line.
+
+    Attributes:
+        report: the `Report` of the build that it has ended, as far as that came; else None.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(" ".join(message.split())))
+        self.report: Any = None
 
 
 class ModelError(QnncError):

@@ -41,6 +41,21 @@ def write_bytes(path: Path, data: bytes, *, mode: int | None = None) -> None:
         raise _explain(path, error) from error
 
 
+def refuse_existing(path: Path, option: str, *, force: bool = False) -> None:
+    """Raise WorkspaceError if a file that is to be written is there already.
+
+    Args:
+        option: that names it.
+        force: let it be replaced, unless it is a folder.
+    """
+    if path.is_dir():
+        raise WorkspaceError(f"{option} {path} is a folder; name a file")
+    if os.path.lexists(path) and not force:
+        raise WorkspaceError(
+            f"{path} is there already; choose another {option}, or give --force to replace it"
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` for text, UTF-8."""
     write_bytes(path, text.encode("utf-8"))
@@ -97,11 +112,6 @@ def publish_folder(source: Path, target: Path) -> None:
 def publish_program(source: Path, target: Path) -> None:
     """Copy a finished program to a shared place, whole or not at all."""
     write_bytes(target, source.read_bytes(), mode=0o755)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete what a killed run left half-written in `folder`."""
-    remove(*folder.glob(f"{TEMPORARY_PREFIX}*"))
 
 
 def remove(*paths: Path) -> None:

@@ -16,10 +16,11 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qnnc.compiler import plugins
 from qnnc.compiler.errors import OptionError, PluginError
+from qnnc.compiler.plugins import Table, close_matches
+from qnnc.frontends.table import FRONTENDS
 
-GROUP = "qnnc.frontends"
+TABLE = Table("frontend", "qnnc.frontends", FRONTENDS)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def load_model(
             if option not in known:
                 raise OptionError(
                     f"frontend {frontend.name} has no option {option!r}"
-                    f"{plugins.close_matches(option, known)} "
+                    f"{close_matches(option, known)} "
                     f"(it has {', '.join(known) if known else 'none'})"
                 )
         frontend.settings = settings
@@ -92,11 +93,11 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
         PluginError: the one asked for, or one that might have been it, is broken.
     """
     if name is not None:
-        return _load(name)
+        return TABLE.load_class(name, Frontend)()
     broken: PluginError | None = None
-    for candidate in plugins.names(GROUP):
+    for candidate in TABLE.names():
         try:
-            frontend = _load(candidate)
+            frontend = TABLE.load_class(candidate, Frontend)()
         except PluginError as error:  # harms only models that no other takes
             broken = broken or error
             continue
@@ -106,12 +107,5 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
         raise broken
     raise OptionError(
         f"no frontend knows what {source!r} is; choose one with --frontend "
-        f"(installed: {', '.join(plugins.names(GROUP))})"
+        f"(installed: {', '.join(TABLE.names())})"
     )
-
-
-def _load(name: str) -> Frontend:
-    frontend = plugins.load_class(GROUP, name, "frontend")()
-    if not isinstance(frontend, Frontend):
-        raise PluginError(f"frontend {name!r} is no qnnc.compiler.frontend.Frontend")
-    return frontend

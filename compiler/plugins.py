@@ -1,44 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entry points: how frontends, passes, dataflow nodes, backends and boards are found.
+"""How frontends, passes, dataflow nodes, backends and boards are found.
 
-Nothing is imported before it is asked for, so that listing stays fast and a broken plug-in
-harms only those who use it.
+What comes with qnnc stands in tables; other packages add to them by entry points, one group for
+each kind. Nothing is imported before it is asked for, so that listing stays fast and a broken
+plug-in harms only those who use it.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from qnnc.compiler.errors import OptionError, PluginError, QnncError
 
 T = TypeVar("T")
-GROUPS = ("qnnc.frontends", "qnnc.passes", "qnnc.nodes", "qnnc.backends", "qnnc.boards")
+OURS = "qnnc"
 
 
-def _package(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else entry.value
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Things of one kind, by name.
 
+    Attributes:
+        kind: what to call one in an error, such as "board".
+        group: of entry points, by which other packages add to the table.
+        built_in: name -> "module:object", or "package" where a thing is a folder.
+    """
 
-@cache
-def _entries(group: str) -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=group):
-        other = found.get(entry.name)
-        if other is not None and other.value != entry.value:
-            raise PluginError(
-                f"packages {_package(other)} and {_package(entry)} both provide "
-                f"{entry.name!r} in {group}; uninstall one of them"
+    kind: str
+    group: str
+    built_in: Mapping[str, str]
+
+    def names(self) -> list[str]:
+        """Every name, sorted.
+
+        Raises:
+            PluginError: two packages provide the same name.
+        """
+        return sorted({*self.built_in, *self._foreign()})
+
+    def find(self, name: str) -> tuple[str, str]:
+        """The package that provides a name, and what it says of it.
+
+        Raises:
+            OptionError: no such name; close ones are suggested.
+            PluginError: two packages provide the same name.
+        """
+        foreign = self._foreign()
+        if name in self.built_in:
+            return OURS, self.built_in[name]
+        if name not in foreign:
+            known = self.names()
+            raise OptionError(
+                f"unknown {self.kind} {name!r}{close_matches(name, known)} "
+                f"(known: {', '.join(known)})"
             )
-        found[entry.name] = entry
-    return found
+        return _package(foreign[name]), foreign[name].value
 
+    def load(self, name: str, expected: type[T]) -> T:
+        """Import the object called `name`, an instance of `expected`.
 
-def names(group: str) -> list[str]:
-    """Names registered in a group, sorted."""
-    return sorted(_entries(group))
+        Raises:
+            OptionError: no such name; close ones are suggested.
+            PluginError: its package cannot be imported or gives something else.
+        """
+        package, target = self.find(name)
+        found = self._import(name, package, target)
+        if not isinstance(found, expected):
+            raise PluginError(
+                f"{self.kind} {name!r} of package {package} is no {expected.__name__}"
+            )
+        return found
+
+    def load_class(self, name: str, base: type[T]) -> type[T]:
+        """Import the class called `name`, derived from `base`; raises as `load` does."""
+        found = self.load(name, type)
+        if not issubclass(found, base):
+            package, _ = self.find(name)
+            raise PluginError(
+                f"{self.kind} {name!r} of package {package} is no "
+                f"{base.__module__}.{base.__qualname__}"
+            )
+        return found
+
+    def _import(self, name: str, package: str, target: str) -> object:
+        module, _, attribute = target.partition(":")
+        try:
+            return getattr(import_module(module.strip()), attribute.strip())
+        except Exception as error:  # whatever a plug-in does at import
+            reason = str(error) if isinstance(error, QnncError) else repr(error)
+            raise PluginError(
+                f"{self.kind} {name!r} of package {package} cannot be loaded: {reason}"
+            ) from error
+
+    def _foreign(self) -> dict[str, EntryPoint]:
+        entries = _entries(self.group)
+        taken = next((name for name in entries if name in self.built_in), None)
+        if taken is not None:
+            raise _clash(taken, self.group, OURS, _package(entries[taken]))
+        return entries
 
 
 def close_matches(name: str, known: list[str]) -> str:
@@ -48,36 +113,25 @@ def close_matches(name: str, known: list[str]) -> str:
     return f"; did you mean {' or '.join(lowered[c] for c in close)}?" if close else ""
 
 
-def load_one(group: str, name: str, kind: str, expected: type[T]) -> T:
-    """Import the object called `name`, an instance of `expected`.
-
-    Args:
-        kind: what to call it in an error, such as "board".
-
-    Raises:
-        OptionError: no such name; close ones are suggested.
-        PluginError: its package cannot be imported or gives something else.
-    """
-    entries = _entries(group)
-    if name not in entries:
-        known = sorted(entries)
-        raise OptionError(
-            f"unknown {kind} {name!r}{close_matches(name, known)} (known: {', '.join(known)})"
-        )
-    entry = entries[name]
-    try:
-        found = entry.load()
-    except Exception as error:
-        reason = str(error) if isinstance(error, QnncError) else repr(error)
-        raise PluginError(
-            f"{kind} {name!r} of package {_package(entry)} cannot be loaded: {reason}"
-        ) from error
-    if not isinstance(found, expected):
-        raise PluginError(f"{kind} {name!r} of package {_package(entry)} is no {expected.__name__}")
-    return found
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value
 
 
-def load_class(group: str, name: str, kind: str) -> type[Any]:
-    """Import the class called `name`; raises as `load_one` does."""
-    found: type[Any] = load_one(group, name, kind, type)
+def _clash(name: str, group: str, one: str, other: str) -> PluginError:
+    return PluginError(
+        f"packages {one} and {other} both provide {name!r} in {group}; uninstall {other}"
+    )
+
+
+@cache
+def _entries(group: str) -> dict[str, EntryPoint]:
+    """Entry points of other packages; an older installation of qnnc may have left some too."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=group):
+        if _package(entry) == OURS:
+            continue
+        other = found.get(entry.name)
+        if other is not None and other.value != entry.value:
+            raise _clash(entry.name, group, _package(other), _package(entry))
+        found[entry.name] = entry
     return found

@@ -21,6 +21,10 @@ class Progress(Protocol):
         """The stage has ended."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Something that the user should know, and no reason to stop."""
+        ...
+
 
 class Silent:
     """Says nothing."""
@@ -32,4 +36,7 @@ class Silent:
         pass
 
     def finished(self, name: str, status: str, seconds: float) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
         pass

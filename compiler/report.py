@@ -231,6 +231,7 @@ class Report(_Part):
     qnnc_version: str
     status: Literal["ok", "failed"]
     error: str = ""
+    warnings: list[str] = Field([], description="what is no reason to stop, but to look")
     model: str
     board: str
     part: str

@@ -35,6 +35,9 @@ class Listener:
         assert seconds >= 0
         self.ended.append((name, status))
 
+    def warn(self, text: str) -> None:
+        pass
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
@@ -105,7 +108,7 @@ def test_errors_are_of_one_family(files: tuple[Path, Path, Path], tmp_path: Path
     assert all(issubclass(kind, QnncError) for kind in (OptionError, TargetError, ModelError))
     report = Report.model_validate_json((tmp_path / "p" / "report.json").read_text())
     assert report.status == "failed" and "not an ONNX model" in report.error
-    with pytest.raises(WorkspaceError, match="is no build of qnnc"):
+    with pytest.raises(WorkspaceError, match="is not a build of qnnc"):
         verify(tmp_path / "absent", files[1])
 
 

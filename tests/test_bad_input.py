@@ -29,7 +29,7 @@ def check_refused(code: int, errors: str, out: Path, *names: str) -> str:
         assert json.loads(report.read_text())["status"] == "failed"
     if out.is_dir():
         left = {path.name for path in out.iterdir()}
-        assert left <= {"report.html", "report.json", "build.json", ".lock"}
+        assert left <= {"report.html", "report.json", "build.json", "manifest.json", ".lock"}
     return lines[0]
 
 

@@ -167,7 +167,7 @@ def test_update_needs_a_bitstream(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"fmax": 71.2}, "reaches 71.2 MHz of the 100 asked for; set --clock-mhz 71"),
+        ({"fmax": 71.2}, "reaches 71.2 MHz of the 100 asked for; set --clock-mhz 66.6667, or"),
         ({"error": "Unable to place cell 'x', no BELs remaining"}, "cannot place the design"),
         ({"error": "failed to route net"}, "cannot route the design"),
         ({"stuck": True}, "3 wires are still taken twice after 120 rounds; set a smaller --budget"),

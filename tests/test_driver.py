@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import shutil
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -19,6 +23,7 @@ from qonnx.core.datatype import DataType
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
+from qnnc.backends.bitstream.package.pace import pace_of
 from qnnc.backends.bitstream.package.package import DRIVER_FILES, Source, write_package
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
@@ -74,8 +79,9 @@ class Network:
             bit_file(b"\xaa\x99\x55\x66" * 4, "x", "xc7z020clg400-1", datetime.now(UTC))
         )
         board = find_board("Pynq-Z1")
+        pace = pace_of(self.shell, remade.layers)
         source = Source(
-            self.shell, board, 100.0, self.build / "model", self.samples, self.bit, "test"
+            self.shell, board, 100.0, pace, self.build / "model", self.samples, self.bit, "test"
         )
         write_package(source, self.package)
         self.program = compiled(self.shell, folder / "sim", cache, engines()[-1])
@@ -210,7 +216,6 @@ def test_answers_equal_the_golden_graph(network: Network) -> None:
 
 def test_validate_finds_a_wrong_answer(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
-    import sys
 
     monkeypatch.syspath_prepend(str(network.package))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -235,7 +240,6 @@ def test_validate_finds_a_wrong_answer(network: Network, monkeypatch: pytest.Mon
 
 
 def test_drivers_of_two_packages_keep_apart(network: Network, tmp_path: Path) -> None:
-    import shutil
     import sys
 
     other = tmp_path / "other"
@@ -254,14 +258,13 @@ def test_drivers_of_two_packages_keep_apart(network: Network, tmp_path: Path) ->
 
 def test_the_folder_is_all_that_the_driver_needs(network: Network, tmp_path: Path) -> None:
     """In the flat folder, by a Python that knows nothing of qnnc and does not find it."""
-    import subprocess
     import sys
 
     with zipfile.ZipFile(network.package.with_suffix(".zip")) as archive:
         archive.extractall(tmp_path)
     code = (
         "import sys; sys.modules['qnnc'] = None; import validate, driver; "
-        "print(driver.Accelerator.__module__, validate.AcceleratorError.__module__)"
+        "print(driver.Accelerator.__module__, driver.AcceleratorError.__module__)"
     )
     done = subprocess.run(
         [sys.executable, "-B", "-c", code], cwd=tmp_path / "accelerator", capture_output=True,
@@ -285,16 +288,66 @@ def test_errors_end_in_a_usable_accelerator(network: Network) -> None:
         accelerator.timeout = 0.0
         accelerator.start(7)
         with pytest.raises(driver.AcceleratorError, match="did not end within 0 s"):
-            accelerator._wait(driver.DONE, "the run")
+            accelerator.finish()
         del accelerator.platform.pause
-        accelerator.timeout = 10.0
+        accelerator.timeout = None
         accelerator.reset()
         assert np.array_equal(accelerator.predict(images), labels)
 
 
+def test_slow_networks_have_the_time_they_need(network: Network) -> None:
+    """At 200 Hz a batch takes minutes; buffers hold what takes a second, the patience is that of
+    the package."""
+    driver = load_driver(network.package)
+    images, labels = network.golden()
+    with SimulatedBoard(network.program, network.rtl) as board:
+        platform = SimulatedPlatform(board, clock_mhz=200e-6)
+        accelerator = driver.Accelerator(str(network.package), platform)
+        assert accelerator.frames == max(1, int(200 / accelerator.frame_cycles))
+        begin = platform.now()
+        assert np.array_equal(accelerator.predict(images), labels)
+        assert platform.now() - begin > 20
+
+
+def test_validate_on_a_pc_says_what_to_do(network: Network) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", network.package / "validate.py"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "scp -r package" in done.stderr and "qnnc simulate BUILD --board" in done.stderr
+
+
+def test_validate_goes_on_in_the_environment_of_pynq(network: Network, tmp_path: Path) -> None:
+    """As on an image from 2.7 on, where `sudo python3` is a Python without pynq."""
+    other = tmp_path / "pynq-python"
+    other.write_text("#!/bin/sh\necho $QNNC_IN_PYNQ $XILINX_XRT $*\n")
+    other.chmod(0o755)
+    code = (
+        "import sys; sys.modules['pynq'] = None; import os, platform; "
+        "platform.machine = lambda: 'armv7l'; os.geteuid = lambda: 0; "
+        f"import validate; validate.PYNQ_PYTHON = {str(other)!r}; sys.exit(validate.main())"
+    )
+    environment = {name: os.environ[name] for name in os.environ if name != "XILINX_XRT"}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, "some", "arguments"], cwd=network.package,
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "1 /usr -c some arguments\n", done.stderr
+
+
+def test_a_package_without_a_bitstream_says_so(network: Network, tmp_path: Path) -> None:
+    bare = tmp_path / "package"
+    shutil.copytree(network.package, bare)
+    (bare / "accelerator.bit").unlink()
+    driver = load_driver(bare)
+    with pytest.raises(driver.AcceleratorError, match=r"accelerator\.bit is missing.*README"):
+        driver.Accelerator(str(bare))
+
+
 def test_another_build_on_the_board_is_refused(network: Network, tmp_path: Path) -> None:
     driver = load_driver(network.package)
-    import shutil
 
     other = tmp_path / "other"
     shutil.copytree(network.package, other)
@@ -313,7 +366,7 @@ def test_the_package(network: Network) -> None:
     assert names == {
         "README.md", "accelerator.bit", "accelerator.hwh", "accelerator.json", "driver.py",
         "golden.npz", "post.npz", "post.onnx", "pre.npz", "pre.onnx", "qnnc_errors.py",
-        "qnnc_host.py", "qnnc_platforms.py", "qnnc_streams.py", "validate.py",
+        "qnnc_host.py", "qnnc_platforms.py", "qnnc_streams.py", "qnnc_zynq.py", "validate.py",
     }  # fmt: skip
     with zipfile.ZipFile(network.package.with_suffix(".zip")) as archive:
         assert {name.removeprefix("accelerator/") for name in archive.namelist()} == names
@@ -324,7 +377,7 @@ def test_the_bin_file_is_the_payload_with_bytes_reversed(
     network: Network, driver: ModuleType
 ) -> None:
     assert driver.bit_to_bin(str(network.bit)) == b"\x66\x55\x99\xaa" * 4
-    with pytest.raises(driver.AcceleratorError, match=r"no \.bit file"):
+    with pytest.raises(driver.AcceleratorError, match=r"not a \.bit file"):
         driver.bit_to_bin(str(network.package / "driver.py"))
 
 

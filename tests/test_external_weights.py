@@ -25,12 +25,12 @@ from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.api import build
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.dataflow.memory_traffic import traffic
-from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.memory_ports import MemoryPorts, assign
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau.node import MVAU
 from tests.support import nodes
 from tests.support.rtl import reference, run_rtl
 

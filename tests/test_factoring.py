@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow.stream_graph import stream_graph
-from qnnc.compiler.dataflow.thresholding import Thresholding
 from qnnc.compiler.factoring import Factored, Unfactorable, factor, staircase
 from qnnc.compiler.factoring.hashing import address_bits, hash_table
+from qnnc.nodes.thresholding.node import Thresholding
 from tests.support import nodes
 from tests.support.nodes import NodeSpec
 

@@ -13,9 +13,9 @@ from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.simulate import Pressure
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.dataflow.stream_graph import stream_graph
-from qnnc.compiler.dataflow.trits import code_of_five, coded, coded_bits
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau.trits import code_of_five, coded, coded_bits
 from tests.support import nodes
 from tests.support.rtl import reference, run_rtl
 

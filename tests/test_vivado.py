@@ -17,35 +17,7 @@ from qnnc.compiler.errors import ToolError
 from qnnc.compiler.report import Implementation
 from tests.support.shell import inverter
 
-# Commands with files check that they are there; queries give something to work with.
-STUBS = """\
-set record [open [lindex $argv 0] w]
-set argv [lrange $argv 1 end]
-proc unknown {args} { puts $::record $args; return [lindex $args 0]_[join [lrange $args 1 end] _] }
-proc with_files {command args} {
-    foreach path $args {
-        foreach file $path {
-            if {[string index $file 0] ne "-" && ![file isfile $file]} { error "no file $file" }
-        }
-    }
-    puts $::record [concat $command $args]
-}
-foreach command {read_verilog read_mem read_xdc add_files remove_files} {
-    interp alias {} $command {} with_files $command
-}
-proc get_property {args} { puts $::record [concat get_property $args]; return SLACK }
-proc get_cells {args} { return {a b c} }
-proc version {args} { return 2023.2 }
-proc synth_design {args} {
-    puts $::record [concat synth_design $args]
-    foreach file [glob *.mem] {}
-    if {![file isfile build_id.mem]} { error "memory files are not in the working directory" }
-}
-proc write_bitstream {args} {
-    puts $::record [concat write_bitstream $args]
-    file copy -force FAKE [lindex $args end]
-}
-"""
+STUB = Path(__file__).parent / "support" / "vivado.tcl"
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +45,9 @@ def execute(
     from datetime import UTC, datetime
 
     fake.write_bytes(bit_file(b"\0" * 16, "x", "xc7z020clg400-1", datetime.now(UTC)))
-    text = STUBS.replace("FAKE", str(fake)).replace("return SLACK", f"return {slack}")
-    runner = folder / "run.tcl"
-    runner.write_text(
-        f"{text}\nrename source _source\n"
-        f"set script {{{scripts / name}}}\ninfo script $script\n_source $script\nclose $record\n"
-    )
     record = folder / "record.txt"
-    done = subprocess.run(
-        [tclsh, runner, record, *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
+    command = [tclsh, STUB, scripts / name, record, fake, slack, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return done, [line.split() for line in record.read_text().splitlines()]
 
 
@@ -102,7 +67,7 @@ def test_build_script(tclsh: str, scripts: Path, tmp_path: Path) -> None:
     synth = next(call for call in calls if call[0] == "synth_design")
     assert synth[1:] == ["-top", "qnnc_top", "-part", "xc7z020clg400-1"]
     result = (out / "result.txt").read_text().splitlines()
-    assert result[:2] == ["slack_ns 0.5", "version 2023.2"]
+    assert result[:3] == ["slack_ns 0.5", "hold_slack_ns 0.5", "version 2023.2"]
     assert "used_LUT 3" in result
     assert (out / "accelerator.bit").is_file()
 
@@ -131,6 +96,11 @@ def test_ip_and_block_design(tclsh: str, scripts: Path, tmp_path: Path) -> None:
     assert any("CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 125" in line for line in flat)
     assert sum(line.startswith("connect_bd_intf_net") for line in flat) == 2
     assert any(line.startswith("assign_bd_address -offset 0x43C00000") for line in flat)
+    steps = ["validate_bd_design", "make_wrapper", "launch_runs", "wait_on_run", "open_run"]
+    assert [call[0] for call in calls if call[0] in steps] == steps
+    assert (scripts / "design" / "accelerator.bit").is_file()
+    assert (scripts / "design" / "accelerator.hwh").is_file()
+    assert "used_LUT 3" in (scripts / "design" / "result.txt").read_text().splitlines()
     assert not any("HP1" in line or "HP2" in line for line in flat)
 
 
@@ -140,8 +110,8 @@ def test_a_block_design_with_three_ports_to_memory(tclsh: str, tmp_path: Path) -
     write_scripts(shell, find_board("Pynq-Z1"), 125.0, tmp_path / "vivado", "../shell")
     done, calls = execute(tclsh, tmp_path / "vivado", "package_ip.tcl")
     assert done.returncode == 0, done.stderr
-    buses = [call[2] for call in calls if call[0] == "ipx::associate_bus_interfaces"]
-    assert buses == ["gp", "hp", "hp2", "hp1"]
+    buses = [call[1] for call in calls if call[0] == "ipx::get_bus_interfaces"]
+    assert buses == ["gp", "hp", "hp2", "hp1", "irq"]
     done, calls = execute(tclsh, tmp_path / "vivado", "block_design.tcl")
     assert done.returncode == 0, done.stderr
     flat = [" ".join(call) for call in calls]
@@ -161,12 +131,13 @@ def test_running_it(tclsh: str, scripts: Path, tmp_path: Path) -> None:
     from qnnc.backends.bitstream.vivado.run import run_vivado
     from qnnc.compiler.progress import Silent
 
-    execute(tclsh, scripts, "build.tcl", str(tmp_path / "unused"))  # writes run.tcl
+    execute(tclsh, scripts, "build.tcl", str(tmp_path / "unused"))  # makes the bitstream's stand-in
     program = tmp_path / "vivado-fake"
     program.write_text(
         "#!/bin/sh\n"
         f'while [ "$1" != -tclargs ]; do shift; done\n'
-        f'exec {tclsh} {tmp_path / "run.tcl"} {tmp_path / "record.txt"} "$2"\n'
+        f"exec {tclsh} {STUB} {scripts / 'build.tcl'} {tmp_path / 'record.txt'} "
+        f'{tmp_path / "fake.bit"} 0.5 "$2"\n'
     )
     program.chmod(0o755)
     folder = tmp_path / "bitstream"
@@ -180,3 +151,42 @@ def test_running_it(tclsh: str, scripts: Path, tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho 'ERROR: [Synth 8-439] module x not found'\nexit 1\n")
     with pytest.raises(ToolError, match="module x not found"):
         run_vivado(build, program, folder)  # type: ignore[arg-type]
+
+
+def test_the_stand_in_is_strict(tclsh: str, scripts: Path) -> None:
+    """It can fail: an argument that Vivado does not have is an error, and so is a command."""
+    for wrong, message in (
+        ("synth_design -topp x", "no argument -topp"),
+        ("create_bd_desing x", "invalid command name"),
+        ("read_mem a b", "takes 1 to 1 arguments"),
+    ):
+        (scripts / "wrong.tcl").write_text(wrong + "\n")
+        done, _ = execute(tclsh, scripts, "wrong.tcl")
+        assert done.returncode != 0
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize("places", [(0,), (0, 1, 2)])
+def test_the_wrapper_is_plain_verilog_with_all_of_the_shells_ports(
+    tmp_path: Path, places: tuple[int, ...]
+) -> None:
+    """Verilator takes it as Verilog 2001 around the shell, every port connected and driven."""
+    verilator = shutil.which("verilator")
+    if verilator is None:
+        pytest.skip("verilator is not installed")
+    shell = inverter([(8, 4)] * len(places), places)
+    shell.write(tmp_path / "shell")
+    write_scripts(shell, find_board("Pynq-Z1"), 125.0, tmp_path / "vivado", "../shell")
+    done = subprocess.run(
+        [verilator, "--lint-only", "-Wall", "-Wno-fatal", "--top-module", "qnnc_shell_ip",
+         "+1364-2001ext+v", "+1800-2017ext+sv", "-y", tmp_path / "shell",
+         tmp_path / "vivado" / "qnnc_shell_ip.v"],
+        capture_output=True, text=True, check=False, cwd=tmp_path / "shell",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("%")]
+    assert [line for line in told if "qnnc_shell_ip.v:" in line] == []
+    text = (tmp_path / "vivado" / "qnnc_shell_ip.v").read_text()
+    assert text.count("PROTOCOL AXI3") == 1 + len(places)
+    for name in ("gp WID", "hp WID", "irq INTERRUPT"):
+        assert f' {name}"' in text

@@ -17,21 +17,8 @@ from tests.support.build import run_main
 from tests.support.small import SmallBuild, write_small
 
 Capture = pytest.CaptureFixture[str]
-
-KILLED = """
-import os, signal, sys
-real, left = os.replace, int(sys.argv.pop(1))
-def replace(source, target):
-    global left
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-    real(source, target)
-os.replace = replace
-from qnnc.cli.main import main
-main()
-"""
-"""The command line, killed where it would put its n-th file or folder in place."""
+CONTROL = {".lock", "build.json", "manifest.json", "report.html", "report.json"}
+"""What every build's folder has."""
 
 
 @pytest.fixture
@@ -40,58 +27,86 @@ def model(tmp_path: Path) -> Path:
     return write_small(tmp_path / "in")[0]
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """What lies in a folder, but for its lock."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / ".lock"
+    }
+
+
 def status(out: Path) -> str:
     return str(json.loads((out / "report.json").read_text())["status"])
 
 
-@pytest.mark.parametrize("when", range(4))
-def test_a_killed_build_is_not_taken_for_done(
-    when: int, model: Path, tmp_path: Path, capfd: Capture
-) -> None:
-    out = tmp_path / "out"
-    arguments = ["build", model, "--out", out, "--until", "rtl"]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(when), *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == -9
-    assert not (out / "report.json").exists()
-    assert any(path.name.startswith(".partial-") for path in out.iterdir())
-    samples = model.parent / "samples.npy"
-    for command in (("verify", out, "--samples", samples), ("simulate", out)):
-        code, output, errors = run_main(capfd, *command)
-        assert code == 2 and output == "" and errors.count("\n") == 1
-    assert run_main(capfd, *arguments)[0] == 0
-    left = {path.name for path in out.iterdir()}
-    made = {"build.json", "report.html", "report.json", "model", "emulator", "rtl"}
-    assert left == {".lock", *made}
-    assert status(out) == "ok"
-    assert run_main(capfd, "verify", out, "--samples", samples)[0] == 0
-
-
-def test_a_failed_build_leaves_nothing_of_the_one_before(
+def test_a_failed_build_leaves_the_finished_one(
     small_build: SmallBuild, tmp_path: Path, capfd: Capture
 ) -> None:
     out = small_build.copy(tmp_path / "out")
-    code, _, errors = run_main(
-        capfd, "build", small_build.model, "--out", out, "--fps", "1000000000"
-    )
-    assert code == 2 and "frames" in errors
-    assert {path.name for path in out.iterdir()} == {
-        "build.json",
-        "report.html",
-        "report.json",
-        ".lock",
-    }
-    report = json.loads((out / "report.json").read_text())
-    assert report["status"] == "failed" and report["error"] in errors
-    assert [stage["status"] for stage in report["stages"]] == ["failed"]
-    left = {name: path for name, path in report["artifacts"].items() if path is not None}
-    assert left == {"page": "report.html"}
-    code, _, errors = run_main(capfd, "verify", out, "--samples", small_build.samples)
+    before = files_of(out)
+    for _ in range(2):
+        code, _, errors = run_main(
+            capfd, "build", small_build.model, "--out", out, "--fps", "1000000000"
+        )
+        assert code == 2 and "frames" in errors and errors.count("\n") == 1
+        assert str(out / "failed") in errors
+        left = files_of(out)
+        failed = {name: left.pop(name) for name in list(left) if name.startswith("failed/")}
+        assert left == before
+        assert {name for name in failed if not name.endswith(".lock")} == {
+            "failed/build.json",
+            "failed/manifest.json",
+            "failed/report.html",
+            "failed/report.json",
+        }
+        report = json.loads((out / "failed" / "report.json").read_text())
+        assert report["status"] == "failed" and report["error"] in errors
+        assert [stage["status"] for stage in report["stages"]] == ["failed"]
+        artifacts = {name: path for name, path in report["artifacts"].items() if path is not None}
+        assert artifacts == {"page": "report.html"}
+    assert run_main(capfd, "verify", out, "--samples", small_build.samples)[0] == 0
+    code, output, _ = run_main(capfd, "why", out / "failed")
+    assert code == 1 and "refused: " in output
+    assert run_main(capfd, "build", small_build.model, "--out", out, "--until", "passes")[0] == 0
+    assert not (out / "failed").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["absent.onnx"],
+        ["{model}", "--board", "Pynq-Z9"],
+        ["{model}", "--fps", "0"],
+        ["{model}", "--samples", "absent.npy"],
+        ["{model}", "--passes", "nonsense"],
+    ],
+)
+def test_a_mistake_leaves_everything(
+    options: list[str], model: Path, tmp_path: Path, capfd: Capture
+) -> None:
+    out = tmp_path / "out"
+    assert run_main(capfd, "build", model, "--out", out, "--until", "passes")[0] == 0
+    before = files_of(out)
+    wrong = [option.format(model=model) for option in options]
+    code, _, errors = run_main(capfd, "build", *wrong, "--out", out)
+    assert code == 2 and errors.count("\n") == 1
+    left = files_of(out)
+    assert {n: d for n, d in left.items() if not n.startswith("failed/")} == before
+
+
+def test_a_failed_build_takes_an_empty_place(model: Path, tmp_path: Path, capfd: Capture) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert run_main(capfd, "build", model, "--out", out, "--fps", "1e12")[0] == 2
+        assert status(out) == "failed"
+    code, _, errors = run_main(capfd, "verify", out, "--samples", model.parent / "samples.npy")
     assert code == 2 and "build again" in errors
+    assert run_main(capfd, "build", model, "--out", out, "--until", "passes")[0] == 0
+    assert status(out) == "ok" and not (out / "failed").exists()
+    arguments = ("build", model, "--out", tmp_path / "a" / "b")
+    assert run_main(capfd, *arguments, "--input-shape", "0")[0] == 2
+    assert not (tmp_path / "a").exists()
 
 
 def test_an_earlier_stop_leaves_nothing_of_later_stages(
@@ -102,7 +117,9 @@ def test_an_earlier_stop_leaves_nothing_of_later_stages(
     arguments = ("build", small_build.model, "--out", out, "--until", "estimate")
     assert run_main(capfd, *arguments)[0] == 0
     left = {path.name for path in out.iterdir()}
-    assert left == {"build.json", "report.html", "report.json", ".lock", "model", "notes.txt"}
+    control = {"build.json", "manifest.json", ".lock"}
+    assert left == {*control, "report.html", "report.json", "model", "notes.txt"}
+    assert (out / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("where", ["/proc/none/out", "{file}", "{file}/out", "/dev/full"])
@@ -126,7 +143,7 @@ def test_a_folder_of_somebody_else_is_left_alone(
     (out / "model" / "thesis.tex").write_text("ten years of work")
     (out / "report.json").write_text("{}")
     code, _, errors = run_main(capfd, "build", model, "--out", out)
-    assert code == 2 and errors.count("\n") == 1 and "choose another --out" in errors
+    assert code == 2 and errors.count("\n") == 1 and "choose another folder" in errors
     assert (out / "model" / "thesis.tex").read_text() == "ten years of work"
     assert {path.name for path in out.iterdir()} == {"model", "report.json"}
 
@@ -137,11 +154,16 @@ def test_a_link_in_the_folder_is_not_followed(model: Path, tmp_path: Path, capfd
     assert run_main(capfd, *arguments)[0] == 0
     precious.mkdir()
     (precious / "file").write_text("x")
-    (out / "rtl").symlink_to(precious)
     (out / ".partial-link").symlink_to(precious)
-    assert run_main(capfd, *arguments)[0] == 0
+    assert run_main(capfd, *arguments)[0] == 0  # a link that is in nobody's way
+    (out / "rtl").symlink_to(precious)
+    further = (*arguments[:-1], "rtl")
+    code, _, errors = run_main(capfd, *further)
+    assert code == 2 and str(out / "rtl") in errors
+    code, _, errors = run_main(capfd, *further, "--force")
+    assert code == 0 and f"--force replaces {out / 'rtl'}" in errors
     assert (precious / "file").read_text() == "x"
-    assert not (out / "rtl").exists() and not (out / ".partial-link").exists()
+    assert not (out / "rtl").is_symlink() and (out / ".partial-link").is_symlink()
 
 
 @pytest.mark.parametrize("limit", [0, 100, 2000, 6000])
@@ -163,12 +185,13 @@ def test_a_full_disk(limit: int, model: Path, tmp_path: Path, capfd: Capture) ->
     left = {
         path.relative_to(out): path.read_bytes()
         for path in out.rglob("*")
-        if path.is_file() and path.name not in {".lock", "build.json", "report.html", "report.json"}
+        if path.is_file() and path.name not in CONTROL
     }
     assert run_main(capfd, "build", model, "--out", out, "--until", "rtl")[0] == 0
     # What the failed build left are artefacts that were finished before there was no more room.
     assert all((out / name).read_bytes() == content for name, content in left.items())
     assert not any(name.is_relative_to("rtl") for name in left)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".partial")] == []
 
 
 def test_a_cache_that_cannot_be_written(model: Path, tmp_path: Path, capfd: Capture) -> None:
@@ -181,10 +204,12 @@ def test_a_cache_that_cannot_be_written(model: Path, tmp_path: Path, capfd: Capt
 def test_a_build_at_work_is_not_disturbed(model: Path, tmp_path: Path, capfd: Capture) -> None:
     out = tmp_path / "out"
     with Workspace(out).claimed({}):
-        (out / ".partial-work").mkdir()
+        at_work = {path: list(path.iterdir()) for path in tmp_path.glob(".partial-*")}
         code, _, errors = run_main(capfd, "build", model, "--out", out)
         assert code == 2 and errors == f"qnnc: another build is at work in {out}\n"
-        assert (out / ".partial-work").is_dir()
+        assert {path: list(path.iterdir()) for path in tmp_path.glob(".partial-*")} == at_work
+        assert len(at_work) == 1
+    assert not list(tmp_path.glob(".partial-*")) and not out.exists()
     assert run_main(capfd, "build", model, "--out", out, "--until", "passes")[0] == 0
 
 
@@ -219,4 +244,4 @@ def test_what_is_no_build(tmp_path: Path, model: Path, capfd: Capture) -> None:
     samples = model.parent / "samples.npy"
     for folder in (tmp_path, tmp_path / "absent", model):
         code, _, errors = run_main(capfd, "verify", folder, "--samples", samples)
-        assert code == 2 and errors == f"qnnc: {folder} is no build of qnnc\n"
+        assert code == 2 and errors == f"qnnc: {folder} is not a build of qnnc\n"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,14 +27,14 @@ from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import MODEL, Workspace
 from qnnc.compiler.dataflow import DataflowNode, Stream
-from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.folders import locked, owned_folder, refuse_foreign
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, part
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import Session, expand
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 FOLDER = "finn"
 PARTITION, PARENT = "partition.onnx", "dataflow_parent.onnx"
@@ -77,24 +78,34 @@ class Partition:
     cycles: dict[str, int]
 
 
-def export_finn(folder: Path) -> Path:
+def export_finn(folder: Path, *, force: bool = False) -> Path:
     """Write a build's graph for FINN into its folder `finn`; returns that folder.
 
+    Args:
+        force: replace what is not qnnc's there, too, where it is in the way.
+
     Raises:
-        WorkspaceError: no such build.
+        WorkspaceError: no such build, or `finn` holds something else.
         ModelError: FINN has no node for an operator.
     """
     workspace = Workspace(folder.absolute())
-    options = workspace.settings()["options"]
+    with workspace.reading() as settings:
+        busy = f"a build is at work in {folder}"
+        with locked(Path(os.path.realpath(folder)), busy):
+            refuse_foreign(workspace.path(FOLDER), force=force)
+            return _export(workspace, settings["options"], force)
+
+
+def _export(workspace: Workspace, options: Mapping[str, Any], force: bool) -> Path:
     board = find_board(str(options["board"]))
-    clock = float(options.get("clock_mhz") or board.clock_mhz)
+    clock = board.clock(options.get("clock_mhz"))
     dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
     make_monotone(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))
     parent = parent_model(pre, post, partition.inputs, partition.outputs, PARTITION)
     target = workspace.path(FOLDER)
-    with new_folder(target) as out:
+    with owned_folder(target, force=force) as out:
         onnx.save(partition.model, out / PARTITION)
         onnx.save(parent, out / PARENT)
         _write_json(out / "folding_config.json", folding_config(partition))

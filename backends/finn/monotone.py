@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from qnnc.backends.finn.attributes import INSERTED
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
-from qnnc.compiler.dataflow.thresholding import Thresholding
-from qnnc.compiler.dataflow.vvau import VVAU
 from qnnc.compiler.datatypes import BIPOLAR, smallest_type, type_of_values
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.mvau.node import MVAU
+from qnnc.nodes.thresholding.node import Thresholding
+from qnnc.nodes.vvau.node import VVAU
 
 
 def make_monotone(model: ir.Model) -> None:

@@ -16,10 +16,10 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.finn.attributes import ATTRIBUTES, style
 from qnnc.compiler.dataflow import DataflowNode, Stream
-from qnnc.compiler.dataflow.thresholding import Thresholding
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import FINN, constant
+from qnnc.nodes.thresholding.node import Thresholding
 
 _LAYOUTS = {2: "['N', 'C']", 4: "['N', 'H', 'W', 'C']"}
 _CONSTANT_TYPES = ("weightDataType", "rhs_dtype")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from qnnc.backends.finn.attributes import INSERTED
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.channel_fold import ChannelFold
-from qnnc.compiler.dataflow.convolution_input_generator import ConvolutionInputGenerator
-from qnnc.compiler.dataflow.global_acc_pool import GlobalAccPool
 from qnnc.compiler.dataflow.stream_graph import StreamGraph
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
+from qnnc.nodes.global_acc_pool.node import GlobalAccPool
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
 def depthwise_lanes(graph: StreamGraph, index: int) -> int | None:

@@ -63,7 +63,13 @@ def emulate(
         ToolError: the emulator cannot be compiled or run.
     """
     workspace = Workspace(folder.absolute())
-    workspace.settings()
+    with workspace.reading():
+        return _emulate(workspace, samples, labels, threads, cache)
+
+
+def _emulate(
+    workspace: Workspace, samples: Path, labels: Path | None, threads: int, cache: Path
+) -> EmulationVerdict:
     emulator = Emulator(workspace.path(FOLDER))
     golden, pre, post = (load_model(workspace, f"{n}.onnx") for n in ("golden", "pre", "post"))
     inputs = load_samples(golden, samples)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a node's file in this backend declares, and how it is found.
 
-A plug-in's node brings a subclass of `HlsNode` in the entry-point group `qnnc.hls`, under its
-operator's name.
+A node's facet `hls` has a subclass of `HlsNode` called `Hls`, and its header lies beside it.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from qnnc.backends.hls.kernel import Kernel
-from qnnc.compiler import plugins
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow.registry import facet, lacks
 from qnnc.compiler.errors import PluginError
 
 
@@ -52,14 +51,17 @@ def hls_node(node: DataflowNode) -> HlsNode:
     """The C++ side of a node.
 
     Raises:
-        OptionError: no installed package has one for the operator.
+        OptionError: no installed package has the operator.
+        PluginError: the operator has no C++, or its package is broken.
     """
-    found = plugins.load_class("qnnc.hls", node.op_type, "HLS generator")(node)
-    if not isinstance(found, HlsNode):
-        raise PluginError(f"HLS generator {node.op_type!r} is no {HlsNode.__module__} class")
-    return found
+    found = getattr(facet(node.op_type, "hls"), "Hls", None)
+    if not isinstance(found, type) or not issubclass(found, HlsNode):
+        raise PluginError(
+            f"dataflow node {node.op_type!r}: its module `hls` has no subclass Hls of HlsNode"
+        )
+    return found(node)
 
 
 def has_hls(op_type: str) -> bool:
-    """Some installed package has C++ for an operator."""
-    return op_type in plugins.names("qnnc.hls")
+    """An operator has C++."""
+    return not lacks(op_type, "hls")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -14,6 +14,9 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import Ports, Stream
 from qnnc.compiler.datatypes import BIPOLAR, TERNARY
+from qnnc.compiler.errors import PluginError
+
+PREFIX = "qnnc_"
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,45 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Header:
+    """A C++ header that lies in a folder of a package.
+
+    Attributes:
+        package: that folder's.
+        file: its name there.
+    """
+
+    package: str
+    file: str
+
+    @classmethod
+    def beside(cls, module: str, file: str) -> Header:
+        """A header beside a module, given by the module's `__name__`."""
+        return cls(module.rpartition(".")[0], file)
+
+    @property
+    def name(self) -> str:
+        """What it is called beside the library's own headers."""
+        return self.file if self.file.startswith(PREFIX) else f"{PREFIX}{self.file}"
+
+    def text(self) -> str:
+        """What is in it."""
+        return files(self.package).joinpath(self.file).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
 class Kernel:
     """What a node runs.
 
     Attributes:
-        header: of the library.
+        header: that has the class.
         template: the class, without its namespace, such as "mvau<...>"; its function `run`
             takes the input streams, the output streams and the tables.
         ports: the streams.
         tables: in the order of the arguments.
     """
 
-    header: str
+    header: Header
     template: str
     ports: Ports
     tables: tuple[Table, ...] = ()
@@ -111,6 +141,23 @@ def library() -> dict[str, str]:
         for file in sorted(folder.iterdir(), key=lambda f: f.name)
         if file.name.endswith(".h")
     }
+
+
+def headers(kernels: Iterable[Kernel]) -> dict[str, str]:
+    """Text of every header that kernels need, the library's among them, by name.
+
+    Raises:
+        PluginError: two packages have different headers of one name.
+    """
+    found = dict(library())
+    for header in dict.fromkeys(kernel.header for kernel in kernels):
+        text = header.text()
+        if found.setdefault(header.name, text) != text:
+            raise PluginError(
+                f"the C++ header {header.file} of package {header.package} has the name of another "
+                "one; rename it"
+            )
+    return found
 
 
 def hex_word(elements: Sequence[int], kind: BaseDataType) -> str:

@@ -61,7 +61,10 @@ def resimulate(
         WorkspaceError: the folder holds no build, or its RTL is not what the settings give.
     """
     folder = folder.absolute()
-    with tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch:
+    with (
+        Workspace(folder).reading(),
+        tempfile.TemporaryDirectory(prefix="qnnc-resimulate-") as scratch,
+    ):
         build = remake(folder, Path(scratch), frames=frames, samples=samples)
         options, design = build.options, design_of(build)
         chosen = choose_engine(engine)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A dataflow node in SystemVerilog: module text, memories, and where they go.
 
-A plug-in's node brings a function of type `Generator` in the entry-point group `qnnc.rtl`, under
-its operator's name.
+A node's facet `rtl` has a function `generate` of type `Generator`, and fills in templates that lie
+beside it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.design import Memory, NodeRtl
-from qnnc.compiler import plugins
 from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.registry import facet
+from qnnc.compiler.errors import PluginError
 from qnnc.compiler.identifiers import identifier
 
 MODULE = "QNNC_MODULE"
@@ -32,12 +33,16 @@ def generate(node: DataflowNode) -> NodeRtl:
     """The SystemVerilog of a node under the folding in its attributes.
 
     Raises:
-        OptionError: no installed package has a generator for the operator.
+        OptionError: no installed package has the operator.
+        PluginError: the operator has no SystemVerilog, or its package is broken.
     """
-    found = plugins.load_one("qnnc.rtl", node.op_type, "RTL generator", object)
-    assert callable(found)
-    result = found(node)
-    assert isinstance(result, NodeRtl)
+    found = getattr(facet(node.op_type, "rtl"), "generate", None)
+    result = found(node) if callable(found) else None
+    if not isinstance(result, NodeRtl):
+        raise PluginError(
+            f"dataflow node {node.op_type!r}: its module `rtl` has no function generate(node) that "
+            "returns a NodeRtl"
+        )
     return result
 
 
@@ -81,21 +86,31 @@ def finish(
     )
 
 
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("qnnc.backends.rtl"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - SystemVerilog; names are sanitised before
-    )
+class Templates:
+    """SystemVerilog templates that lie in a folder of a package.
 
+    Args:
+        module: `__name__` of a module of that package.
+        folder: in the package; by default its own.
+    """
 
-def render(template: str, **values: object) -> str:
-    """Fill in a template of `backends/rtl/templates`."""
-    return _templates().get_template(template).render(module=MODULE, **values)
+    def __init__(self, module: str, folder: str = "") -> None:
+        self.package, self.folder = module.rpartition(".")[0], folder
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return Environment(
+            loader=PackageLoader(self.package, self.folder),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701 - SystemVerilog; names are sanitised before
+        )
+
+    def render(self, template: str, **values: object) -> str:
+        """Fill in a template; `module` in it stands for the name of the module."""
+        return self._environment.get_template(template).render(module=MODULE, **values)
 
 
 def extended(net: str, top: str, bits: int, wanted: int, signed: bool) -> str:

@@ -19,10 +19,12 @@ from qnnc.backends.design import (
     Wire,
     port_names,
 )
-from qnnc.backends.rtl.rtl_node import generate, render, short_name
+from qnnc.backends.rtl.rtl_node import Templates, generate, short_name
 from qnnc.compiler.dataflow import Stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
+
+TEMPLATES = Templates(__name__, "templates")
 
 
 @lru_cache(maxsize=1)
@@ -55,7 +57,7 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     outputs = _ports(graph, graph.outputs, "m_axis")
     wires = [_wire(graph, instances, edge) for edge in graph.inner]
     weights = _weight_ports(instances)
-    text = render(
+    text = TEMPLATES.render(
         "top.sv.j2",
         top=top,
         inputs=[*inputs, *weights],

@@ -10,6 +10,7 @@ import typer
 
 from qnnc.cli.options import (
     FoldingBoard,
+    Force,
     Frontend,
     HostLayers,
     InputName,
@@ -39,6 +40,7 @@ def bisect(
     host_layers: HostLayers = False,
     frontend: Frontend = None,
     board: FoldingBoard = "Pynq-Z1",
+    force: Force = False,
 ) -> None:
     """Find the first pass behind which the network computes something else.
 
@@ -51,10 +53,11 @@ def bisect(
     from qnnc.compiler.building.build import options_from
     from qnnc.compiler.building.options import BuildOptions
     from qnnc.compiler.building.workspace import Workspace
+    from qnnc.compiler.folders import refuse_foreign
 
     if Path(model).is_dir():
-        settings = Workspace(Path(model)).settings()
-        options = options_from(settings, Path(model))
+        with Workspace(Path(model)).reading() as settings:
+            options = options_from(settings, Path(model))
         options = replace(
             options,
             samples=samples.absolute() if samples else options.samples,
@@ -75,8 +78,9 @@ def bisect(
             passes=passes,
         )
     options.check()
+    refuse_foreign(out, force=force)
     with tempfile.TemporaryDirectory(prefix="qnnc-bisect-") as scratch:
-        found = run(options, Path(scratch), out)
+        found = run(replace(options, force=force), Path(scratch), out)
     _show(found)
     if found.step is not None or found.failure:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import BuildOut, HostLayers, InputName, given
+from qnnc.cli.options import BuildOut, Force, HostLayers, InputName, given
 
 
 def build(
@@ -22,7 +22,11 @@ def build(
     out: BuildOut = Path("build"),
     board: Annotated[str, typer.Option(help="Board to build for (see qnnc boards).")] = "Pynq-Z1",
     clock_mhz: Annotated[
-        float | None, typer.Option(help="Clock of the accelerator; by default the board's.")
+        float | None,
+        typer.Option(
+            help="Clock of the accelerator, one that the board can set (1000/n MHz); by default "
+            "the board's."
+        ),
     ] = None,
     fps: Annotated[
         float | None,
@@ -164,6 +168,7 @@ def build(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes at once; by default one a core.")
     ] = None,
+    force: Force = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print report.json instead of a summary.")
     ] = False,
@@ -176,7 +181,7 @@ def build(
     Example: qnnc build mlp.onnx --board Pynq-Z1 --input-type uint8 --input-scale 1/255
     --top-k 1 --fps 100000 --samples t10k-images-idx3-ubyte.gz --out build
     """
-    from qnnc.cli.debugging import printers, show_pass_times
+    from qnnc.cli.debugging import pass_times, printers
     from qnnc.cli.progress import ConsoleProgress
     from qnnc.cli.show import show_labels, show_report
     from qnnc.compiler.api import build as run
@@ -213,14 +218,11 @@ def build(
         updatable=updatable,
         cache=cache_dir,
         jobs=jobs,
+        force=force,
     )
     watchers = printers(print_after, err=json)
-    try:
-        with ConsoleProgress(lines=not json) as progress:
-            report = run(model, out=out, progress=progress, watchers=watchers, **options)
-    finally:
-        if time_passes:
-            show_pass_times(out)
+    with pass_times(time_passes) as keep, ConsoleProgress(lines=not json) as progress:
+        report = keep(run(model, out=out, progress=progress, watchers=watchers, **options))
     if json:
         typer.echo(report.model_dump_json(indent=2))
         return

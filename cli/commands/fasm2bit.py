@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import Force
+
 
 def fasm2bit(
     fasm: Annotated[Path, typer.Argument(help="FASM, xz-compressed or not.")],
@@ -22,11 +24,14 @@ def fasm2bit(
     part: Annotated[str, typer.Option(help="Device with package and speed grade.")] = (
         "xc7z020clg400-1"
     ),
+    force: Force = False,
 ) -> None:
     """Assemble FASM into a bitstream and print the SHA-256 of its configuration payload.
 
     Example: qnnc fasm2bit top.fasm --prjxray-db prjxray-db/zynq7 --out top.bit
     """
     from qnnc.backends.bitstream.fasm import assemble_file
+    from qnnc.compiler.files import refuse_existing
 
+    refuse_existing(out, "--out", force=force)
     typer.echo(assemble_file(fasm, part, prjxray_db, out))

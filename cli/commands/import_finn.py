@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import BuildOut, Json, given
+from qnnc.cli.options import BuildOut, Force, Json, given
 
 
 def import_finn(
@@ -32,6 +32,7 @@ def import_finn(
     cache_dir: Annotated[
         Path | None, typer.Option(envvar="QNNC_CACHE", help="Where parts are kept.")
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Build an accelerator from a FINN graph; folding is chosen anew.
@@ -53,6 +54,7 @@ def import_finn(
         frontend="finn",
         input_type=input_type(model),
         cache=cache_dir,
+        force=force,
     )
     with ConsoleProgress() as progress:
         report = run(model, out=out, progress=progress, **options)

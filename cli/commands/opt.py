@@ -10,6 +10,7 @@ import typer
 
 from qnnc.cli.options import (
     FoldingBoard,
+    Force,
     Frontend,
     HostLayers,
     InputName,
@@ -52,6 +53,7 @@ def opt(
     print_after: Annotated[
         str, typer.Option(help="Print the IR behind a pass, 'all', or those that 'changed' it.")
     ] = "",
+    force: Force = False,
     save_ir: Annotated[Path | None, typer.Option(help="Folder for the IR behind passes.")] = None,
     time_passes: Annotated[
         bool, typer.Option("--time-passes", help="Print how long each pass took.")
@@ -68,7 +70,7 @@ def opt(
     from qnnc.compiler.building.optimize import optimize
     from qnnc.compiler.building.options import BuildOptions
     from qnnc.compiler.building.watchers import IrSaver
-    from qnnc.compiler.files import write_bytes
+    from qnnc.compiler.ir.saved import refuse_to_overwrite, write_own
     from qnnc.compiler.ir.saved import save_ir as save
     from qnnc.compiler.ir.text import model_text
 
@@ -87,9 +89,11 @@ def opt(
         passes=passes,
     )
     options.check()
+    if out is not None:
+        refuse_to_overwrite(out, "--out", force=force)
     watchers = printers(print_after)
     if save_ir is not None:
-        watchers.append(IrSaver(save_ir))
+        watchers.append(IrSaver(save_ir, force=force))
     result = optimize(options, watchers)
     if time_passes:
         show_times([asdict(run) for run in result.manager.runs])
@@ -100,7 +104,6 @@ def opt(
 
         from qnnc.compiler.reference import expand
 
-        data = ir.to_proto(expand(result.model, any_batch=True)).SerializeToString()
-        write_bytes(out, data)
+        write_own(out, ir.to_proto(expand(result.model, any_batch=True)))
     else:
         save(result.model, out, result.manager.done)

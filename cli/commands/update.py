@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import Force
+
 
 def update(
     build: Annotated[Path, typer.Argument(help="Folder of a build with a bitstream.")],
@@ -19,6 +21,7 @@ def update(
             envvar="QNNC_PRJXRAY_DB",
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Put a retrained network into a build's bitstream and package, without place and route.
 
@@ -27,4 +30,7 @@ def update(
     """
     from qnnc.backends.bitstream.update.update import update as run
 
-    typer.echo(run(build, model, prjxray_db))
+    digest = run(
+        build, model, prjxray_db, force=force, told=lambda text: typer.echo(text, err=True)
+    )
+    typer.echo(digest)

@@ -114,7 +114,7 @@ def bisect(options: BuildOptions, scratch: Path, out: Path) -> Culprit:
     candidate, outcome, broken = found
     region = None
     if outcome is not None and outcome.first is not None:
-        region = cut(candidate, verifier, outcome.first, out)
+        region = cut(candidate, verifier, outcome.first, out, force=options.force)
     return Culprit(steps[high], count, tried, outcome, region, broken)
 
 

@@ -15,15 +15,20 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler import plugins
-from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.backend import TABLE, Backend, Stage
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
-from qnnc.compiler.building.options import PATHS, STAGES, BuildOptions
+from qnnc.compiler.building.options import STAGES, BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
-from qnnc.compiler.building.workspace import REPORT, Workspace
+from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace, is_finished
 from qnnc.compiler.collector import patient_collector
-from qnnc.compiler.errors import PluginError, QnncError, VerificationError, WorkspaceError
+from qnnc.compiler.errors import (
+    QnncError,
+    VerificationError,
+    WorkspaceError,
+    printable,
+    quote,
+)
 from qnnc.compiler.files import write_text
 from qnnc.compiler.page import PAGE, page
 from qnnc.compiler.passes.manager import PassRun, Watcher
@@ -66,6 +71,7 @@ class Build:
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         shared: what a backend hands from one of its stages to the next.
         watchers: look at the model behind every pass.
+        warnings: what the user was told that is no reason to stop.
         trail: knows where the nodes of the user's model went.
     """
 
@@ -92,11 +98,17 @@ class Build:
     host: HostSide | None = None
     implementation: Implementation | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Tell the user something that is no reason to stop."""
+        self.warnings.append(printable(text))
+        self.progress.warn(printable(text))
 
     @property
     def clock_mhz(self) -> float:
-        """Clock of the accelerator."""
-        return self.options.clock_mhz or self.board.clock_mhz
+        """Clock of the accelerator, exactly as the board sets it."""
+        return self.board.clock(self.options.clock_mhz)
 
     @property
     def folder(self) -> Path:
@@ -131,6 +143,7 @@ class Build:
             qnnc_version=version("qnnc"),
             status="ok" if error is None else "failed",
             error="" if error is None else str(error),
+            warnings=list(self.warnings),
             model=self.options.model,
             board=self.board.name,
             part=self.board.part,
@@ -171,10 +184,7 @@ def all_stages() -> list[Stage]:
     """Every stage, in order."""
     stages: list[Stage] = [PassesStage(), EstimateStage()]
     for name in BACKENDS:
-        backend = plugins.load_class("qnnc.backends", name, "backend")()
-        if not isinstance(backend, Backend):
-            raise PluginError(f"backend {name!r} is no qnnc.compiler.backend.Backend")
-        stages += backend.stages()
+        stages += TABLE.load_class(name, Backend)().stages()
     return sorted(stages, key=lambda stage: STAGES.index(stage.name))
 
 
@@ -192,23 +202,54 @@ def run_build(
     """
     options.check()
     board = find_board(options.board)
+    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)
     build = Build(options, board, workspace, progress or Silent(), watchers=watchers)
-    stages = all_stages()
-    products = [PAGE, *(name for stage in stages for name in stage.products)]
-    with workspace.claimed(settings_of(options), products):
-        wanted = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
-        if options.stop_after:
-            wanted = STAGES[:1]
+    names = STAGES[: STAGES.index(options.until or STAGES[-1]) + 1]
+    wanted = [stage for stage in all_stages() if stage.name in names]
+    if options.stop_after:
+        wanted = wanted[:1]
+    products = [PAGE, *(name for stage in wanted for name in stage.products)]
+    inputs = [Path(options.model), *(path for path in options.inputs() if path is not None)]
+    with workspace.claimed(settings_of(options), products, force=options.force, inputs=inputs):
         try:
-            _run_stages(build, [stage for stage in stages if stage.name in wanted])
+            _run_stages(build, wanted)
         except QnncError as error:
+            told = _in_place(error, workspace)
             with suppress(QnncError):  # on a full disk there is room for neither
-                write_report(build.report(error), build.model, workspace)
-            raise
+                told = _keep_failed(build, told)
+            raise told from error
         report = build.report()
         write_report(report, build.model, workspace)
+        workspace.finish(build.warn)
+        report.warnings = list(build.warnings)
     return report
+
+
+def _in_place(error: QnncError, workspace: Workspace) -> QnncError:
+    """An error that names files where they will be, not where they were made."""
+    text = str(error).replace(str(workspace.folder), str(workspace.home))
+    return error if text == str(error) else type(error)(text)
+
+
+def _keep_failed(build: Build, error: QnncError) -> QnncError:
+    """Leave what a failed build has to show; returns the error with where that is, unless it has
+    taken the build's place.
+
+    A model that could not even be read has nothing to show beside a finished build.
+    """
+    workspace = build.workspace
+    if build.model is None and is_finished(workspace.home):
+        return error
+    report = build.report(error)
+    write_report(report, build.model, workspace)
+    where = workspace.fail(build.warn)
+    if where != workspace.home:
+        error = type(error)(
+            f"{error} (the finished build in {workspace.home} is kept; what failed is in {where})"
+        )
+    error.report = report
+    return error
 
 
 def write_report(report: Report, model: ir.Model | None, workspace: Workspace) -> None:
@@ -264,10 +305,27 @@ def settings_of(options: BuildOptions) -> dict[str, Any]:
 
 
 def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:
-    """Options of an earlier build, read back; the folder may have moved."""
-    plain = dict(settings["options"])
-    for name in PATHS:
-        if plain.get(name) is not None:
-            plain[name] = Path(plain[name])
-    plain["out"] = folder
-    return BuildOptions(**plain)
+    """Options of an earlier build, read back; the folder may have moved.
+
+    Raises:
+        WorkspaceError: they are not what a build has written.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    plain = {**settings["options"], "out": folder}
+    unknown = sorted(set(plain) - set(BuildOptions.__dataclass_fields__))
+    if unknown:
+        raise WorkspaceError(
+            f"{MARKER} has an unknown option {quote(unknown[0])} (another version of qnnc?); "
+            "build again"
+        )
+    try:
+        options = TypeAdapter(BuildOptions).validate_python(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise WorkspaceError(
+            f"{MARKER} is damaged: option {quote(where)}: {first['msg']}; build again"
+        ) from error
+    options.check()
+    return options

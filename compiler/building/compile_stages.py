@@ -37,12 +37,15 @@ from qnnc.compiler.report import (
 from qnnc.compiler.resources import Resources
 from qnnc.compiler.samples import load_labels
 from qnnc.compiler.verification import Golden, Verifier
+from qnnc.compiler.verification.verifier import elements
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
 SIMULATED_SAMPLES = 64
 """Samples whose integers are kept for simulating the hardware, unless more are asked for."""
+KEPT = 1 << 26
+"""Elements of all streams and samples together that are kept, unless more are asked for."""
 PASS_SAMPLES = 8
 """Samples compared behind each pass."""
 RANDOM_SAMPLES = 64
@@ -93,7 +96,7 @@ class PassesStage(Stage):
         build.model = model
         watchers: list[Watcher] = [build.trail, *build.watchers]
         if build.options.save_ir is not None:
-            saver = IrSaver(build.options.save_ir)
+            saver = IrSaver(build.options.save_ir, force=build.options.force)
             saver.start(model)
             watchers.append(saver)
         return watchers
@@ -127,7 +130,8 @@ class PassesStage(Stage):
         graph = stream_graph(model)
         verifier = Verifier(golden, build.inputs)
         streams = list(dict.fromkeys(edge.value for edge in graph.edges))
-        kept = min(verifier.samples, build.options.frames or SIMULATED_SAMPLES)
+        most = min(SIMULATED_SAMPLES, max(4, KEPT // elements(streams)))
+        kept = min(verifier.samples, build.options.frames or most)
         outcome, build.tensors = verifier.check_and_keep(model, streams, kept)
         build.verified(
             LevelReport(

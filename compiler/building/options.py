@@ -45,6 +45,8 @@ PATHS = (
     "prjxray_db",
 )
 """Options that are paths."""
+INPUTS = ("samples", "labels", "start_from", "chipdb", "prjxray_db")
+"""Those of them that are read."""
 
 
 def default_cache() -> Path:
@@ -95,6 +97,7 @@ class BuildOptions:
         updatable: keep thresholds in memories, so that other weights need no place and route.
         cache: where compiled and synthesised parts are kept.
         jobs: processes to run at once.
+        force: replace files in `out` and `save_ir` that are not qnnc's, where they are in the way.
     """
 
     model: str
@@ -132,6 +135,7 @@ class BuildOptions:
     updatable: bool = False
     cache: Path = field(default_factory=default_cache)
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    force: bool = False
 
     def __post_init__(self) -> None:
         # child processes run in folders of their own
@@ -141,6 +145,10 @@ class BuildOptions:
                 object.__setattr__(self, name, path.absolute())
         # a list where options are read back from JSON
         object.__setattr__(self, "frontend_options", tuple(self.frontend_options))
+
+    def inputs(self) -> list[Path | None]:
+        """Files and folders that a build reads, besides the model."""
+        return [getattr(self, name) for name in INPUTS]
 
     def load_settings(self) -> LoadSettings:
         """What the frontend is told; raises OptionError for text that is not of the form."""

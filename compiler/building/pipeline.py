@@ -71,7 +71,7 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
 def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     """From dataflow nodes to a folded accelerator."""
     device = board.resources
-    clock_mhz = options.clock_mhz or board.clock_mhz
+    clock_mhz = board.clock(options.clock_mhz)
     memory = board.memory(clock_mhz)
     return [
         SetFolding(

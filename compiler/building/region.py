@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.folders import owned_folder
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.ir.text import node_text
@@ -62,8 +62,13 @@ class Region:
     operands: tuple[Operand, ...]
 
 
-def cut(model: ir.Model, verifier: Verifier, first: Difference, folder: Path) -> Region | None:
+def cut(
+    model: ir.Model, verifier: Verifier, first: Difference, folder: Path, *, force: bool = False
+) -> Region | None:
     """Write the region of the first difference; None where the tensor is an input.
+
+    Args:
+        force: replace what is not qnnc's in the folder, too, where it is in the way.
 
     Raises:
         WorkspaceError: the folder cannot be written.
@@ -83,7 +88,7 @@ def cut(model: ir.Model, verifier: Verifier, first: Difference, folder: Path) ->
     region = expand(model, inputs=starts, outputs=[wrong], nodes=order)
     expected = np.array(found[first.tensor], copy=True)
     expected.reshape(-1)[first.element] = first.expected
-    with new_folder(folder) as out:
+    with owned_folder(folder, force=force) as out:
         ir.save(region, out / "region.onnx")
         names = {f"{i}": np.asarray(found[str(v.name)]) for i, v in enumerate(starts)}
         np.savez(out / "inputs.npz", **names)  # type: ignore[arg-type]

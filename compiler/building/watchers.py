@@ -3,24 +3,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx_ir as ir
 
 from qnnc.compiler.errors import WorkspaceError
-from qnnc.compiler.ir.saved import save_ir
+from qnnc.compiler.ir.saved import refuse_to_overwrite, save_ir
 from qnnc.compiler.ir.text import model_text
 from qnnc.compiler.passes.base import Pass
 
 ALL, CHANGED = "all", "changed"
 
 
-class IrSaver:
-    """Writes the IR behind each pass: 00-import.onnx, 01-check-model.onnx, ..."""
+NUMBERED = re.compile(r"\d\d-.+\.onnx")
 
-    def __init__(self, folder: Path) -> None:
+
+class IrSaver:
+    """Writes the IR behind each pass: 00-import.onnx, 01-check-model.onnx, ...
+
+    Raises:
+        WorkspaceError: the folder has files of such names that are not qnnc's.
+    """
+
+    def __init__(self, folder: Path, *, force: bool = False) -> None:
         self.folder = folder
+        self.force = force
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                if NUMBERED.fullmatch(path.name):
+                    refuse_to_overwrite(path, "--save-ir", force=force)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -28,11 +41,14 @@ class IrSaver:
 
     def start(self, model: ir.Model) -> None:
         """The model as imported, before any pass."""
-        save_ir(model, self.folder / "00-import.onnx", [])
+        self._save(model, "00-import.onnx", [])
 
     def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
-        name = f"{len(done):02d}-{step.name}.onnx"
-        save_ir(model, self.folder / name, list(done))
+        self._save(model, f"{len(done):02d}-{step.name}.onnx", list(done))
+
+    def _save(self, model: ir.Model, name: str, done: list[str]) -> None:
+        refuse_to_overwrite(self.folder / name, "--save-ir", force=self.force)
+        save_ir(model, self.folder / name, done)
 
 
 class Printer:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dataflow nodes, one declaration a file, found through the entry-point group `qnnc.nodes`."""
+"""What all dataflow nodes have in common; each is declared in its folder under `nodes/`."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from qnnc.compiler import plugins
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.dataflow.registry import facet
 from qnnc.compiler.errors import PluginError
 from qnnc.compiler.ir.edit import FINN
 
@@ -16,16 +16,33 @@ def is_dataflow(node: ir.Node) -> bool:
     return node.domain == FINN
 
 
-def declaration(node: ir.Node) -> DataflowNode:
-    """The declaration of a dataflow node, wrapped around it.
+def node_class(op_type: str) -> type[DataflowNode]:
+    """The class that declares an operator.
 
     Raises:
-        OptionError: no installed package declares the operator.
+        OptionError: no installed package has it.
+        PluginError: its package is broken.
     """
-    found = plugins.load_class("qnnc.nodes", node.op_type, "dataflow node")(node)
-    if not isinstance(found, DataflowNode):
-        raise PluginError(f"dataflow node {node.op_type!r} is no {DataflowNode.__module__} class")
+    found = getattr(facet(op_type, "node"), op_type, None)
+    if not isinstance(found, type) or not issubclass(found, DataflowNode):
+        raise PluginError(
+            f"dataflow node {op_type!r}: its module `node` has no subclass of DataflowNode called "
+            f"{op_type}"
+        )
     return found
 
 
-__all__ = ["DataflowNode", "Folding", "Ports", "Stream", "declaration", "is_dataflow"]
+def declaration(node: ir.Node) -> DataflowNode:
+    """The declaration of a dataflow node, wrapped around it; raises as `node_class` does."""
+    return node_class(node.op_type)(node)
+
+
+__all__ = [
+    "DataflowNode",
+    "Folding",
+    "Ports",
+    "Stream",
+    "declaration",
+    "is_dataflow",
+    "node_class",
+]

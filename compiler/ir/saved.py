@@ -8,6 +8,7 @@ initializers that no node uses. Numbers are written so that they read back exact
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -24,12 +25,14 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
-from qnnc.compiler.files import write_bytes
+from qnnc.compiler.files import refuse_existing, write_bytes
 from qnnc.compiler.ir import facts
 
 VERSION = "qnnc.ir"
 VALUES = "qnnc.values"
 PASSES = "qnnc.passes"
+OWN = "qnnc.sha256"
+"""Of the whole file with this entry empty: what qnnc may overwrite."""
 ARRAY = "qnnc.array/"
 INLINE = 16
 """Numbers up to which an array is written as JSON."""
@@ -58,7 +61,37 @@ def save_ir(model: ir.Model, path: Path, passes: list[str] | None = None) -> Non
     _set(proto.metadata_props, VALUES, json.dumps(values))
     _set(proto.metadata_props, PASSES, json.dumps(passes or []))
     _import_domains(proto)
+    write_own(path, proto)
+
+
+def write_own(path: Path, proto: onnx.ModelProto) -> None:
+    """Write a model with a mark by which `is_own` knows it; raises WorkspaceError."""
+    _set(proto.metadata_props, OWN, "")
+    _set(proto.metadata_props, OWN, hashlib.sha256(proto.SerializeToString()).hexdigest())
     write_bytes(path, proto.SerializeToString())
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is as `write_own` wrote it."""
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(path.read_bytes())
+    except (OSError, DecodeError, RuntimeError):
+        return False
+    marked = [prop.value for prop in proto.metadata_props if prop.key == OWN]
+    _set(proto.metadata_props, OWN, "")
+    return marked == [hashlib.sha256(proto.SerializeToString()).hexdigest()]
+
+
+def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
+    """Raise WorkspaceError if something stands at `path` that `write_own` has not written.
+
+    Args:
+        option: that names the path.
+        force: let it be overwritten, unless it is a folder.
+    """
+    if path.is_symlink() or not is_own(path):
+        refuse_existing(path, option, force=force)
 
 
 def is_saved(proto: onnx.ModelProto) -> bool:
@@ -110,7 +143,7 @@ def _restore(proto: onnx.ModelProto) -> tuple[ir.Model, list[str]]:
         _restore_value(value, stored.get(value.name, {}), arrays)
     for node in model.graph:
         _restore_node(node)
-    for key in (VERSION, VALUES, PASSES):
+    for key in (VERSION, VALUES, PASSES, OWN):
         model.metadata_props.pop(key, None)
     return model, [str(name) for name in json.loads(props[PASSES])]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -50,3 +51,15 @@ def _pixel_shuffle(streams: Streams, numbers: IntArray) -> IntArray:
         return apart.transpose(0, 3, 4, 1, 5, 2)
     apart = numbers.reshape(b, c // size**2, size, size, h, w)
     return apart.transpose(0, 1, 4, 2, 5, 3)
+
+
+def widening(streams: Streams) -> None:
+    """A Cast to float64 has no hardware; its users have looked through it."""
+
+
+LOWERINGS: Mapping[str, Callable[[Streams], None]] = {
+    "Cast": widening,
+    "DepthToSpace": move,
+    "SpaceToDepth": move,
+    **dict.fromkeys(layout.OPERATORS, move),
+}

@@ -355,6 +355,15 @@ def same_order(one: IntArray | None, other: IntArray | None) -> bool:
     return bool(np.array_equal(one, other))
 
 
+def passed_on(fact: Integer, range_of: tuple[int, int] | None = None) -> Integer:
+    """The fact of a stream that carries elements of another: scale and offset hold where they
+    are one for all, and no golden tensor is like it."""
+    low, high = range_of or (fact.low.min(), fact.high.max())
+    one = fact.scale.size == 1 and fact.offset.size == 1
+    scale, offset = (fact.scale, fact.offset) if one else (np.ones(()), np.zeros(()))
+    return Integer.of(low, high, scale.reshape(()), offset.reshape(()), datatype=fact.type)
+
+
 def restated(
     fact: Integer,
     given: Integer,
@@ -395,7 +404,7 @@ def restated(
 
 def transpose_of(picks: IntArray) -> tuple[list[int], list[int]] | None:
     """Shape and permutation with arange(n).reshape(shape).transpose(perm).flat == picks."""
-    from qnnc.compiler.dataflow.reordering import loops_of
+    from qnnc.nodes.shared.reordering.node import loops_of
 
     loops = loops_of(picks)
     if loops is None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from qnnc.compiler import plugins
 from qnnc.compiler.dataflow import declaration, is_dataflow
+from qnnc.compiler.dataflow.registry import lacks
 from qnnc.compiler.errors import ModelError, OptionError, quote
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.plugins import close_matches
 
 CHOICES = ("rtl", "hls", "auto")
 
@@ -58,7 +59,7 @@ class ChooseBackend(Pass):
             wrong = next(iter(unused))
             raise OptionError(
                 f"--backend names {wrong!r}, which is no operator or node of the accelerator"
-                f"{plugins.close_matches(wrong, known)} (operators: {', '.join(known)})"
+                f"{close_matches(wrong, known)} (operators: {', '.join(known)})"
             )
         return changed
 
@@ -71,7 +72,7 @@ def parse(choice: str) -> tuple[str, dict[str, str]]:
         if style not in CHOICES or (equals and not name):
             raise OptionError(
                 f"--backend takes {', '.join(CHOICES)} and exceptions such as MVAU=hls, not "
-                f"{part.strip()!r}{plugins.close_matches(style, list(CHOICES))}"
+                f"{part.strip()!r}{close_matches(style, list(CHOICES))}"
             )
         if equals:
             exceptions[name] = style
@@ -82,8 +83,8 @@ def parse(choice: str) -> tuple[str, dict[str, str]]:
 
 def _resolved(node: ir.Node, style: str) -> str:
     if style == "auto":
-        return "rtl" if node.op_type in plugins.names("qnnc.rtl") else "hls"
-    if node.op_type not in plugins.names(f"qnnc.{style}"):
+        return "rtl" if not lacks(node.op_type, "rtl") else "hls"
+    if lacks(node.op_type, style):
         raise ModelError(
             f"node {quote(node.name)}: the {style} backend has no {node.op_type}; choose the other "
             f"with --backend {style},{node.op_type}={'rtl' if style == 'hls' else 'hls'}"

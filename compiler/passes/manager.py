@@ -106,6 +106,14 @@ def describe(outcome: Outcome) -> str:
     first = outcome.first
     if first is None:
         return f"{outcome.mismatches} elements differ from the golden graph"
+    if first.outside is not None:
+        low, high = first.outside
+        given = f" of node {quote(first.node)}" if first.node else ""
+        return (
+            f"tensor {quote(first.tensor)}{given} leaves its range: sample {first.sample}, element "
+            f"{first.element} is {first.found:g}, and the range goes from {low:g} to {high:g} "
+            f"({outcome.mismatches} elements are wrong)"
+        )
     return (
         f"tensor {quote(first.tensor)} differs from the golden {quote(first.golden)}: sample "
         f"{first.sample}, element {first.element} is {first.found:g} and should be "

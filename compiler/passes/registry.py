@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from qnnc.compiler import plugins
 from qnnc.compiler.errors import OptionError, PluginError
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.passes.table import PASSES
+from qnnc.compiler.plugins import Table, close_matches
 
-GROUP = "qnnc.passes"
+TABLE = Table("pass", "qnnc.passes", PASSES)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class PassOption:
 
 def pass_names() -> list[str]:
     """Every installed pass, sorted."""
-    return plugins.names(GROUP)
+    return TABLE.names()
 
 
 def find_pass(name: str) -> type[Pass]:
@@ -47,7 +48,7 @@ def find_pass(name: str) -> type[Pass]:
         OptionError: there is none; close names are suggested.
         PluginError: its package is broken, or it is no pass.
     """
-    found = plugins.load_class(GROUP, name, "pass")
+    found = TABLE.load(name, type)
     if not issubclass(found, Pass) or not is_dataclass(found):
         raise PluginError(f"pass {name!r} is no dataclass derived from qnnc.compiler.passes.Pass")
     if getattr(found, "name", None) != name:
@@ -87,7 +88,7 @@ def make_pass(name: str, texts: Mapping[str, str], base: Pass | None = None) -> 
             listed = f"it has {', '.join(known)}" if known else "it has none"
             raise OptionError(
                 f"pass {name!r} has no option {given!r}"
-                f"{plugins.close_matches(given, list(known))} ({listed})"
+                f"{close_matches(given, list(known))} ({listed})"
             )
         values[option.field] = _value(name, option, text)
     return kind(**values)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from qnnc.compiler.batches import check_batch
-from qnnc.compiler.dataflow.mvau import MVAU
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources, check_budget
+from qnnc.nodes.mvau.node import MVAU
 
 
 @dataclass

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import is_dataflow
 from qnnc.compiler.errors import ModelError
-from qnnc.compiler.integer import layout
 from qnnc.compiler.ir.edit import Editor, remove_unused, replace_value
 from qnnc.compiler.ir.facts import ACCELERATOR, integer, part
-from qnnc.compiler.lowering import channels, elementwise, labels, order, products, windows
+from qnnc.compiler.lowering import lowering
 from qnnc.compiler.lowering.streams import Streams
 from qnnc.compiler.passes.base import Pass
 
@@ -31,7 +29,7 @@ class ToDataflow(Pass):
             if part(node) != ACCELERATOR:
                 continue
             streams.node = node
-            lower = LOWERINGS.get(node.op_type)
+            lower = lowering(node.op_type)
             if lower is None:
                 raise streams.error(f"no dataflow node does {node.op_type}")
             lower(streams)
@@ -58,32 +56,3 @@ def _hand_over(streams: Streams, value: ir.Value, is_output: bool) -> None:
         user.replace_input_with(index, restored)
     if is_output:
         replace_value(value, restored)
-
-
-def _widening(streams: Streams) -> None:
-    """A Cast to float64 has no hardware; its users have looked through it."""
-
-
-LOWERINGS: dict[str, Callable[[Streams], None]] = {
-    "MatMul": products.matmul,
-    "XnorPopcountMatMul": products.matmul,
-    "IntegerConv": products.conv,
-    "MultiThreshold": elementwise.thresholds,
-    "Add": elementwise.arithmetic,
-    "Mul": elementwise.arithmetic,
-    "MaxPool": windows.pool,
-    "SumPool": windows.pool,
-    "InsertZeros": windows.insert_zeros,
-    "Pad": windows.pad,
-    "Resize": windows.resize,
-    "Upsample": windows.resize,
-    "Concat": channels.concat,
-    "Split": channels.split,
-    "Slice": channels.cut,
-    "TopK": labels.labels,
-    "ArgMax": labels.labels,
-    "Cast": _widening,
-    "DepthToSpace": order.move,
-    "SpaceToDepth": order.move,
-    **dict.fromkeys(layout.OPERATORS, order.move),
-}

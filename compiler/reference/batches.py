@@ -31,36 +31,46 @@ class BatchRunner:
         self._free = expand(model, outputs=outputs, any_batch=True)
         self._fixed = expand(model, outputs=outputs)
         self._chunk = chunk
-        self._session: Session | None = None
-        self._batched = True
+        self._batched: Session | None = None
+        self._single: Session | None = None
+        self._tried = False
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None = None) -> Tensors:
         """Outputs for all samples, first dimension the samples'."""
         count = next(iter(feeds.values())).shape[0]
-        if self._session is None:
-            self._prepare(feeds)
-        assert self._session is not None
-        size = self._chunk if self._batched else 1
-        parts = [
-            self._session.run({n: a[i : i + size] for n, a in feeds.items()}, outputs)
-            for i in range(0, count, size)
-        ]
-        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+        batched = min(count, self._chunk) > 1 and self._takes_batches(feeds)
+        if not batched and self._single is None:
+            self._single = Session(self._fixed)
+        session, size = (self._batched, self._chunk) if batched else (self._single, 1)
+        assert session is not None
+        if count <= size:
+            return session.run(feeds, outputs)
+        results: Tensors = {}
+        for start in range(0, count, size):
+            part = session.run({n: a[start : start + size] for n, a in feeds.items()}, outputs)
+            for name, array in part.items():
+                rows = len(array) // min(size, count - start)  # of a sample: one, if batches are
+                if name not in results:
+                    results[name] = np.empty((count * rows, *array.shape[1:]), array.dtype)
+                results[name][start * rows : start * rows + len(array)] = array
+        return results
 
-    def _prepare(self, feeds: Feeds) -> None:
+    def _takes_batches(self, feeds: Feeds) -> bool:
+        """Whether two samples that are the same come out as one sample does, twice."""
+        if self._tried:
+            return self._batched is not None
+        self._tried = True
         one = {name: array[:1] for name, array in feeds.items()}
         two = {name: np.concatenate([array, array]) for name, array in one.items()}
         try:
             session = Session(self._free)
             single, double = session.run(one), session.run(two)
-            if all(
-                double[n].shape == (2, *single[n].shape[1:])
-                and np.array_equal(double[n][:1], double[n][1:])
-                for n in single
-            ):
-                self._session = session
-                return
         except ModelError:
-            pass
-        self._batched = False
-        self._session = Session(self._fixed)
+            return False
+        if all(
+            double[n].shape == (2, *single[n].shape[1:])
+            and np.array_equal(double[n][:1], double[n][1:])
+            for n in single
+        ):
+            self._batched = session
+        return self._batched is not None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.ir.facts import Integer
@@ -32,8 +33,11 @@ class Difference:
         golden: the golden tensor it stands for.
         sample: index of the sample.
         element: index within the flattened tensor of the sample.
-        expected: the integer that the golden value stands for (or the label).
+        expected: the integer that the golden value stands for (or the label); the nearest end of
+            the range, where the integer lies outside of its range.
         found: the integer that came out.
+        outside: the range, where the integer lies outside of it.
+        node: the node that gave an integer outside of its range.
     """
 
     tensor: str
@@ -42,6 +46,8 @@ class Difference:
     element: int
     expected: float
     found: float
+    outside: tuple[float, float] | None = None
+    node: str = ""
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Outcome:
 
     Attributes:
         samples: how many were compared.
-        mismatches: elements that differ and should not.
+        mismatches: elements that differ and should not, and those outside of their ranges.
         near_ties: elements that differ by the golden graph's own rounding.
         tensors: how many tensors were compared in each sample.
         first: the first mismatch, if any.
@@ -96,9 +102,11 @@ class Outcome:
         found: NDArray[Any],
     ) -> None:
         """Count mismatching elements [samples, elements]."""
+        if not bad.any():
+            return
         self.mismatches += int(bad.sum())
         self.faulty |= bad.any(axis=1)
-        if self.first is None and bad.any():
+        if self.first is None:
             sample, element = (int(i) for i in np.argwhere(bad)[0])
             self.first = Difference(
                 tensor,
@@ -110,9 +118,44 @@ class Outcome:
             )
 
 
-def flat(array: NDArray[Any]) -> NDArray[np.float64]:
-    """[samples, elements] in float64."""
-    return np.asarray(array, dtype=np.float64).reshape(array.shape[0], -1)
+def flat(array: NDArray[Any]) -> NDArray[Any]:
+    """[samples, elements]."""
+    return array.reshape(array.shape[0], -1)
+
+
+def _integers(golden: NDArray[Any], fact: Integer, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The integers [samples, elements] that golden values stand for."""
+    values = flat(golden).astype(np.float64)
+    values -= spread(fact.offset, shape)
+    values /= spread(fact.scale, shape)
+    return np.rint(values, out=values)
+
+
+def check_range(
+    outcome: Outcome, value: ir.Value, fact: Integer, found: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Hold integers against the range that the compiler has worked out for them.
+
+    Returns:
+        The least and the greatest over the samples, in the tensor's shape with one sample.
+    """
+    low, high = found.min(axis=0, keepdims=True), found.max(axis=0, keepdims=True)
+    if not (np.all(low >= fact.low) and np.all(high <= fact.high)):  # not for NaN either
+        shape = (1, *found.shape[1:])
+        least, most = (flat(np.broadcast_to(end, shape)) for end in (fact.low, fact.high))
+        mine = flat(found)
+        bad = ~((mine >= least) & (mine <= most))
+        before = outcome.first
+        nearest = np.clip(mine, least, most)
+        outcome.record(bad, str(value.name), str(fact.golden or value.name), nearest, mine)
+        if before is None and outcome.first is not None:
+            element, producer = outcome.first.element, value.producer()
+            outcome.first = replace(
+                outcome.first,
+                outside=(float(least[0, element]), float(most[0, element])),
+                node="" if producer is None else str(producer.name),
+            )
+    return low, high
 
 
 def spread(parameter: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -134,14 +177,20 @@ def compare_sums(
         bound: largest rounding error of the golden sum, broadcasts against a sample.
     """
     scale, offset = spread(fact.scale, found.shape), spread(fact.offset, found.shape)
-    integers, values = flat(found), flat(golden)
-    exact = integers * scale + offset
-    limit = spread(bound, found.shape)
-    bad = np.abs(values - exact) > limit + FLOAT32_EPSILON * (np.abs(exact) + np.abs(offset))
+    exact = flat(found) * scale
+    exact += offset
+    error = flat(golden) - exact
+    np.abs(error, out=error)
+    limit = np.abs(exact, out=exact)
+    limit += np.abs(offset)
+    limit *= FLOAT32_EPSILON
+    limit += spread(bound, found.shape)
+    bad = error > limit
     bad &= ~outcome.diverged[:, None]
-    expected = np.rint((values - offset) / np.where(scale == 0, 1, scale))
     outcome.tensors += 1
-    outcome.record(bad, tensor, str(fact.golden), expected, integers)
+    if bad.any():
+        expected = np.rint((flat(golden) - offset) / np.where(scale == 0, 1, scale))
+        outcome.record(bad, tensor, str(fact.golden), expected, flat(found))
 
 
 Replay = Callable[[], NDArray[Any] | None]
@@ -157,13 +206,12 @@ def compare_codes(
     replay: Replay,
 ) -> None:
     """Compare codes of a quantizer exactly."""
-    scale, offset = spread(fact.scale, found.shape), spread(fact.offset, found.shape)
-    expected = np.rint((flat(golden) - offset) / scale)
 
     def as_codes() -> NDArray[Any] | None:
         again = replay()
-        return None if again is None else np.rint((flat(again) - offset) / scale)
+        return None if again is None else _integers(again, fact, found.shape)
 
+    expected = _integers(golden, fact, found.shape)
     _compare(outcome, tensor, str(fact.golden), flat(found), expected, as_codes)
 
 
@@ -188,7 +236,7 @@ def compare_labels(
         if again is None or values is None:
             return again
         chosen = [
-            np.take_along_axis(flat(values), labels.astype(np.int64), axis=1)
+            np.take_along_axis(flat(values).astype(np.float64), labels.astype(np.int64), axis=1)
             for labels in (mine, flat(again))
         ]
         tied = np.abs(chosen[0] - chosen[1]) <= FLOAT32_EPSILON * np.abs(chosen[1])
@@ -201,8 +249,8 @@ def _compare(
     outcome: Outcome,
     tensor: str,
     golden: str,
-    found: NDArray[np.float64],
-    expected: NDArray[np.float64],
+    found: NDArray[Any],
+    expected: NDArray[Any],
     replay: Replay,
 ) -> None:
     differs = found != expected

@@ -41,7 +41,7 @@ def compare_rearranged(
     outcome: Outcome, name: str, found: NDArray[np.float32], golden: NDArray[np.float32]
 ) -> None:
     """The same numbers but for the order in which they were summed."""
-    mine, theirs = flat(found), flat(golden)
+    mine, theirs = flat(found).astype(np.float64), flat(golden).astype(np.float64)
     largest = np.abs(theirs).max(axis=1, keepdims=True)
     bad = ~(np.abs(mine - theirs) <= RELATIVE * largest)
     bad &= ~outcome.diverged[:, None]

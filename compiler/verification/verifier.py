@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.ir.edit import attribute, constant, shape_of
+from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import Integer, integer
 from qnnc.compiler.reference import BatchRunner, Tensors
+from qnnc.compiler.verification.bounds import rounding_bound
 from qnnc.compiler.verification.compare import (
-    FLOAT32_EPSILON,
     Outcome,
+    check_range,
     compare_codes,
     compare_labels,
     compare_sums,
@@ -26,102 +27,116 @@ from qnnc.compiler.verification.golden import Golden
 from qnnc.compiler.verification.rearranged import compare_rearranged, floating_layers
 
 Inputs = Mapping[str, NDArray[np.float32]]
-PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU", "IntegerConv", "VVAU"})
-OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
-"""Products whose weights have the outputs along the first axis, not the last."""
-SUMS = frozenset({"Add", "ElementwiseAdd", "StreamingConcat", "Reshape"})
-"""Operators whose results are made of sums: those of groups side by side among them."""
-PORTION = 1 << 25
-"""Elements of all tensors together that are compared at once."""
+PORTION = 1 << 21
+"""Elements of all tensors of the compiled graph together that are compared at once."""
+
+
+class Observer(Protocol):
+    """Sees every integer tensor of the compiled graph, a portion of the samples at a time."""
+
+    def see(self, value: ir.Value, low: NDArray[Any], high: NDArray[Any]) -> None:
+        """The least and the greatest integers of a portion, in the tensor's shape for one sample
+        ([1, ...])."""
+        ...
 
 
 class Verifier:
-    """Compares every integer tensor that stands for a golden one, and the outputs."""
+    """Compares every integer tensor that stands for a golden one, and the outputs, and holds every
+    integer tensor against its range."""
 
     def __init__(self, golden: Golden, inputs: Inputs) -> None:
         self.golden = golden
         self.inputs = inputs
         self.samples = next(iter(inputs.values())).shape[0]
-        self._expected: dict[int, Tensors] = {}
+        self._expected: Tensors | None = None
 
-    def check(self, model: ir.Model) -> Outcome:
+    def check(self, model: ir.Model, observer: Observer | None = None) -> Outcome:
         """Run a model of any stage and compare it."""
-        outcome, _ = self.check_and_keep(model, (), 0)
+        outcome, _ = self.check_and_keep(model, (), 0, observer)
         return outcome
 
     def check_and_keep(
-        self, model: ir.Model, also: Sequence[ir.Value], keep: int
+        self,
+        model: ir.Model,
+        also: Sequence[ir.Value],
+        keep: int,
+        observer: Observer | None = None,
     ) -> tuple[Outcome, Tensors]:
-        """Run a model of any stage, compare it, and keep some of its tensors.
+        """Run a model of any stage, compare it, and keep some of its integer tensors.
 
         Samples go through in portions, so that large tensors of many samples need not be in
         memory at once.
 
         Args:
-            also: tensors to keep besides those that are compared.
+            also: tensors to keep.
             keep: samples whose tensors are kept.
+            observer: sees the extremes of every integer tensor.
 
         Returns:
-            The outcome for all samples, and tensors by name for the first `keep`.
+            The outcome for all samples, and the tensors by name for the first `keep`, in the
+            narrowest integers that their types fit in.
         """
-        values = watched(model, self.golden)
-        values = _in_order(model, [*values, *floating_layers(model, self.golden)])
+        values = [*integers(model), *floating_layers(model, self.golden)]
+        values = _in_order(model, values)
         wanted = [*values, *also, *model.graph.outputs]
         computed = [v for v in dict.fromkeys(wanted) if not v.is_graph_input()]
-        runner = BatchRunner(model, computed)
         size = self._portion(computed)
-        total, kept = Outcome(0), []
+        runner = BatchRunner(model, computed, size)
+        total, kept = Outcome(0), _Kept(also, min(keep, self.samples))
         for start in range(0, self.samples, size):
             inputs = {name: array[start : start + size] for name, array in self.inputs.items()}
             found = {**runner.run(inputs), **inputs}
-            expected = self._golden(start, inputs)
-            total = total.followed_by(self._compare(model, values, found, expected))
-            if start < keep:
-                kept.append({name: array[: keep - start] for name, array in found.items()})
-        together = {n: np.concatenate([part[n] for part in kept]) for n in kept[0]} if kept else {}
-        return total, together
+            expected = self._golden(inputs)
+            total = total.followed_by(self._compare(model, values, found, expected, observer))
+            kept.take(found, start)
+        return total, kept.tensors
 
     def _portion(self, values: Sequence[ir.Value]) -> int:
         """Samples to run at once."""
-        elements = sum(int(np.prod(shape_of(v))) for v in values if v.shape is not None)
-        return int(np.clip(PORTION // max(1, elements), 1, max(1, self.samples)))
+        return int(np.clip(PORTION // max(1, elements(values)), 1, max(1, self.samples)))
 
-    def _golden(self, start: int, inputs: Inputs) -> Tensors:
+    def _golden(self, inputs: Inputs) -> Tensors:
         """Golden tensors of a portion; those of the only portion are kept for the next check."""
-        count = next(iter(inputs.values())).shape[0]
-        if count < self.samples:
+        if next(iter(inputs.values())).shape[0] < self.samples:
             return self.golden.run(inputs)
-        if start not in self._expected:
-            self._expected[start] = self.golden.run(inputs)
-        return self._expected[start]
+        if self._expected is None:
+            self._expected = self.golden.run(inputs)
+        return self._expected
 
     def _compare(
         self,
         model: ir.Model,
         values: Sequence[ir.Value],
-        found: Mapping[str, NDArray[Any]],
+        found: Tensors,
         expected: Tensors,
+        observer: Observer | None,
     ) -> Outcome:
         """Compare tensors of the compiled graph, by name, in the graph's order."""
-        outcome = Outcome(next(iter(found.values())).shape[0])
-        exact: Tensors = {}  # golden sums as exact arithmetic gives them
+        outcome = Outcome(found[self.golden.inputs[0]].shape[0])
+        exact = ExactSums(found)
         for value in values:
             name, fact = str(value.name), integer(value)
             if name not in found:
                 continue
+            mine = found[name]
             if fact is None:
-                compare_rearranged(outcome, name, found[name], expected[name])
-                exact[name] = found[name]
+                compare_rearranged(outcome, name, mine, expected[name])
+                exact.add(name, name, None, mine.shape)
                 continue
+            low, high = check_range(outcome, value, fact, mine)
+            if observer is not None:
+                observer.see(value, low, high)
             target = str(fact.golden)
-            golden, mine = expected[target], found[name]
+            if target not in self.golden.tensors:
+                continue
+            golden = expected[target]
             arranged = fact.arranged(golden, mine.shape)
             if fact.quantized:
-                replay = partial(self._replayed, dict(exact), fact, mine.shape)
+                replay = partial(self._replayed, exact.so_far(), fact, mine.shape)
                 compare_codes(outcome, name, fact, mine, arranged, replay)
             else:
                 compare_sums(outcome, name, fact, mine, arranged, rounding_bound(value, fact))
-                exact[target] = fact.restored(exact_values(mine, fact), golden.shape)
+                exact.add(target, name, fact, golden.shape)
         for value, name in zip(model.graph.outputs, self.golden.outputs, strict=True):
             output = found.get(str(value.name))
             if output is None:
@@ -135,21 +150,95 @@ class Verifier:
         return outcome
 
     def _replayed(
-        self, starts: Tensors, fact: Integer, shape: tuple[int, ...]
+        self, starts: Mapping[str, NDArray[Any]], fact: Integer, shape: tuple[int, ...]
     ) -> NDArray[Any] | None:
         again = self.golden.replay(starts, str(fact.golden))
         return None if again is None else fact.arranged(again, shape)
 
 
+class ExactSums(Mapping[str, NDArray[Any]]):
+    """Golden sums as exact arithmetic gives them, by golden name; made when they are asked for,
+    which is seldom."""
+
+    def __init__(
+        self,
+        found: Tensors,
+        known: Mapping[str, tuple[str, Integer | None, tuple[int, ...]]] | None = None,
+    ) -> None:
+        self._found = found
+        self._known = dict(known or {})
+
+    def add(self, target: str, name: str, fact: Integer | None, shape: tuple[int, ...]) -> None:
+        """State that the golden tensor `target` of this shape follows from the tensor `name` of
+        the compiled graph, or is that tensor where there is no fact."""
+        self._known[target] = (name, fact, shape)
+
+    def so_far(self) -> ExactSums:
+        """What is known now, whatever is added later."""
+        return ExactSums(self._found, self._known)
+
+    def __getitem__(self, target: str) -> NDArray[Any]:
+        name, fact, shape = self._known[target]
+        array = self._found[name]
+        return array if fact is None else fact.restored(exact_values(array, fact), shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class _Kept:
+    """Tensors of the first samples, put together as portions come in."""
+
+    def __init__(self, values: Sequence[ir.Value], samples: int) -> None:
+        self.tensors: Tensors = {}
+        self._values = values
+        self._samples = samples
+
+    def take(self, found: Tensors, start: int) -> None:
+        for value in self._values if start < self._samples else ():
+            name = str(value.name)
+            array = found[name]
+            if name not in self.tensors:
+                shape = (self._samples, *array.shape[1:])
+                self.tensors[name] = np.empty(shape, _narrow_dtype(value))
+            part = array[: self._samples - start]
+            self.tensors[name][start : start + len(part)] = part
+
+
+def _narrow_dtype(value: ir.Value) -> np.dtype[Any]:
+    """The narrowest for a tensor's range; a value outside of it has been found before."""
+    fact = integer(value)
+    if fact is None:
+        return np.dtype(np.float32)
+    ends = int(fact.low.min()), int(fact.high.max())
+    return np.result_type(*(np.min_scalar_type(end) for end in ends))
+
+
+def elements(values: Sequence[ir.Value]) -> int:
+    """Elements of these tensors together, for one sample."""
+    return sum(int(np.prod(shape_of(v))) for v in values if v.shape is not None)
+
+
+def integers(model: ir.Model) -> list[ir.Value]:
+    """Integer tensors of a model that depend on its inputs, and integer inputs, in order."""
+    known = dict.fromkeys(model.graph.inputs)
+    for node in model.graph:
+        if any(value in known for value in node.inputs):
+            known.update(dict.fromkeys(node.outputs))
+    return [value for value in known if integer(value) is not None]
+
+
 def watched(model: ir.Model, golden: Golden) -> list[ir.Value]:
     """Integer tensors of a model that stand for a golden tensor, in order."""
-    values = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
-    result = []
-    for value in values:
+    found = []
+    for value in integers(model):
         fact = integer(value)
         if fact is not None and fact.golden in golden.tensors:
-            result.append(value)
-    return result
+            found.append(value)
+    return found
 
 
 def _in_order(model: ir.Model, values: Sequence[ir.Value]) -> list[ir.Value]:
@@ -172,68 +261,3 @@ def exact_values(found: NDArray[Any], fact: Integer) -> NDArray[np.float32]:
     """The golden tensor that integers stand for, rounded once."""
     values = np.asarray(found, np.float64) * fact.scale + fact.offset
     return values.astype(np.float32)
-
-
-def rounding_bound(value: ir.Value, fact: Integer) -> NDArray[np.float64]:
-    """Largest error of summing K terms in float32, in any order: (K + 2) u sum|x w|, with u half
-    of float32's epsilon; the offset of x and the rounding of scales are counted in.
-
-    Returns:
-        An array that broadcasts against the tensor.
-    """
-    terms, magnitude = _summed(value, fact)
-    if np.any(fact.offset):
-        magnitude = magnitude + terms  # codes that stand for values around zero
-    bound: NDArray[np.float64] = magnitude * np.abs(fact.scale) * (terms + 8) * FLOAT32_EPSILON
-    return bound
-
-
-def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
-    """How many terms a sum has, and the sum of their largest magnitudes."""
-    node = value.producer()
-    reach = np.maximum(np.abs(fact.low), np.abs(fact.high)) + (fact.high - fact.low)
-    if node is None:
-        return 1, reach.astype(np.float64)
-    x = node.inputs[0] if node.inputs else None
-    operand = integer(x) if x is not None else None
-    weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if node.op_type in SUMS:
-        return _added(node, reach.astype(np.float64))
-    if node.op_type not in PRODUCTS or operand is None or weights is None:
-        return _terms(node), reach.astype(np.float64)
-    largest = float(max(abs(int(operand.low.min())), abs(int(operand.high.max()))))
-    # the golden graph sums values with their offset, even where the offsets cancel out
-    scale = np.where(operand.scale == 0, 1, operand.scale)
-    largest += float(np.abs(operand.offset / scale).max())
-    first = node.op_type in OUTPUTS_FIRST
-    per_output = (
-        np.abs(weights).reshape(len(weights), -1).sum(axis=1)
-        if first
-        else (np.abs(weights).sum(axis=0))
-    )
-    per_output = per_output.astype(np.float64) * largest
-    if node.op_type == "IntegerConv":
-        per_output = per_output.reshape(-1, *(1,) * (len(shape_of(value)) - 2))
-    return weights.size // (len(weights) if first else weights.shape[-1]), per_output
-
-
-def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
-    """Terms and magnitudes of what is made of sums, which may cancel each other out."""
-    terms, magnitude = 1, reach
-    for value in node.inputs:
-        fact = integer(value) if value is not None else None
-        if value is not None and fact is not None and constant(value) is None:
-            count, inner = _summed(value, fact)
-            terms, magnitude = terms + count, magnitude + np.broadcast_to(inner.max(), ())
-    return terms, magnitude
-
-
-def _terms(node: ir.Node) -> int:
-    """Terms of a sum without weights: the window of a pool, or the two of an addition."""
-    source = node.inputs[0]
-    if source is None or "Pool" not in node.op_type:
-        return 2
-    kernel = attribute(node, "kernel_shape", attribute(node, "KernelSize"))
-    if kernel is not None:
-        return int(np.prod(kernel))
-    return int(np.prod(shape_of(source)) // np.prod(shape_of(node.outputs[0])))

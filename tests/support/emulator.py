@@ -66,7 +66,7 @@ def ap_int_flags() -> list[str]:
 def run_testbenches(projects: list[NodeProject], folder: Path, flags: list[str]) -> str:
     """Compile all top functions with their testbenches into one program and run it where the
     golden vectors are; returns what it printed. Fails the test if a testbench does."""
-    text = [f'#include "{project.kernel.header}"' for project in projects]
+    text = [f'#include "{project.kernel.header.name}"' for project in projects]
     for index, project in enumerate(projects):
         text.append(f"#define main testbench_{index}")
         text += [f'#include "{project.name}.cpp"', f'#include "{project.name}_tb.cpp"']

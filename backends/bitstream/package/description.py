@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from qnnc.backends.bitstream.package.host_steps import host_steps
+from qnnc.backends.bitstream.package.pace import Pace
 from qnnc.backends.bitstream.shell import Shell, ShellStream
 from qnnc.backends.bitstream.shell.shell import REGISTERS
 from qnnc.backends.design import Port, WeightPort
@@ -23,14 +24,16 @@ LENGTH = 0x1000
 
 
 def describe(
-    shell: Shell, board: Board, clock_mhz: float, bitfile: str, pre: Path, post: Path
+    shell: Shell, board: Board, clock_mhz: float, pace: Pace, bitfile: str, pre: Path, post: Path
 ) -> tuple[dict[str, Any], dict[str, dict[str, NDArray[Any]]]]:
     """The description, and the constants of the host's parts by part and name.
 
     Args:
+        clock_mhz: that the accelerator was made and timed for.
+        pace: cycles that a run takes.
         bitfile: name of the .bit file in the package.
         pre: ONNX model of what comes before the accelerator.
-        post: of what comes behind it.
+        post: of what comes after it.
     """
     pre_steps, pre_constants = host_steps(pre)
     post_steps, post_constants = host_steps(post)
@@ -43,6 +46,8 @@ def describe(
         "build_id": f"{shell.build_id:016x}",
         "clock_mhz": clock_mhz,
         "ps_clock_mhz": board.ps_clock_mhz,
+        "frame_cycles": pace.frame_cycles,
+        "fill_cycles": pace.fill_cycles,
         "base": REGISTERS,
         "length": LENGTH,
         "batch": shell.batch,

@@ -38,7 +38,8 @@ BUILD_LOW, BUILD_HIGH, CONTROL, STATUS, ERRORS = 0x08, 0x0C, 0x10, 0x14, 0x18
 FRAMES, FRAMES_DONE, CYCLES_LOW, CYCLES_HIGH = 0x1C, 0x20, 0x24, 0x28
 ADDRESS, SIZE, STARVED, BLOCKED = 0x00, 0x04, 0x0C, 0x10
 IDLE, DONE = 1, 2
-BUFFER_BYTES = 4 << 20
+BUFFER_BYTES, BUFFER_SECONDS = 4 << 20, 1.0  # of one run, whichever holds fewer frames
+PATIENCE = 4.0  # a run counts as stuck after so many times what it should take, and a second
 ALIGNMENT = 128
 
 
@@ -48,8 +49,9 @@ class Accelerator:
     Args:
         folder: of the package; by default that of this file.
         platform: a way to the hardware, or None for pynq where it is installed, else the kernel.
-        frames: that a buffer holds at most; by default 4 MB.
-        timeout: seconds after which a run counts as stuck.
+        frames: that a buffer holds at most; by default 4 MB, or what takes a second.
+        timeout: seconds after which a run counts as stuck; by default what follows from its frames
+            and the accelerator's cycles per frame.
         use_numpy: True to run the host's parts in numpy although onnxruntime is there.
         options: handed on to the platform: device=, memory=, download=.
 
@@ -58,7 +60,7 @@ class Accelerator:
     """
 
     def __init__(
-        self, folder=HERE, platform=None, frames=None, timeout=10.0, use_numpy=None, **options
+        self, folder=HERE, platform=None, frames=None, timeout=None, use_numpy=None, **options
     ):
         with open(os.path.join(folder, "accelerator.json")) as file:
             self.description = json.load(file)
@@ -66,15 +68,18 @@ class Accelerator:
         self.inputs = [Layout(stream) for stream in about["inputs"]]
         self.outputs = [Layout(stream) for stream in about["outputs"]]
         self.clock_mhz = float(about["clock_mhz"])
+        self.frame_cycles, self.fill_cycles = about["frame_cycles"], about["fill_cycles"]
         self.timeout = timeout
         self.pre = HostPart(folder, "pre", about["pre"], use_numpy)
         self.post = HostPart(folder, "post", about["post"], use_numpy)
         largest = max(stream.frame_bytes for stream in self.inputs + self.outputs)
         self.batch = int(about.get("batch", 1))  # frames that go in before the first comes out
-        frames = frames or max(1, BUFFER_BYTES // largest)
-        self.frames = -(-frames // self.batch) * self.batch
         bitfile = os.path.join(folder, about["bitfile"])
         self.platform = platform or self._platform(bitfile, options)
+        self.clock_mhz = getattr(self.platform, "clock_mhz", None) or self.clock_mhz
+        in_time = BUFFER_SECONDS * self.clock_mhz * 1e6 / self.frame_cycles
+        frames = frames or max(1, int(min(BUFFER_BYTES // largest, in_time)))
+        self.frames = -(-frames // self.batch) * self.batch
         self._check()
         self.weights = [self._load_weights(folder, entry) for entry in about.get("weights", [])]
         self._slots = [self._allocate(), self._allocate()]
@@ -82,16 +87,21 @@ class Accelerator:
 
     def _platform(self, bitfile, options):
         base, length = int(self.description["base"]), int(self.description["length"])
+        options.setdefault("ps_clock_mhz", self.description["ps_clock_mhz"])
+        if not os.path.exists(bitfile):
+            raise AcceleratorError(
+                "%s is missing: this package was made without a bitstream; README.md beside it "
+                "says how to get one" % bitfile
+            )
         try:
             import pynq  # noqa: F401
         except ImportError:
-            options.setdefault("ps_clock_mhz", self.description["ps_clock_mhz"])
             return BarePlatform(bitfile, base, length, self.clock_mhz, **options)
         return PynqPlatform(bitfile, base, length, self.clock_mhz, **options)
 
     def _check(self):
         if self.platform.read(0) != MAGIC:
-            raise AcceleratorError("no accelerator of qnnc answers; is the bitstream loaded?")
+            raise AcceleratorError("no qnnc accelerator answers; is the bitstream loaded?")
         found = self.platform.read(BUILD_LOW) | self.platform.read(BUILD_HIGH) << 32
         wanted = int(self.description["build_id"], 16)
         if found != wanted:
@@ -122,15 +132,20 @@ class Accelerator:
     def reset(self):
         """Bring the bus to rest and the accelerator into its first state, whatever it does."""
         self.platform.write(CONTROL, 2)
-        self._wait(IDLE, "reset")
+        self._wait(IDLE, "reset", 0)
 
-    def _wait(self, bit, what):
-        deadline = time.monotonic() + self.timeout
+    def _wait(self, bit, what, frames):
+        """Wait for a status bit, as long as a run of so many frames may take."""
+        cycles = self.fill_cycles + frames * self.frame_cycles
+        timeout = self.timeout
+        if timeout is None:
+            timeout = 1.0 + PATIENCE * cycles / (self.clock_mhz * 1e6)
+        deadline = self.platform.now() + timeout
         while not self.platform.read(STATUS) & bit:
-            if time.monotonic() > deadline:
+            if self.platform.now() > deadline:
                 raise AcceleratorError(
                     "%s did not end within %g s (%d frames done, errors: %s)"
-                    % (what, self.timeout, self._frames_done(), self._errors() or "no")
+                    % (what, timeout, self._frames_done(), self._errors() or "none")
                 )
             self.platform.pause(50e-6)
 
@@ -152,12 +167,13 @@ class Accelerator:
             self.platform.write(registers + ADDRESS, address)
             self.platform.write(registers + SIZE, size)
         self.platform.write(FRAMES, -(-frames // self.batch))
+        self._started = -(-frames // self.batch) * self.batch
         self.platform.write(CONTROL, 1)
 
     def finish(self):
         """Wait for the run to end; raises AcceleratorError if it ends with an error."""
         try:
-            self._wait(DONE, "the run")
+            self._wait(DONE, "the run", self._started)
         except AcceleratorError:
             self.reset()
             raise
@@ -241,7 +257,7 @@ class Accelerator:
         return results[0] if len(results) == 1 else results
 
     def throughput(self, frames=None):
-        """Frames a second over a full buffer of any contents: by the accelerator's own cycle
+        """Frames per second over a full buffer of any contents: by the accelerator's own cycle
         counter, and by the clock on the wall with packing and unpacking."""
         frames = min(frames or self.frames, self.frames)
         tensors = [

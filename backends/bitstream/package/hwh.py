@@ -16,11 +16,10 @@ from qnnc.backends.bitstream.package.description import LENGTH
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import REGISTERS
 from qnnc.compiler.board import Board
+from qnnc.compiler.clock import divisors
 
 PS, IP = "processing_system7_0", "qnnc_0"
 VLNV = "qnnc:accelerator:shell:1.0"
-IO_PLL_MHZ = 1000.0
-"""Of the processing system as boards with pynq start it."""
 
 _AXI = (
     "ARADDR", "ARLEN", "ARID", "ARVALID", "ARREADY", "RDATA", "RRESP", "RID", "RLAST", "RVALID",
@@ -58,16 +57,19 @@ def hwh(shell: Shell, board: Board, clock_mhz: float, name: str) -> str:
     SubElement(root, "EXTERNALPORTS")
     SubElement(root, "EXTERNALINTERFACES")
     modules = SubElement(root, "MODULES")
-    _processing_system(modules, clock_mhz, [port.name for port in shell.ports])
+    dividers = divisors(board.pll_mhz, clock_mhz)
+    _processing_system(modules, clock_mhz, dividers, [port.name for port in shell.ports])
     _accelerator(modules, shell)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _processing_system(modules: Element, clock_mhz: float, memory_ports: list[str]) -> None:
+def _processing_system(
+    modules: Element, clock_mhz: float, dividers: tuple[int, int], memory_ports: list[str]
+) -> None:
     module = _module(modules, PS, "processing_system7", "xilinx.com:ip:processing_system7:5.5")
-    first, second = divisors(clock_mhz)
-    parameters = [("PCW_FPGA0_PERIPHERAL_FREQMHZ", f"{clock_mhz:g}")]
+    first, second = dividers
+    parameters = [("PCW_FPGA0_PERIPHERAL_FREQMHZ", f"{clock_mhz:.6f}")]
     for clock in range(4):
         used = clock == 0
         parameters += [
@@ -158,7 +160,7 @@ def _registers(shell: Shell) -> list[tuple[str, int, str, str]]:
             (
                 ("ADDRESS", "read-write", "address of the buffer"),
                 ("SIZE", "read-write", "bytes of the buffer"),
-                ("FRAME_BYTES", "read-only", "bytes a frame"),
+                ("FRAME_BYTES", "read-only", "bytes per frame"),
                 ("STARVED", "read-only", "cycles its receiver waited"),
                 ("BLOCKED", "read-only", "cycles a word waited"),
             )
@@ -166,14 +168,6 @@ def _registers(shell: Shell) -> list[tuple[str, int, str, str]]:
             offset = stream.registers + 4 * index
             found.append((f"{stream.name}_{name}".upper(), offset, access, text))
     return found
-
-
-def divisors(clock_mhz: float) -> tuple[int, int]:
-    """The two divisors that bring the processing system's PLL to a clock, or just below."""
-    pairs = [
-        (a, b) for a in range(1, 64) for b in range(1, a + 1) if IO_PLL_MHZ / (a * b) <= clock_mhz
-    ]
-    return max(pairs, key=lambda pair: IO_PLL_MHZ / (pair[0] * pair[1]), default=(63, 63))
 
 
 def _module(modules: Element, instance: str, kind: str, vlnv: str) -> Element:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.bitstream.package.description import describe
 from qnnc.backends.bitstream.package.hwh import hwh
+from qnnc.backends.bitstream.package.pace import Pace
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.compiler.board import Board
 from qnnc.compiler.files import new_folder, write_bytes
@@ -33,6 +34,7 @@ DRIVER_FILES = (
     "qnnc_host.py",
     "qnnc_platforms.py",
     "qnnc_streams.py",
+    "qnnc_zynq.py",
     "validate.py",
 )
 """Shipped as they are, side by side; each imports the others by plain name."""
@@ -42,9 +44,9 @@ _README = """\
 
 A quantized neural network in the programmable logic, made by qnnc {version}. Build {build_id}.
 
-On the board, in this folder:
+{bitstream}On the board, in this folder:
 
-    python3 validate.py        # as root: golden samples, throughput, latency
+    sudo python3 validate.py   # golden samples, throughput, latency
 
 In Python:
 
@@ -54,10 +56,19 @@ In Python:
 
 With pynq (2.7 to 4.0) installed, the driver loads {bitfile} as an overlay. Without it, the driver
 uses the kernel's FPGA manager and /dev/mem and needs a u-dma-buf device or a region of memory kept
-from the kernel: `Accelerator(memory=(address, bytes))`. onnxruntime is used if it is there; numpy
-does else.
+from the kernel: `Accelerator(memory=(address, bytes))`. onnxruntime is used if it is there,
+else numpy.
 
-Clock {clock:g} MHz (FCLK_CLK0), registers at 0x43C00000, memory over {ports}, interrupt IRQ_F2P[0].
+Clock {clock:.6g} MHz (FCLK_CLK0), which the driver sets and reads back; registers at 0x43C00000,
+memory over {ports}, interrupt IRQ_F2P[0].
+"""
+
+_WITHOUT_BITSTREAM = """\
+{bitfile} is not here yet: this package was written without a place-and-route tool. Either
+
+- run `qnnc build` again with nextpnr on PATH and --prjxray-db, or with Vivado on PATH, or
+- run vivado/build.tcl of the build's folder in Vivado and copy the bitstream here as {bitfile}.
+
 """
 
 
@@ -69,6 +80,7 @@ class Source:
         shell: with the accelerator.
         board: it is for.
         clock_mhz: of the accelerator.
+        pace: cycles that a run takes.
         model: folder with pre.onnx, post.onnx and golden.onnx.
         samples: real inputs by name, for the golden samples.
         bitstream: the .bit file, or None if there is none yet.
@@ -78,6 +90,7 @@ class Source:
     shell: Shell
     board: Board
     clock_mhz: float
+    pace: Pace
     model: Path
     samples: Mapping[str, NDArray[np.float32]]
     bitstream: Path | None
@@ -91,6 +104,7 @@ def write_package(source: Source, folder: Path) -> None:
         source.shell,
         source.board,
         source.clock_mhz,
+        source.pace,
         bitfile,
         source.model / "pre.onnx",
         source.model / "post.onnx",
@@ -142,6 +156,7 @@ def _readme(source: Source, description: Mapping[str, Any], bitfile: str) -> str
         build_id=description["build_id"],
         shapes=shapes,
         bitfile=bitfile,
+        bitstream="" if source.bitstream else _WITHOUT_BITSTREAM.format(bitfile=bitfile),
         clock=source.clock_mhz,
         ports=", ".join(port.name for port in source.shell.ports),
     )

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 from qnnc_errors import AcceleratorError
+from qnnc_zynq import ProcessingSystem
 
 
 class PynqPlatform:
@@ -17,22 +18,30 @@ class PynqPlatform:
 
     Args:
         bitfile: .bit file with its .hwh beside it.
+        clock_mhz: that the accelerator was timed for; it never runs faster.
         device: a pynq Device, or None for the active one.
         download: configure the programmable logic.
+        ps_clock_mhz: the board's crystal.
     """
 
-    def __init__(self, bitfile, base, length, clock_mhz, device=None, download=True):
+    clock_mhz = None
+
+    def __init__(
+        self, bitfile, base, length, clock_mhz, device=None, download=True, ps_clock_mhz=50.0
+    ):
         import pynq
 
         self.pynq, self.device = pynq, device
         self.overlay = pynq.Overlay(bitfile, download=False, device=device)
-        if download:
-            clocks = getattr(pynq, "Clocks", None)
-            if clocks is not None and machine.machine().startswith("arm"):
-                self.overlay.download()
-                clocks.fclk0_mhz = clock_mhz
-            else:
-                pynq.Bitstream.download(self.overlay, self.overlay.parser)
+        on_board = machine.machine().startswith("arm")
+        if download and on_board:
+            self.overlay.download()
+        elif download:
+            pynq.Bitstream.download(self.overlay, self.overlay.parser)
+        if on_board:
+            # not by pynq.Clocks, which takes the nearest clock, be it above or below
+            system = ProcessingSystem(pynq.MMIO, ps_clock_mhz)
+            self.clock_mhz = settle(system, clock_mhz, download)
         self.mmio = pynq.MMIO(base, length, device=device or self.overlay.device)
 
     def read(self, offset):
@@ -46,8 +55,20 @@ class PynqPlatform:
         return PynqMemory(buffer)
 
     def pause(self, seconds):
-        wait = getattr(self.device, "pause", time.sleep)
-        wait(seconds)
+        getattr(self.device, "pause", time.sleep)(seconds)
+
+    def now(self):
+        return getattr(self.device, "now", time.monotonic)()
+
+
+def settle(system, clock_mhz, download):
+    """Bring the processing system to what the accelerator needs; returns its clock in MHz. Without
+    a download somebody else has set the clock, and it is only checked."""
+    system.set_port_widths()
+    if download:
+        return system.set_clock(clock_mhz)
+    system.check_clock(clock_mhz)
+    return system.clock_mhz()
 
 
 class PynqMemory:
@@ -74,17 +95,14 @@ class BarePlatform:
             u-dma-buf device.
     """
 
-    SLCR, FCLK0, IO_PLL = 0xF8000000, 0x170, 0x108
-    AFI = (0xF8008000, 0xF8009000, 0xF800A000, 0xF800B000)  # of HP0 to HP3
-
     def __init__(
         self, bitfile, base, length, clock_mhz, memory=None, download=True, ps_clock_mhz=50.0
     ):
         self.file = os.open("/dev/mem", os.O_RDWR | os.O_SYNC)
         if download:
             self._download(bitfile)
-            self._set_clock(clock_mhz, ps_clock_mhz)
-            self._set_port_widths()
+        self.system = ProcessingSystem(self._registers, ps_clock_mhz)
+        self.clock_mhz = settle(self.system, clock_mhz, download)
         self.registers = self._map(base, length).view("<u4")
         self._memory(memory)
 
@@ -112,27 +130,8 @@ class BarePlatform:
         finally:
             os.unlink(path)
 
-    def _set_clock(self, clock_mhz, ps_clock_mhz):
-        slcr = self._map(self.SLCR, 0x1000).view("<u4")
-        multiplier = int(slcr[self.IO_PLL // 4]) >> 12 & 0x7F
-        source = ps_clock_mhz * multiplier
-        pairs = [
-            (a, b)
-            for a in range(1, 64)
-            for b in range(1, 64)
-            if source / (a * b) <= clock_mhz * 1.0001
-        ]
-        first, second = max(pairs, key=lambda pair: source / (pair[0] * pair[1]))
-        slcr[0x008 // 4] = 0xDF0D
-        slcr[self.FCLK0 // 4] = second << 20 | first << 8
-        slcr[0x004 // 4] = 0x767B
-
-    def _set_port_widths(self):
-        """Let all ports to memory be 64 bits wide, for reads and for writes."""
-        for address in self.AFI:
-            port = self._map(address, 0x20).view("<u4")
-            for register in (0x00, 0x14):
-                port[register // 4] = int(port[register // 4]) & ~1
+    def _registers(self, address, length):
+        return Registers(self._map(address, length).view("<u4"))
 
     def _memory(self, region):
         if region is None:
@@ -170,6 +169,22 @@ class BarePlatform:
     def pause(self, seconds):
         time.sleep(seconds)
 
+    def now(self):
+        return time.monotonic()
+
+
+class Registers:
+    """32-bit registers in mapped memory, as pynq.MMIO gives them."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def read(self, offset):
+        return int(self.words[offset // 4])
+
+    def write(self, offset, value):
+        self.words[offset // 4] = value
+
 
 class BareMemory:
     """Memory that no cache holds."""
@@ -192,6 +207,6 @@ def bit_to_bin(bitfile):
     while data[position : position + 1] in (b"a", b"b", b"c", b"d"):
         position += 3 + struct.unpack_from(">H", data, position + 1)[0]
     if data[:2] != b"\x00\x09" or data[position : position + 1] != b"e":
-        raise AcceleratorError(bitfile + " is no .bit file")
+        raise AcceleratorError(bitfile + " is not a .bit file")
     payload = data[position + 5 :]
     return np.frombuffer(payload[: len(payload) // 4 * 4], ">u4").astype("<u4").tobytes()

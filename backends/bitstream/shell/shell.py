@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from qnnc.backends.design import LUTS, Design, Memory, Port, WeightPort, used_files
 from qnnc.compiler.board import Board
@@ -297,6 +297,11 @@ def build_id(design: Design, *more: str) -> int:
     for text in more:
         state.update(f"{text}\0".encode())
     return int.from_bytes(state.digest()[:8], "little")
+
+
+def template(name: str) -> Template:
+    """A template of the shell's."""
+    return _environment().get_template(name)
 
 
 @lru_cache(maxsize=1)

@@ -63,10 +63,15 @@ class SimulatedMemory:
 
 
 class SimulatedPlatform:
-    """What the driver calls a platform."""
+    """What the driver calls a platform.
 
-    def __init__(self, board: SimulatedBoard) -> None:
-        self.board = board
+    Args:
+        board: the simulation.
+        clock_mhz: of the accelerator; seconds are those of the simulated board.
+    """
+
+    def __init__(self, board: SimulatedBoard, clock_mhz: float = 100.0) -> None:
+        self.board, self.clock_mhz = board, clock_mhz
 
     def read(self, offset: int) -> int:
         """A register."""
@@ -83,6 +88,10 @@ class SimulatedPlatform:
     def pause(self, seconds: float) -> None:
         """Let time pass in the simulation."""
         self.board.advance(PAUSE_CYCLES)
+
+    def now(self) -> float:
+        """Seconds since the simulation began."""
+        return self.board.cycles / (self.clock_mhz * 1e6)
 
 
 class SimulatedBuffer(np.ndarray[Any, Any]):
@@ -137,5 +146,8 @@ def pynq_device(board: SimulatedBoard, tag: str = "qnnc-simulated") -> Any:
 
         def pause(self, seconds: float) -> None:
             board.advance(PAUSE_CYCLES)
+
+        def now(self) -> float:
+            return board.cycles / 100e6
 
     return SimulatedDevice()

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnc.backends.bitstream.package.pace import pace_of
 from qnnc.backends.bitstream.package.package import Source, golden_samples, write_package
-from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
 from qnnc.backends.bitstream.simulated.platform import SimulatedPlatform, load_driver
 from qnnc.backends.bitstream.simulated.program import build_board
@@ -22,11 +22,9 @@ from qnnc.backends.bitstream.stages.driver import make_build_shell
 from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import choose_engine
-from qnnc.compiler.building.build import Build
+from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.samples import read_array
-
-TIMEOUT = 3600.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class BoardResult:
             float32 rounding).
         correct: frames whose answer is the label, or None without labels.
         cycles: that the accelerator counted, first request to last answer.
-        bound_cycles: least possible cycles a frame: of the slowest node, or of moving the data.
+        bound_cycles: least possible cycles per frame: of the slowest node, or of moving the data.
         frames_per_second: at the build's clock.
         stalls: for each stream, cycles in which its receiver waited, and a word waited.
     """
@@ -53,18 +51,6 @@ class BoardResult:
     bound_cycles: float
     frames_per_second: float
     stalls: Mapping[str, tuple[int, int]]
-
-
-def bound_of(shell: Shell, build: Build) -> float:
-    """Least possible cycles a frame."""
-    nodes = max(layer.cycles for layer in build.layers)
-    loads = [max(s.dma_cycles for s in group) for group in (shell.inputs, shell.outputs)]
-    ways = [
-        *([s for s in shell.inputs if s.port_index == i] for i in range(len(shell.ports))),
-        shell.outputs,
-    ]
-    shared = [sum(s.frame_bytes for s in way) / 8 for way in ways]
-    return float(max(nodes, *(load / shell.batch for load in (*loads, *shared))))
 
 
 def run_on_board(
@@ -89,7 +75,10 @@ def run_on_board(
         WorkspaceError: the build or the files do not fit.
         VerificationError: the shell breaks AXI's rules.
     """
-    with tempfile.TemporaryDirectory(prefix="qnnc-board-") as name:
+    with (
+        Workspace(folder.absolute()).reading(),
+        tempfile.TemporaryDirectory(prefix="qnnc-board-") as name,
+    ):
         scratch = Path(name)
         build = remake(folder, scratch / "build", samples=samples)
         shell = make_build_shell(build)
@@ -103,14 +92,20 @@ def run_on_board(
             package = scratch / "package"
             model = scratch / "build" / "model"
             source = Source(
-                shell, build.board, build.clock_mhz, model, inputs, None, version("qnnc")
+                shell,
+                build.board,
+                build.clock_mhz,
+                pace_of(shell, build.layers),
+                model,
+                inputs,
+                None,
+                version("qnnc"),
             )
             write_package(source, package)
         driver = load_driver(package)
         with SimulatedBoard(program, scratch / "rtl", bus) as board:
-            accelerator = driver.Accelerator(
-                str(package), platform=SimulatedPlatform(board), timeout=TIMEOUT
-            )
+            platform = SimulatedPlatform(board, build.clock_mhz)
+            accelerator = driver.Accelerator(str(package), platform=platform)
             ordered = list(inputs.values())
             found = accelerator.predict(ordered if len(ordered) > 1 else ordered[0])
             cycles, stalls = int(accelerator.run_cycles), dict(accelerator.stalls())
@@ -126,7 +121,7 @@ def run_on_board(
             wrong,
             _correct(answers[0], labels),
             cycles,
-            bound_of(shell, build),
+            pace_of(shell, build.layers).frame_cycles,
             frames * build.clock_mhz * 1e6 / cycles,
             stalls,
         )

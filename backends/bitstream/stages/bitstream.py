@@ -12,7 +12,9 @@ from qnnc.backends.bitstream.stages.driver import package_build, shell_of
 from qnnc.backends.bitstream.vivado.run import run_vivado
 from qnnc.backends.rtl.stages.rtl import not_in_rtl
 from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.board import Board
 from qnnc.compiler.building.build import Build
+from qnnc.compiler.clock import highest_clock
 from qnnc.compiler.errors import TargetError, ToolError
 from qnnc.compiler.report import Implementation
 
@@ -44,7 +46,7 @@ class BitstreamStage(Stage):
         else:
             return StageOutcome("skipped", missing)
         build.implementation = result
-        check_timing(result, build.clock_mhz)
+        check_timing(result, build.clock_mhz, build.board)
         package_build(build, shell_of(build), folder / NAME)
         build.artifacts.bitstream = f"{FOLDER}/{NAME}"
         return StageOutcome(reason=f"{result.tool}, {result.fmax_mhz:g} MHz")
@@ -66,11 +68,12 @@ def _nextpnr(build: Build) -> tuple[Nextpnr | None, str]:
     return found, ""
 
 
-def check_timing(result: Implementation, clock_mhz: float) -> None:
-    """Raise TargetError if the clock is not reached."""
+def check_timing(result: Implementation, clock_mhz: float, board: Board) -> None:
+    """Raise TargetError if the clock is not reached; it names the highest one that is."""
     if result.fmax_mhz < clock_mhz:
-        lower = max(1, int(result.fmax_mhz))
+        lower = highest_clock(board.pll_mhz, result.fmax_mhz)
+        slower = f"set --clock-mhz {lower:.6g}, or " if lower is not None else "set "
         raise TargetError(
-            f"placed and routed, the design reaches {result.fmax_mhz:g} MHz of the {clock_mhz:g} "
-            f"asked for; set --clock-mhz {lower}, or a smaller --fps or --budget"
+            f"placed and routed, the design reaches {result.fmax_mhz:g} MHz of the {clock_mhz:.6g} "
+            f"asked for; {slower}a smaller --fps or --budget"
         )

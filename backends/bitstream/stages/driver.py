@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from qnnc.backends.bitstream.netlist.contents import SMALL, movable
+from qnnc.backends.bitstream.package.pace import pace_of
 from qnnc.backends.bitstream.package.package import Source, write_package
 from qnnc.backends.bitstream.shell import Shell, make_shell
 from qnnc.backends.bitstream.shell.shell import build_id
@@ -72,6 +73,7 @@ def package_build(build: Build, shell: Shell, bitstream: Path | None) -> None:
         shell,
         build.board,
         build.clock_mhz,
+        pace_of(shell, build.layers),
         build.folder / "model",
         build.inputs,
         bitstream,

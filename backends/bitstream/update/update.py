@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qnnc.backends.bitstream.fasm import Database
 from qnnc.backends.bitstream.flow import (
@@ -32,23 +34,36 @@ from qnnc.backends.rtl.stages.rtl import RtlStage, design_of
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.build import Build, options_from, settings_of, write_report
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
-from qnnc.compiler.building.workspace import MARKER, MODEL, REPORT, Workspace
+from qnnc.compiler.building.workspace import MARKER, MODEL, REPORT, Workspace, read_report
 from qnnc.compiler.errors import ModelError, WorkspaceError
-from qnnc.compiler.files import write_text
+from qnnc.compiler.files import remove, write_text
+from qnnc.compiler.folders import copy_own
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.progress import Silent
-from qnnc.compiler.report import Report
+
+PARTS = (MODEL, RTL, IP, SHELL, PACKAGE, f"{PACKAGE}.zip")
+"""Files and folders of a build that are made anew."""
 
 
-def update(folder: Path, model: str, prjxray_db: Path | None = None) -> str:
+def update(
+    folder: Path,
+    model: str,
+    prjxray_db: Path | None = None,
+    *,
+    force: bool = False,
+    told: Callable[[str], None] = lambda text: None,
+) -> str:
     """Put another model into a build that has a bitstream by the open flow.
 
     The new model is compiled and verified as in a build; then contents of memories are exchanged
-    in the FASM, the netlist, the RTL, the IP and the package.
+    in the FASM, the netlist, the RTL, the IP and the package, in a copy of the build that then
+    takes its place.
 
     Args:
         model: with the same topology, types and folding as the build's.
         prjxray_db: family folder of a prjxray database; by default the build's.
+        force: replace files of the build that were changed since, too.
+        told: called with what that is.
 
     Returns:
         The SHA-256 of the new configuration payload.
@@ -64,10 +79,15 @@ def update(folder: Path, model: str, prjxray_db: Path | None = None) -> str:
             f"{folder} has no bitstream made by nextpnr; build it with --until bitstream"
         )
     workspace = Workspace(folder)
-    with tempfile.TemporaryDirectory(prefix="qnnc-update-") as name:
+    with workspace.reading() as settings:
+        pass
+    with (
+        workspace.claimed(settings, PARTS, force=force, inputs=[Path(model)]),
+        tempfile.TemporaryDirectory(prefix="qnnc-update-") as name,
+    ):
         scratch = Path(name)
         old = design_of(remake(folder, scratch / "old"))
-        build = _compiled(workspace, model, scratch / "new")
+        build = _compiled(settings, model, scratch / "new")
         design = design_of(build)
         check_same(old, design)
         root = prjxray_db or build.options.prjxray_db
@@ -75,22 +95,21 @@ def update(folder: Path, model: str, prjxray_db: Path | None = None) -> str:
             raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
         database = Database(root, build.board.part)
         shell = make_build_shell(build)
-        digest = _exchange(shell, database, routed)
+        copy_own(folder, workspace.folder)
+        digest = _exchange(shell, database, workspace.path(FOLDER))
         IpStage().run(build)
-        package_build(build, shell, routed / NAME)
+        package_build(build, shell, workspace.path(FOLDER) / NAME)
         shell.write(build.folder / SHELL)
-        for part in (MODEL, RTL, IP, SHELL, PACKAGE):
-            shutil.rmtree(folder / part, ignore_errors=True)
-            shutil.move(build.folder / part, folder / part)
-        shutil.move(build.folder / f"{PACKAGE}.zip", folder / f"{PACKAGE}.zip")
-    _record(workspace, build, digest)
+        for part in PARTS:
+            remove(workspace.path(part))
+            shutil.move(build.folder / part, workspace.path(part))
+        _record(workspace, build, digest)
+        workspace.finish(told)
     return digest
 
 
-def _compiled(workspace: Workspace, model: str, scratch: Path) -> Build:
-    options = replace(
-        options_from(workspace.settings(), scratch), model=str(Path(model).absolute())
-    )
+def _compiled(settings: Mapping[str, Any], model: str, scratch: Path) -> Build:
+    options = replace(options_from(settings, scratch), model=str(Path(model).absolute()))
     build = Build(options, find_board(options.board), Workspace(scratch), Silent())
     for stage in (PassesStage(), EstimateStage(), RtlStage()):
         stage.run(build)
@@ -140,9 +159,9 @@ def _exchange(shell: Shell, database: Database, routed: Path) -> str:
 
 
 def _record(workspace: Workspace, build: Build, digest: str) -> None:
-    options = replace(build.options, out=workspace.folder)
+    options = replace(build.options, out=workspace.home)
     write_text(workspace.path(MARKER), json.dumps(settings_of(options), indent=2) + "\n")
-    report = Report.model_validate_json(workspace.path(REPORT).read_text(encoding="utf-8"))
+    report = read_report(workspace.path(REPORT))
     report.model = options.model
     report.verification.levels = build.levels
     if report.implementation is not None:

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from qnnc.backends.bitstream.shell import Shell
-from qnnc.backends.bitstream.shell.shell import BUILD_ID_FILE, MODULE, REGISTERS, TOP
+from qnnc.backends.bitstream.shell.shell import BUILD_ID_FILE, REGISTERS, TOP
+from qnnc.backends.bitstream.vivado.wrapper import WRAPPER, wrapper
 from qnnc.compiler.board import Board
 from qnnc.compiler.errors import ToolError
 from qnnc.compiler.files import new_folder
@@ -27,6 +28,25 @@ set here [file dirname [file normalize [info script]]]
 set sources [file normalize [file join $here {{{sources}}}]]
 set part {{{part}}}
 """
+_REPORTS = """\
+report_timing_summary -file [file join $out timing.rpt]
+report_utilization -file [file join $out utilization.rpt]
+report_route_status -file [file join $out route.rpt]
+set slack [get_property SLACK [lindex [get_timing_paths -max_paths 1 -setup] 0]]
+set hold [get_property SLACK [lindex [get_timing_paths -max_paths 1 -hold] 0]]
+set result [open [file join $out {result}] w]
+puts $result "slack_ns $slack"
+puts $result "hold_slack_ns $hold"
+puts $result "version [version -short]"
+foreach {{name pattern}} {{
+    LUT {{LUT.*}} FF {{FD.*}} RAMB18 {{RAMB18.*}} RAMB36 {{RAMB36.*}} DSP {{DSP48.*}}
+}} {{
+    set cells [get_cells -quiet -hierarchical -regexp -filter "REF_NAME =~ $pattern"]
+    puts $result "used_$name [llength $cells]"
+}}
+close $result
+"""
+"""What `vivado.run` reads of a routed design, and the reports for people."""
 _BUILD = """\
 set out [file join $here out]
 if {{[llength $argv] > 0}} {{ set out [file normalize [lindex $argv 0]] }}
@@ -46,36 +66,28 @@ opt_design
 place_design
 phys_opt_design
 route_design
-report_timing_summary -file [file join $out timing.rpt]
-report_utilization -file [file join $out utilization.rpt]
-report_route_status -file [file join $out route.rpt]
-set slack [get_property SLACK [lindex [get_timing_paths -max_paths 1 -setup] 0]]
-set result [open [file join $out {result}] w]
-puts $result "slack_ns $slack"
-puts $result "version [version -short]"
-foreach {{name pattern}} {{
-    LUT {{LUT.*}} FF {{FD.*}} RAMB18 {{RAMB18.*}} RAMB36 {{RAMB36.*}} DSP {{DSP48.*}}
-}} {{
-    set cells [get_cells -quiet -hierarchical -regexp -filter "REF_NAME =~ $pattern"]
-    puts $result "used_$name [llength $cells]"
-}}
-close $result
-write_bitstream -force [file join $out accelerator.bit]
+{reports}write_bitstream -force [file join $out accelerator.bit]
 """
 _PACKAGE = """\
 create_project -force -part $part qnnc_ip [file join $here ip_project]
 add_files -norecurse [glob [file join $sources *.sv]]
 add_files -norecurse [glob [file join $sources *.mem]]
+add_files -norecurse [file join $here {wrapper}.v]
 remove_files [file join $sources {top}.sv]
-set_property top {module} [current_fileset]
+set_property top {wrapper} [current_fileset]
 update_compile_order -fileset sources_1
 ipx::package_project -root_dir [file join $here ip] -vendor qnnc -library accelerator \\
-    -name shell -taxonomy /UserIP -import_files -force
+    -taxonomy /UserIP -import_files -force
 set core [ipx::current_core]
+set_property name shell $core
 set_property version 1.0 $core
 set_property supported_families {{zynq Production}} $core
-ipx::associate_bus_interfaces -busif gp -clock aclk $core
-{buses}ipx::create_xgui_files $core
+foreach bus {{gp {buses}irq}} {{
+    if {{[llength [ipx::get_bus_interfaces $bus -of_objects $core]] == 0}} {{
+        error "the packager has not found the interface $bus"
+    }}
+}}
+ipx::create_xgui_files $core
 ipx::update_checksums $core
 ipx::save_core $core
 close_project
@@ -105,7 +117,26 @@ connect_bd_net [get_bd_pins $shell/irq] [get_bd_pins $ps/IRQ_F2P]
 assign_bd_address -offset {registers} -range 64K [get_bd_addr_segs $shell/gp/reg0]
 {segments}validate_bd_design
 save_bd_design
-make_wrapper -top -import [get_files accelerator.bd]
+make_wrapper -files [get_files accelerator.bd] -top -import
+set_property top accelerator_wrapper [current_fileset]
+update_compile_order -fileset sources_1
+launch_runs impl_1 -to_step write_bitstream -jobs 2
+wait_on_run impl_1
+if {{[get_property PROGRESS [get_runs impl_1]] ne "100%"}} {{
+    error "the implementation has failed"
+}}
+open_run impl_1
+set out [file join $here design]
+file mkdir $out
+{reports}# the bitstream and its .hwh, by the names that the package has for them
+set runs [file join $here project qnnc_design.runs impl_1]
+file copy -force [file join $runs accelerator_wrapper.bit] [file join $out accelerator.bit]
+foreach kind {{gen srcs}} {{
+    foreach name [glob -nocomplain [file join $here project qnnc_design.$kind sources_1 bd \\
+            accelerator hw_handoff accelerator.hwh]] {{
+        file copy -force $name [file join $out accelerator.hwh]
+    }}
+}}
 """
 _USED = """\
     CONFIG.PCW_USE_S_AXI_{name} 1 \\
@@ -122,7 +153,7 @@ def write_scripts(shell: Shell, board: Board, clock_mhz: float, folder: Path, so
         clock_mhz: of FCLK_CLK0.
         sources: the shell's folder, relative to that of the scripts.
     """
-    part = _word(board.part)
+    part, reports = _word(board.part), _REPORTS.format(result=RESULT)
     texts = {
         BUILD: _head(BUILD, "Synthesis to bitstream, without a project.", sources, part, True)
         + _BUILD.format(
@@ -132,23 +163,25 @@ def write_scripts(shell: Shell, board: Board, clock_mhz: float, folder: Path, so
             ),
             clock=CLOCK,
             top=TOP,
-            result=RESULT,
+            reports=reports,
         ),
         PACKAGE_IP: _head(PACKAGE_IP, "The shell as an IP core.", sources, part, False)
         + _PACKAGE.format(
             top=TOP,
-            module=MODULE,
-            buses=_each(shell, "ipx::associate_bus_interfaces -busif {bus} -clock aclk $core\n"),
+            wrapper=WRAPPER,
+            buses=_each(shell, "{bus} "),
         ),
+        f"{WRAPPER}.v": wrapper(shell),
         BLOCK_DESIGN: _head(
             BLOCK_DESIGN,
-            f"A block design around it; {PACKAGE_IP} goes first.",
+            f"A block design around it, to its bitstream; {PACKAGE_IP} goes first.",
             sources,
             part,
             False,
         )
         + _BLOCK.format(
-            clock=f"{clock_mhz:g}",
+            clock=f"{clock_mhz:.6f}",
+            reports=reports,
             registers=f"0x{REGISTERS:08X}",
             used=_each(shell, _USED),
             nets=_each(shell, _NET),

@@ -18,7 +18,7 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.backends.hls.emulator.network import Channel, Network
 from qnnc.backends.hls.emulator.source import constants, machine_type, source, tapped
-from qnnc.backends.hls.kernel import library
+from qnnc.backends.hls.kernel import headers
 from qnnc.backends.simulation.compiler import compiler, compiler_version, digest, run_compiler
 from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.errors import ToolError, WorkspaceError
@@ -72,7 +72,7 @@ def write_emulator(network: Network, folder: Path) -> None:
         "taps": [_described(c) for c in tapped(network)],
     }
     with new_folder(folder) as out:
-        for name, text in library().items():
+        for name, text in headers(step.kernel for step in network.steps).items():
             (out / name).write_text(text, encoding="utf-8")
         (out / SOURCE).write_text(source(network), encoding="utf-8")
         (out / CONSTANTS).write_bytes(constants(network))

@@ -11,8 +11,7 @@ import onnx_ir as ir
 
 from qnnc.backends.hls.hls_node import hls_node
 from qnnc.backends.hls.kernel import Kernel
-from qnnc.backends.hls.nodes.joining import copies
-from qnnc.backends.hls.nodes.streaming_data_width_converter import conversion
+from qnnc.backends.hls.primitives import conversion, copies
 from qnnc.compiler.dataflow import Ports, Stream
 from qnnc.compiler.dataflow.stream_graph import Edge, End, StreamGraph, stream_graph
 

@@ -81,7 +81,7 @@ def source(network: Network) -> str:
         templates()
         .get_template("emulator.cpp.j2")
         .render(
-            headers=sorted({step.kernel.header for step in network.steps} | {"qnnc_types.h"}),
+            headers=sorted({step.kernel.header.name for step in network.steps} | {"qnnc_types.h"}),
             steps=steps,
             tables=tables,
             streams=[{"name": c.name, "type": stream_type(c.stream)} for c in network.channels],

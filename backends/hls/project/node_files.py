@@ -90,7 +90,7 @@ class NodeProject:
             "op": self.node.op_type,
             "name": self.name,
             "top": self.top,
-            "header": self.kernel.header,
+            "header": self.kernel.header.name,
             "template": self.kernel.template,
             "inputs": [_port(f"in{i}", s) for i, s in enumerate(ports.inputs)],
             "outputs": [

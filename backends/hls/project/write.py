@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.design import Design
 from qnnc.backends.hls.emulator.source import templates
-from qnnc.backends.hls.kernel import library
+from qnnc.backends.hls.kernel import headers
 from qnnc.backends.hls.project.node_files import NodeProject
 from qnnc.backends.hls.project.wrapper import wrapper
 from qnnc.compiler.dataflow.stream_graph import StreamGraph
@@ -67,7 +67,7 @@ def write_project(
     """
     with new_folder(folder) as out:
         (out / "library").mkdir()
-        for name, text in library().items():
+        for name, text in headers(p.kernel for p in projects.values()).items():
             (out / "library" / name).write_text(text, encoding="utf-8")
         for project in projects.values():
             place = out / "nodes" / project.name

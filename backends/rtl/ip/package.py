@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from qnnc.backends.design import Design, Port, whole_batches
 from qnnc.backends.design.design import HEADER
 from qnnc.backends.rtl.ip.component import component_xml
-from qnnc.backends.rtl.rtl_node import render
+from qnnc.backends.rtl.rtl_node import Templates
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.packing import pack_words
+
+TEMPLATES = Templates("qnnc.backends.rtl.stitch", "templates")
 
 
 def write_ip(design: Design, folder: Path, part: str, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -54,7 +56,7 @@ def _testbench(design: Design, tensors: Mapping[str, NDArray[Any]]) -> dict[str,
         lines = (word[::-1].tobytes().hex() + "\n" for word in weights.words)
         files[f"{weights.name}.mem"] = "".join(lines)
     frames = next(iter(tensors.values())).shape[0]
-    text = render(
+    text = TEMPLATES.render(
         "testbench.sv.j2",
         top=design.top,
         inputs=design.inputs,

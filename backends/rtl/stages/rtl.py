@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from qnnc.backends.design import Design, WeightPort, updatable
 from qnnc.backends.rtl.stitch import stitch
-from qnnc.compiler import plugins
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.registry import lacks
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import quote
 from qnnc.compiler.report import StreamPort
@@ -68,9 +68,8 @@ def _weight_stream(design: Design, port: WeightPort) -> StreamPort:
 
 def _without_rtl(build: Build) -> DataflowNode | None:
     """A node that is to be HLS and has no twin in SystemVerilog."""
-    known = plugins.names("qnnc.rtl")
     for node in stream_graph(build.ready_model()).nodes:
-        if node.made_by == "hls" and node.op_type not in known:
+        if node.made_by == "hls" and lacks(node.op_type, "rtl"):
             return node
     return None
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far float32 may round a sum of the golden graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.ir.edit import attribute, constant, shape_of
+from qnnc.compiler.ir.facts import Integer, integer
+from qnnc.compiler.verification.compare import FLOAT32_EPSILON
+
+PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU", "IntegerConv", "VVAU"})
+OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
+"""Products whose weights have the outputs along the first axis, not the last."""
+SUMS = frozenset({"Add", "ElementwiseAdd", "StreamingConcat", "Reshape"})
+"""Operators whose results are made of sums: those of groups side by side among them."""
+
+
+def rounding_bound(value: ir.Value, fact: Integer) -> NDArray[np.float64]:
+    """Largest error of summing K terms in float32, in any order: (K + 2) u sum|x w|, with u half
+    of float32's epsilon; the offset of x and the rounding of scales are counted in.
+
+    Returns:
+        An array that broadcasts against the tensor.
+    """
+    terms, magnitude = _summed(value, fact)
+    if np.any(fact.offset):
+        magnitude = magnitude + terms  # codes that stand for values around zero
+    bound: NDArray[np.float64] = magnitude * np.abs(fact.scale) * (terms + 8) * FLOAT32_EPSILON
+    return bound
+
+
+def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
+    """How many terms a sum has, and the sum of their largest magnitudes."""
+    node = value.producer()
+    reach = np.maximum(np.abs(fact.low), np.abs(fact.high)) + (fact.high - fact.low)
+    if node is None:
+        return 1, reach.astype(np.float64)
+    x = node.inputs[0] if node.inputs else None
+    operand = integer(x) if x is not None else None
+    weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if node.op_type in SUMS:
+        return _added(node, reach.astype(np.float64))
+    if node.op_type not in PRODUCTS or operand is None or weights is None:
+        return _terms(node), reach.astype(np.float64)
+    largest = float(max(abs(int(operand.low.min())), abs(int(operand.high.max()))))
+    # the golden graph sums values with their offset, even where the offsets cancel out
+    scale = np.where(operand.scale == 0, 1, operand.scale)
+    largest += float(np.abs(operand.offset / scale).max())
+    first = node.op_type in OUTPUTS_FIRST
+    per_output = (
+        np.abs(weights).reshape(len(weights), -1).sum(axis=1)
+        if first
+        else (np.abs(weights).sum(axis=0))
+    )
+    per_output = per_output.astype(np.float64) * largest
+    if node.op_type == "IntegerConv":
+        per_output = per_output.reshape(-1, *(1,) * (len(shape_of(value)) - 2))
+    return weights.size // (len(weights) if first else weights.shape[-1]), per_output
+
+
+def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
+    """Terms and magnitudes of what is made of sums, which may cancel each other out."""
+    terms, magnitude = 1, reach
+    for value in node.inputs:
+        fact = integer(value) if value is not None else None
+        if value is not None and fact is not None and constant(value) is None:
+            count, inner = _summed(value, fact)
+            terms, magnitude = terms + count, magnitude + np.broadcast_to(inner.max(), ())
+    return terms, magnitude
+
+
+def _terms(node: ir.Node) -> int:
+    """Terms of a sum without weights: the window of a pool, or the two of an addition."""
+    source = node.inputs[0]
+    if source is None or "Pool" not in node.op_type:
+        return 2
+    kernel = attribute(node, "kernel_shape", attribute(node, "KernelSize"))
+    if kernel is not None:
+        return int(np.prod(kernel))
+    return int(np.prod(shape_of(source)) // np.prod(shape_of(node.outputs[0])))

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog of ElementwiseAdd."""
+
+from qnnc.nodes.shared.elementwise.rtl import generate
+
+__all__ = ["generate"]

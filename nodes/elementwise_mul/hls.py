@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of ElementwiseMul."""
+
+from qnnc.nodes.shared.elementwise.hls import Hls
+
+__all__ = ["Hls"]

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ElementwiseMul: two branches, or a scale that no threshold took up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.shared.elementwise.node import Elementwise
+
+
+class ElementwiseMul(Elementwise):
+    """lhs * rhs; a constant rhs is one a channel or one for all."""
+
+    op_type = "ElementwiseMul"
+    onnx_op = "Mul"
+
+    def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
+        return x * y
+
+    def lane_luts(self) -> float:
+        if self.is_constant and self.operand().size == 1:
+            # a multiplication by a constant is an addition for every further one bit
+            ones = int(np.abs(self.operand()).item()).bit_count()
+            return float(max(0, ones - 1) * self.out_type.bitwidth())
+        if not self.is_constant:
+            return cost.product(self.x_type.bitwidth(), self.y_type.bitwidth())
+        return 1.6 * float(self.x_type.bitwidth() * self.y_type.bitwidth())

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of FMPadding."""
+
+from qnnc.nodes.shared.border.hls import Hls
+
+__all__ = ["Hls"]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FMPadding: a border of constant pixels round an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.ir.builder import Builder
+from qnnc.nodes.shared.border.node import Border
+
+
+class FMPadding(Border):
+    """Input x [1, H, W, C]; output [1, H + top + bottom, W + left + right, C].
+
+    Padding is [top, left, bottom, right], PadValue (0 in FINN) the integer that fills it.
+    """
+
+    op_type = "FMPadding"
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.value = int(self.attr("PadValue", 0))
+        self.top, self.left, self.bottom, self.right = (int(n) for n in self.attr("Padding"))
+
+    @property
+    def out(self) -> tuple[int, int]:
+        height, width = self.image
+        return height + self.top + self.bottom, width + self.left + self.right
+
+    def taken(self) -> NDArray[np.bool_]:
+        places = np.zeros(self.out, dtype=bool)
+        places[self.top : self.out[0] - self.bottom, self.left : self.out[1] - self.right] = True
+        return places
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        return [inputs[0].including(self.value)]
+
+    def latency(self, folding: Folding) -> int:
+        return (self.top * self.out[1] + self.left) * (self.channels // folding.SIMD) + 1
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        pads = [0, self.top, self.left, 0, 0, self.bottom, self.right, 0]
+        value = b.constant(float(self.value))
+        return [b.op("Pad", inputs[0], b.constant(pads, np.int64), value)]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FMPadding_Pixel: zeros between the pixels of an image."""

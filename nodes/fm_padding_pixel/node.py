@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FMPadding_Pixel: zeros between the pixels of an image, for transposed convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.dataflow.pixels import gather_pixels
+from qnnc.compiler.ir.builder import Builder
+from qnnc.nodes.shared.border.node import Border
+
+
+class FMPadding_Pixel(Border):  # noqa: N801 - FINN's name
+    """Input x [1, H, W, C]; output [1, (H - 1) * s + 1, (W - 1) * t + 1, C], Stride being
+    [s, t]."""
+
+    op_type = "FMPadding_Pixel"
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.stride = self.pair("Stride")
+
+    @property
+    def out(self) -> tuple[int, int]:
+        (height, width), (down, across) = self.image, self.stride
+        return (height - 1) * down + 1, (width - 1) * across + 1
+
+    def taken(self) -> NDArray[np.bool_]:
+        places = np.zeros(self.out, dtype=bool)
+        places[:: self.stride[0], :: self.stride[1]] = True
+        return places
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        return [inputs[0].including(0)]
+
+    def latency(self, folding: Folding) -> int:
+        return 1
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        places = self.taken()
+        indices = np.full(self.out, -1, dtype=np.int64)
+        indices[places] = np.arange(places.sum())
+        shape = (1, *self.out, self.channels)
+        return [gather_pixels(b, inputs[0], indices, shape, self.channels)]

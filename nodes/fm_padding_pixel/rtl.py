@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog of FMPadding_Pixel."""
+
+from qnnc.nodes.shared.border.rtl import generate
+
+__all__ = ["generate"]

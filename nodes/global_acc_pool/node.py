@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GlobalAccPool: the sum of all pixels, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
+
+
+class GlobalAccPool(ChannelFold):
+    """Input x [1, H, W, C]; output [1, 1, 1, C]."""
+
+    op_type = "GlobalAccPool"
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = int(self.attr("NumChannels"))
+        self.x_type, self.out_type = (
+            self.type_attr("inputDataType"),
+            self.type_attr("outputDataType"),
+        )
+        self.image = tuple(int(n) for n in self.attr("numInputVectors"))[1:]
+        self.window = int(np.prod(self.image))
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        return (1, *self.image, self.channels)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return (1, 1, 1, self.channels)
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        x = inputs[0].along(self.channels)
+        return [Range.of(x.low * self.window, x.high * self.window)]
+
+    def lane_resources(self, folding: Folding) -> Resources:
+        return Resources(LUT=self.out_type.bitwidth() + 1)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        return [b.op("ReduceSum", inputs[0], b.constant([1, 2], np.int64), keepdims=1)]

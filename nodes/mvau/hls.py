@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of an MVAU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
+from qnnc.backends.hls.kernel import Header, Kernel, Table, template
+from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.nodes.mvau.node import MVAU
+
+HEADER = Header.beside(__name__, "mvau.h")
+
+MACHINE_WORD = 64
+"""Elements that a processor works on at once, at most."""
+
+
+class Hls(HlsNode):
+    """`qnnc::mvau`, weights in the order of use: [pass * steps + step][PE][SIMD]."""
+
+    node: MVAU
+
+    def __init__(self, node: DataflowNode) -> None:
+        assert isinstance(node, MVAU)
+        super().__init__(node)
+
+    def widest(self, arriving: Sequence[Stream]) -> Folding:
+        lanes = arriving[0].lanes
+        few = lanes < MACHINE_WORD  # such words are worth converting
+        simd = self.node.MW if few else largest_divisor(lanes, self.node.MW)
+        return Folding(PE=self.node.MH, SIMD=simd)
+
+    def kernel(self, folding: Folding) -> Kernel:
+        node = self.node
+        steps, passes = node.steps(folding), node.passes(folding)
+        # [MW, MH] -> [SF, SIMD, NF, PE] -> [NF, SF, PE, SIMD]
+        arranged = node.weights().reshape(steps, folding.SIMD, passes, folding.PE)
+        words = arranged.transpose(2, 0, 3, 1).reshape(steps * passes, folding.PE, folding.SIMD)
+        name = template(
+            "mvau",
+            node.x_type,
+            node.w_type,
+            node.out_type,
+            node.MW,
+            node.MH,
+            folding.SIMD,
+            folding.PE,
+            node.vectors,
+            node.xnor,
+            folding.resType == "dsp",
+        )
+        weights = Table("weights", node.w_type, words, folding.ram_style)
+        return Kernel(HEADER, name, node.ports(folding), (weights,))

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MVAU: a matrix times a stream of vectors (Matrix-Vector-Activation Unit).
+
+qnnc always sets noActivation=1: activations are Thresholding nodes of their own, folded on
+their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    Ports,
+    Range,
+    Stream,
+    divisors,
+)
+from qnnc.compiler.dataflow.dot_product import (
+    DotProduct,
+    is_bipolar,
+    is_ternary,
+    plan_dot_product,
+    plan_dsp_product,
+)
+from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
+from qnnc.compiler.dataflow.schedule import Schedule, Steps
+from qnnc.compiler.datatypes import carrier, type_of_values
+from qnnc.compiler.integer.ranges import sum_range
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
+from qnnc.compiler.ir.facts import as_integers
+from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau.external_weights import ExternalWeights
+from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
+
+TRITS_FROM_BITS = 10 * 18_432
+"""Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
+MAX_LANES = 8192
+"""Products a cycle beyond which no Z7020 could go."""
+MAX_DSPS = 220
+"""DSP48E1 that it has."""
+
+
+class MVAU(DataflowNode):
+    """Inputs x [..., MW] and W [MW, MH] (a constant); output [..., MH].
+
+    With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
+    pairs; otherwise it is the matrix product. PE divides MH, SIMD divides MW; a pass over a
+    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes a vector.
+
+    With mem_mode "external" the weights come as a stream, and every word of them is used for
+    `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
+    """
+
+    op_type = "MVAU"
+    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "weight_code")
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.MW, self.MH = int(self.attr("MW")), int(self.attr("MH"))
+        self.x_type = self.type_attr("inputDataType")
+        self.w_type = self.type_attr("weightDataType")
+        self.out_type = self.type_attr("outputDataType")
+        self.xnor = bool(self.attr("binaryXnorMode", 0))
+
+    def weights(self) -> NDArray[np.int64]:
+        """The matrix, [MW, MH]."""
+        return as_integers(self.constant_input(1))
+
+    # --- types ------------------------------------------------------------------------------
+
+    def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
+        if not self.xnor:
+            self.set_attrs(weightDataType=type_of_values(self.weights()).name)
+        return False
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        if self.xnor:
+            return [Range.of(np.zeros(self.MH), np.full(self.MH, self.MW))]
+        x = inputs[0].along(self.MW)
+        return [Range.of(*sum_range(x.low, x.high, self.weights()))]
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        super().set_types(inputs, outputs)
+        self.set_attrs(accDataType=outputs[0].name)
+
+    # --- folding ----------------------------------------------------------------------------
+
+    def foldings(self) -> Iterable[Folding]:
+        styles = ("block", "distributed")
+        arithmetic = ("lut", "dsp") if self._dsp_helps() else ("lut",)
+        for simd in divisors(self.MW):
+            for pe in divisors(self.MH):
+                if simd * pe > MAX_LANES:
+                    break
+                one_word = simd * pe == self.MW * self.MH
+                ways = arithmetic if simd * -(-pe // MAX_FIELDS) <= MAX_DSPS else arithmetic[:1]
+                for ram_style in styles[1:] if one_word else styles:
+                    for res in ways:
+                        yield Folding(pe, simd, ram_style, res)
+                if self._worth_trits() and simd * pe >= FIVE and not one_word:
+                    yield Folding(pe, simd, "block", weight_code="trits")
+                if self.frames > 1:
+                    yield from self._external_foldings(pe, simd, ways)
+
+    def _worth_trits(self) -> bool:
+        """Ternary weights, and so many that a code which saves a fifth saves two block RAMs."""
+        bits = self.MW * self.MH * self.w_type.bitwidth()
+        return is_ternary(self.w_type) and bits >= TRITS_FROM_BITS
+
+    def _external_foldings(self, pe: int, simd: int, ways: Sequence[str]) -> Iterator[Folding]:
+        for ram_style in ("block", "distributed"):
+            for res in ways:
+                folding = Folding(pe, simd, ram_style, res, mem_mode="external")
+                if self.external(folding).possible:
+                    yield folding
+
+    @property
+    def frames(self) -> int:
+        """Frames that may be held for the sake of weights from outside; 1 for none."""
+        return int(self.attr("batch", 1)) if self.vectors == 1 else 1
+
+    def is_external(self, folding: Folding) -> bool:
+        """Weights come from outside."""
+        return folding.mem_mode == "external" and self.frames > 1
+
+    def batch(self, folding: Folding) -> int:
+        return self.frames if self.is_external(folding) else 1
+
+    def weight_bytes(self, folding: Folding) -> float:
+        if not self.is_external(folding):
+            return 0.0
+        return self.external(folding).bytes / self.frames
+
+    def external(self, folding: Folding) -> ExternalWeights:
+        """The weight stream and the buffers of a folding with weights from outside."""
+        dot = self.dot_product(folding)
+        return ExternalWeights(
+            self.frames,
+            self.steps(folding),
+            self.passes(folding),
+            folding.PE * folding.SIMD * dot.w_bits,
+            folding.SIMD * dot.x_bits,
+            folding.PE * self.out_type.bitwidth(),
+            folding.ram_style == "block",
+        )
+
+    def _dsp_helps(self) -> bool:
+        """Below about 12 partial products LUTs do better."""
+        return (
+            not self.xnor
+            and not is_bipolar(self.w_type)
+            and self.x_type.bitwidth() * self.w_type.bitwidth() >= 12
+            and fits_dsp(self.x_type, self.w_type)
+        )
+
+    def steps(self, folding: Folding) -> int:
+        """SF: steps of a pass."""
+        return self.MW // folding.SIMD
+
+    def passes(self, folding: Folding) -> int:
+        """NF: passes over a vector."""
+        return self.MH // folding.PE
+
+    def dot_product(self, folding: Folding) -> DotProduct:
+        """The lanes' arithmetic."""
+        if folding.resType != "dsp":
+            return plan_dot_product(self.x_type, self.w_type, folding.SIMD, xnor=self.xnor)
+        return plan_dsp_product(
+            self.x_type,
+            self.w_type,
+            self.weight_range,
+            simd=folding.SIMD,
+            pe=folding.PE,
+            # sums of several frames by turns cannot stay in a DSP
+            steps=1 if self.is_external(folding) else self.steps(folding),
+        )
+
+    @cached_property
+    def weight_range(self) -> WeightRange:
+        """Range of the weights that are there."""
+        return WeightRange.of(self.weights())
+
+    def weight_memory(self, folding: Folding) -> cost.WeightMemory:
+        """Shape of the weight memory."""
+        width = folding.PE * folding.SIMD * self.dot_product(folding).w_bits
+        if self.in_trits(folding):
+            width = coded_bits(folding.PE * folding.SIMD)
+        depth = self.steps(folding) * self.passes(folding)
+        if folding.ram_style == "block":
+            return cost.block_weight_memory(width, depth)
+        return cost.WeightMemory(width, depth, 1)
+
+    def in_trits(self, folding: Folding) -> bool:
+        """Weights are ternary, and five of them are kept in eight bits."""
+        return folding.weight_code == "trits" and is_ternary(self.w_type)
+
+    def weight_latency(self, folding: Folding) -> int:
+        """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register)."""
+        return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
+
+    def _dot_latency(self, folding: Folding) -> int:
+        dot = self.dot_product(folding)
+        return dot.latency + int(dot.accumulates)
+
+    def output_depth(self, folding: Folding) -> tuple[int, bool]:
+        """Words of the output buffer, and whether it is an SRL FIFO instead of a register row.
+
+        Enough for a result to leave every SF cycles: a credit is away from the last step of a
+        pass until its result is taken.
+        """
+        steps = self.steps(folding)
+        away = self.weight_latency(folding) + self._dot_latency(folding) + 2
+        if steps >= 4:
+            return math.ceil(away / (steps - 1)), False
+        return math.ceil((away + 2) / steps) + 1, True
+
+    # --- meaning ----------------------------------------------------------------------------
+
+    def ports(self, folding: Folding) -> Ports:
+        vectors = tuple(self.attr("numInputVectors", [1]))
+        return Ports(
+            (Stream((*vectors, self.MW), self.x_type, folding.SIMD),),
+            (Stream((*vectors, self.MH), self.out_type, folding.PE),),
+        )
+
+    def cycles(self, folding: Folding) -> int:
+        return self.steps(folding) * self.passes(folding) * self.vectors
+
+    def latency(self, folding: Folding) -> int:
+        if self.is_external(folding):
+            return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
+        wait = self.steps(folding) if self.passes(folding) > 1 else 0
+        depth, _ = self.output_depth(folding)
+        inside = self.weight_latency(folding) + self._dot_latency(folding)
+        return wait + self.steps(folding) + inside + depth
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A vector at a time; with several passes over it, two more find room meanwhile. With
+        weights from outside, whole batches come, are worked on and leave at once."""
+        if self.is_external(folding):
+            late = self.latency(folding) - self.cycles(folding)
+            elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])
+            return Steps(1, self.cycles(folding), late, *elements).schedule()
+        room = 2 * self.MW if self.passes(folding) > 1 else 0
+        inside = self.weight_latency(folding) + self._dot_latency(folding)
+        depth, _ = self.output_depth(folding)
+        return Steps(
+            self.vectors,
+            self.cycles(folding),
+            inside + depth,
+            [self.vectors * self.MW],
+            [self.vectors * self.MH],
+            [room],
+        ).schedule()
+
+    def _external_latency(self, folding: Folding) -> int:
+        return self.dot_product(folding).latency + 7
+
+    def resources(self, folding: Folding) -> Resources:
+        if self.is_external(folding):
+            return self._external_resources(folding)
+        dot = self.dot_product(folding)
+        steps, passes = self.steps(folding), self.passes(folding)
+        memory = self.weight_memory(folding)
+        block = folding.ram_style == "block"
+        acc_bits = self.out_type.bitwidth()
+        depth, srl = self.output_depth(folding)
+        x_width = folding.SIMD * self.x_type.bitwidth()
+
+        modules = math.ceil(folding.PE / dot.lanes)
+        luts = float(modules * dot.luts + dot.shared_luts)
+        offsets = any(map(dot.lane_offset, range(dot.lanes)))
+        if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
+            luts += modules * dot.lanes * acc_bits
+        luts += cost.counter(steps) + cost.counter(passes) + 10
+        if passes > 1 and steps > 1:
+            luts += cost.counter(steps) + 4
+            luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
+        luts += cost.counter(memory.rows) + cost.counter(memory.group)
+        luts += cost.multiplexer(memory.width, memory.group)
+        if not block:
+            luts += cost.lut_memory(memory.width, memory.depth)
+        luts += 3 * depth if not srl else folding.PE * acc_bits + 12
+
+        held = depth + int(steps > 1 and not dot.accumulates)
+        ffs = modules * dot.registers + folding.PE * acc_bits * held
+        ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
+        ffs += 0 if block else 2 * memory.width
+        if self.in_trits(folding):
+            luts += decoder_luts(folding.PE * folding.SIMD)
+            ffs += 2 * folding.PE * folding.SIMD
+        return Resources(
+            LUT=luts,
+            FF=ffs,
+            BRAM18=memory.BRAM18 if block else 0,
+            DSP=modules * dot.dsps,
+        )
+
+    def _external_resources(self, folding: Folding) -> Resources:
+        dot, outside = self.dot_product(folding), self.external(folding)
+        acc_bits = self.out_type.bitwidth()
+        modules = math.ceil(folding.PE / dot.lanes)
+        sums = modules * dot.lanes * acc_bits
+        several = outside.steps > 1
+        offsets = any(map(dot.lane_offset, range(dot.lanes)))
+        luts = float(modules * dot.luts + dot.shared_luts)
+        luts += sums if several or dot.numbers == 2 or offsets else 0
+        luts += sums * math.ceil((outside.batch - 1) / 32) if several else 0
+        ffs = modules * dot.registers + (sums if several else 0)
+        ffs += outside.x_bits + 3 * (dot.latency + 1)
+        return outside.resources + Resources(luts, ffs, 0, modules * dot.dsps)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        x, weights = inputs[0], self.weights()
+        dtype = carrier(self.out_type)
+        if dtype != carrier(self.x_type):
+            x = b.op("Cast", x, to=ir.DataType.DOUBLE)
+        if self.xnor:
+            # equal pairs = x.w + (1-x).(1-w) = x.(2w-1) + sum(1-w)
+            product = b.op("MatMul", x, b.constant(2 * weights - 1, dtype))
+            return [b.op("Add", product, b.constant((1 - weights).sum(axis=0), dtype))]
+        return [b.op("MatMul", x, b.constant(weights, dtype))]

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of Pool."""
+
+from qnnc.nodes.shared.channel_fold.hls import Hls
+
+__all__ = ["Hls"]

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pool: the maximum or the sum of each window, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
+
+
+class Pool(ChannelFold):
+    """Input x [1, OH, OW, KH * KW * C] from a ConvolutionInputGenerator; output [1, OH, OW, C].
+
+    Function is MaxPool or AccPool, the sum.
+    """
+
+    op_type = "Pool"
+    input_types = ("InputDataType",)
+    output_types = ("OutputDataType",)
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = int(self.attr("Channels"))
+        self.x_type, self.out_type = (
+            self.type_attr("InputDataType"),
+            self.type_attr("OutputDataType"),
+        )
+        self.window = int(np.prod(self.attr("KernelSize")))
+        self.out = tuple(int(n) for n in self.attr("OutImgDims"))
+        self.function = str(self.attr("Function"))
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        return (1, *self.out, self.window * self.channels)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return (1, *self.out, self.channels)
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        x = inputs[0].along(self.window * self.channels)
+        low, high = (a.reshape(self.window, self.channels) for a in (x.low, x.high))
+        if self.function == "MaxPool":
+            return [Range.of(low.max(axis=0), high.max(axis=0))]
+        return [Range.of(low.sum(axis=0), high.sum(axis=0))]
+
+    def lane_resources(self, folding: Folding) -> Resources:
+        bits = self.out_type.bitwidth()
+        if self.function == "MaxPool":
+            return Resources(LUT=cost.comparator(bits) + bits if bits > 1 else 1)
+        return Resources(LUT=bits + 1)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        shape = [0, *self.out, self.window, self.channels]
+        apart = b.op("Reshape", inputs[0], b.constant(shape, np.int64))
+        axes = b.constant([3], np.int64)
+        reduce = "ReduceMax" if self.function == "MaxPool" else "ReduceSum"
+        return [b.op(reduce, apart, axes, keepdims=0)]

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog of Pool."""
+
+from qnnc.nodes.shared.channel_fold.rtl import generate
+
+__all__ = ["generate"]

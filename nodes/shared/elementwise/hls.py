@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C++ of ElementwiseAdd and ElementwiseMul, with a constant or of two streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
+from qnnc.backends.hls.kernel import Header, Kernel, Table, template
+from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.nodes.shared.elementwise.node import Elementwise
+
+HEADER = Header.beside(__name__, "elementwise.h")
+
+_OPERATIONS = {"Add": "qnnc::sum_of", "Mul": "qnnc::product_of"}
+
+
+class Hls(HlsNode):
+    """`qnnc::elementwise_constant` or `qnnc::elementwise`."""
+
+    node: Elementwise
+
+    def __init__(self, node: DataflowNode) -> None:
+        assert isinstance(node, Elementwise)
+        super().__init__(node)
+
+    def widest(self, arriving: Sequence[Stream]) -> Folding:
+        return Folding(PE=largest_divisor(arriving[0].lanes, self.node.shape[-1]))
+
+    def kernel(self, folding: Folding) -> Kernel:
+        node = self.node
+        ports = node.ports(folding)
+        types = (_OPERATIONS[node.onnx_op], node.x_type, node.y_type, node.out_type)
+        shape = (ports.inputs[0].words, folding.PE)
+        if not node.is_constant:
+            return Kernel(HEADER, template("elementwise", *types, *shape), ports)
+        rows = node.operand().reshape(node.folds(folding), -1)
+        if rows.shape[1] != folding.PE:
+            rows = np.repeat(rows, folding.PE, axis=1)
+        name = template("elementwise_constant", *types, *shape, rows.shape[0])
+        return Kernel(HEADER, name, ports, (Table("row", node.y_type, rows),))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Add and Mul of a stream with a constant or with another stream."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qnnc.compiler.datatypes import smallest_type
+from qnnc.compiler.ir.edit import constant, shape_of
+from qnnc.compiler.ir.facts import IntArray, Integer, set_integer
+from qnnc.compiler.lowering.channels import with_last
+from qnnc.compiler.lowering.streams import (
+    Laid,
+    Streams,
+)
+
+
+def arithmetic(streams: Streams) -> None:
+    """Add and Mul become ElementwiseAdd and ElementwiseMul."""
+    node = streams.node
+    if constant(node.inputs[1]) is not None:
+        _with_constant(streams)
+    else:
+        _of_two(streams)
+
+
+def _with_constant(streams: Streams) -> None:
+    node, x = streams.node, streams.source()
+    operand, laid = node.inputs[1], streams.laid(x)
+    array = constant(operand)
+    assert array is not None and operand is not None
+    shape, values = shape_of(x), np.rint(array).astype(np.int64)
+    stream = laid.value
+    if values.size > 1:
+        found = _spread(values, shape, laid)
+        varying = [i - values.ndim for i, size in enumerate(values.shape) if size > 1]
+        if found is None and len(varying) == 1:
+            laid = with_last(streams, x, varying[0])
+            stream = laid.value
+            found = _spread(values, shape, laid)
+        if found is None:
+            raise streams.error(f"its constant {operand.name} differs along several axes")
+        values = found
+    made = streams.editor.initializer(
+        f"{operand.name}_operand", values.reshape(-1).astype(array.dtype)
+    )
+    set_integer(made, Integer.of(values.min(), values.max()))
+    fact = streams.fact(node.outputs[0])
+    y = streams.emit(
+        f"Elementwise{node.op_type}",
+        [stream, made],
+        {
+            "lhs_dtype": streams.fact(stream).type.name,
+            "rhs_dtype": smallest_type(int(values.min()), int(values.max())).name,
+            "out_dtype": fact.type.name,
+            "lhs_shape": list(shape_of(stream)),
+            "rhs_shape": [values.size],
+            "out_shape": list(shape_of(stream)),
+            "lhs_style": "input",
+            "rhs_style": "const",
+            "PE": 1,
+        },
+        [shape_of(stream)],
+        [Integer.of(fact.low.min(), fact.high.max())],
+        node.outputs[0].dtype,
+    )[0]
+    streams.define(node.outputs[0], y, laid.order)
+
+
+def _spread(values: IntArray, shape: tuple[int, ...], laid: Laid) -> IntArray | None:
+    flat = np.broadcast_to(values, shape).reshape(-1)[laid.numbers]
+    rows = flat.reshape(-1, shape_of(laid.value)[-1])
+    return rows[0] if bool(np.all(rows == rows[:1])) else None
+
+
+def _of_two(streams: Streams) -> None:
+    node = streams.node
+    x, y = streams.source(0), streams.source(1)
+    if shape_of(x) != shape_of(y):
+        raise streams.error(
+            f"{node.op_type} of tensors of different shapes, {list(shape_of(x))} and "
+            f"{list(shape_of(y))}"
+        )
+    left, order = streams.laid(x).value, streams.laid(x).order
+    right = streams.ordered(y, order, shape_of(left))
+    fact = streams.fact(node.outputs[0])
+    shape = list(shape_of(left))
+    z = streams.emit(
+        f"Elementwise{node.op_type}",
+        [left, right],
+        {
+            "lhs_dtype": streams.fact(left).type.name,
+            "rhs_dtype": streams.fact(right).type.name,
+            "out_dtype": fact.type.name,
+            "lhs_shape": shape,
+            "rhs_shape": shape,
+            "out_shape": shape,
+            "lhs_style": "input",
+            "rhs_style": "input",
+            "PE": 1,
+        },
+        [shape],
+        [Integer.of(fact.low.min(), fact.high.max())],
+        node.outputs[0].dtype,
+    )[0]
+    streams.define(node.outputs[0], z, order)

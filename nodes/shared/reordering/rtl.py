@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog of UpsampleNearestNeighbour and Shuffle: a memory of two halves."""
+
+from __future__ import annotations
+
+from qnnc.backends.design import NodeRtl
+from qnnc.backends.rtl.rtl_node import Templates, finish
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.cost import bits_for
+from qnnc.nodes.shared.reordering.node import Reordering
+
+TEMPLATES = Templates(__name__)
+
+
+def generate(node: DataflowNode) -> NodeRtl:
+    """Written in order, read by nested loops; a step is a constant, modulo a power of two."""
+    assert isinstance(node, Reordering)
+    folding = node.folding()
+    loops, half_bits = node.loops(folding), bits_for(node.block_words(folding))
+    stream = node.ports(folding).inputs[0]
+    done, jumps = 0, []
+    for loop in loops:
+        jumps.append(loop.stride - done)
+        done += (loop.count - 1) * loop.stride
+    jumps.append(-done)
+    constants = [f"{half_bits}'d{jump % (1 << half_bits)}" for jump in jumps]
+    text = constants[-1]
+    for level in reversed(range(len(loops))):
+        text = f"~last_{level} ? {constants[level]} : {text}"
+    return finish(
+        node,
+        TEMPLATES.render(
+            "reordering.sv.j2",
+            about=f"{node.op_type}: {' x '.join(str(loop.count) for loop in loops)} words",
+            block_words=node.block_words(folding),
+            half_bits=half_bits,
+            width=stream.bits,
+            loops=loops,
+            jump=text,
+            block=int(folding.ram_style == "block"),
+        ),
+    )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shuffle: the elements of a stream in another order (transposes, pixel shuffles)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow.base import Folding, Ports, Stream, divisors
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.shared.reordering.node import Loop, Reordering, block_of, loops_of
+
+
+class Shuffle(Reordering):
+    """Input x of in_shape; output x.reshape(transpose_in_shape).transpose(perm) of out_shape, as
+    in FINN. Elements that stay together decide how large SIMD can be."""
+
+    op_type = "Shuffle"
+    input_types = ("data_type",)
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.datatype = self.type_attr("data_type")
+        self.in_shape = tuple(int(n) for n in self.attr("in_shape"))
+        self.out_shape = tuple(int(n) for n in self.attr("out_shape"))
+        self.apart = tuple(int(n) for n in self.attr("transpose_in_shape"))
+        self.perm = tuple(int(n) for n in self.attr("perm"))
+
+    @cached_property
+    def order(self) -> IntArray:
+        """For each element of the output its number in the input."""
+        numbers = np.arange(math.prod(self.apart), dtype=np.int64).reshape(self.apart)
+        order: IntArray = numbers.transpose(self.perm).reshape(-1)
+        return order
+
+    @cached_property
+    def together(self) -> int:
+        """Elements that stay neighbours throughout."""
+        jumps = np.flatnonzero(np.diff(self.order) != 1)
+        return int(np.gcd.reduce([*(jumps + 1).tolist(), self.order.size]))
+
+    def foldings(self) -> Iterable[Folding]:
+        size = math.gcd(self.together, self.in_shape[-1], self.out_shape[-1])
+        for simd in divisors(size):
+            yield Folding(SIMD=simd)
+            yield Folding(SIMD=simd, ram_style="block")
+
+    @cached_property
+    def block(self) -> int:
+        """Elements of a block."""
+        return math.lcm(block_of(self.order), self.together)
+
+    def block_words(self, folding: Folding) -> int:
+        return self.block // folding.SIMD
+
+    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+        words = self.order[: self.block : folding.SIMD] // folding.SIMD
+        found = loops_of(words)
+        assert found is not None, "a transpose is always made of loops"
+        return found
+
+    def ports(self, folding: Folding) -> Ports:
+        return Ports(
+            (Stream(self.in_shape, self.datatype, folding.SIMD),),
+            (Stream(self.out_shape, self.datatype, folding.SIMD),),
+        )
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        shape = [0, *self.apart[1:]]
+        apart = b.op("Reshape", inputs[0], b.constant(shape, np.int64))
+        moved = b.op("Transpose", apart, perm=list(self.perm))
+        return [b.op("Reshape", moved, b.constant([0, *self.out_shape[1:]], np.int64))]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""StreamingSplit: a stream's channels apart."""

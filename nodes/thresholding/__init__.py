@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholding: multi-level thresholds, channel by channel."""

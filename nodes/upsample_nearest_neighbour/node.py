@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""UpsampleNearestNeighbour: every pixel several times across and down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qnnc.compiler.dataflow.base import Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.pixels import gather_pixels
+from qnnc.compiler.ir.builder import Builder
+from qnnc.nodes.shared.reordering.node import Loop, Reordering
+
+
+class UpsampleNearestNeighbour(Reordering):
+    """Input x [1, HI, WI, C]; output [1, HO, WO, C], HO and WO being multiples of HI and WI.
+
+    A row of the image is a block; it is read once for every row that comes of it.
+    """
+
+    op_type = "UpsampleNearestNeighbour"
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = int(self.attr("NumChannels"))
+        self.datatype = self.type_attr("inputDataType")
+        self.image = int(self.attr("HI")), int(self.attr("WI"))
+        self.out = int(self.attr("HO")), int(self.attr("WO"))
+
+    def foldings(self) -> Iterable[Folding]:
+        for simd in divisors(self.channels):
+            yield Folding(SIMD=simd)
+            yield Folding(SIMD=simd, ram_style="block")
+
+    def block_words(self, folding: Folding) -> int:
+        return self.image[1] * self.channels // folding.SIMD
+
+    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+        words = self.channels // folding.SIMD
+        down, across = (o // i for o, i in zip(self.out, self.image, strict=True))
+        loops = (Loop(words, 1), Loop(across, 0), Loop(self.image[1], words), Loop(down, 0))
+        return tuple(loop for loop in loops if loop.count > 1) or (Loop(1, 0),)
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        return [inputs[0]]
+
+    def ports(self, folding: Folding) -> Ports:
+        return Ports(
+            (Stream((1, *self.image, self.channels), self.datatype, folding.SIMD),),
+            (Stream((1, *self.out, self.channels), self.datatype, folding.SIMD),),
+        )
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        rows = np.arange(self.out[0]) // (self.out[0] // self.image[0])
+        columns = np.arange(self.out[1]) // (self.out[1] // self.image[1])
+        indices = rows[:, None] * self.image[1] + columns
+        shape = (1, *self.out, self.channels)
+        return [gather_pixels(b, inputs[0], indices, shape, self.channels)]

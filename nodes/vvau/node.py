@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VVAU: a depthwise convolution of windows (Vector-Vector-Activation Unit)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
+from qnnc.compiler.ir.facts import as_integers
+from qnnc.compiler.resources import Resources
+from qnnc.nodes.shared.channel_fold.node import ChannelFold
+
+
+class VVAU(ChannelFold):
+    """Inputs x [1, OH, OW, KH * KW * C] from a ConvolutionInputGenerator and W [C, 1, KH, KW] (a
+    constant); output [1, OH, OW, C].
+
+    With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
+    pairs. PE channels are worked on at once, one element of the window a cycle.
+    """
+
+    op_type = "VVAU"
+    folding_attributes = ("PE", "ram_style", "resType")
+
+    def __init__(self, node: ir.Node) -> None:
+        super().__init__(node)
+        self.channels = int(self.attr("Channels"))
+        self.x_type, self.out_type = (
+            self.type_attr("inputDataType"),
+            self.type_attr("outputDataType"),
+        )
+        self.w_type = self.type_attr("weightDataType")
+        self.out = tuple(int(n) for n in self.attr("Dim"))
+        self.window = int(np.prod(self.attr("Kernel")))
+        self.xnor = bool(self.attr("binaryXnorMode", 0))
+
+    def weights(self) -> NDArray[np.int64]:
+        """[KH * KW, C]."""
+        return as_integers(self.constant_input(1)).reshape(self.channels, self.window).T
+
+    # --- types ------------------------------------------------------------------------------
+
+    def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
+        if not self.xnor:
+            self.set_attrs(weightDataType=type_of_values(self.weights()).name)
+        return False
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        if self.xnor:
+            return [Range.of(0, self.window)]
+        x, weights = inputs[0].along(self.window * self.channels), self.weights()
+        low, high = (a.reshape(self.window, self.channels) for a in (x.low, x.high))
+        ends = np.stack([low * weights, high * weights])
+        # a channel's running sum must fit as well: it starts from the first product
+        return [Range.of(ends.min(axis=0).sum(axis=0), ends.max(axis=0).sum(axis=0))]
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        super().set_types(inputs, outputs)
+        self.set_attrs(accDataType=outputs[0].name)
+
+    # --- folding ----------------------------------------------------------------------------
+
+    def foldings(self) -> Iterable[Folding]:
+        widths = self.x_type.bitwidth(), self.w_type.bitwidth()
+        dsp = not self.xnor and self.w_type != BIPOLAR and widths[0] * widths[1] >= 12
+        dsp = dsp and max(widths) <= 24 and min(widths) <= 17
+        for plain in super().foldings():
+            for style in ("distributed", "block"):
+                yield Folding(PE=plain.PE, ram_style=style)
+                if dsp:
+                    yield Folding(PE=plain.PE, ram_style=style, resType="dsp")
+
+    def weight_memory(self, folding: Folding) -> cost.WeightMemory:
+        """Shape of the weight memory."""
+        width = folding.PE * self.w_type.bitwidth()
+        depth = self.window * self.groups(folding)
+        if folding.ram_style == "block":
+            return cost.block_weight_memory(width, depth)
+        return cost.WeightMemory(width, depth, 1)
+
+    def weight_latency(self, folding: Folding) -> int:
+        """Cycles from a step to its weights (`qnnc_weight_stream`)."""
+        return 2 + int(self.weight_memory(folding).group > 1)
+
+    pipeline = 7
+
+    # --- meaning ----------------------------------------------------------------------------
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        return (1, *self.out, self.window * self.channels)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return (1, *self.out, self.channels)
+
+    def lane_resources(self, folding: Folding) -> Resources:
+        x_bits, w_bits = self.x_type.bitwidth(), self.w_type.bitwidth()
+        acc = self.out_type.bitwidth()
+        if self.xnor:
+            product = Resources(LUT=1, FF=1)
+        elif folding.resType == "dsp":
+            product = Resources(FF=x_bits, DSP=1)
+        elif self.w_type == BIPOLAR:
+            product = Resources(LUT=x_bits + 7, FF=x_bits + 1)  # a negation and a choice
+        elif self.w_type.bitwidth() <= 2:
+            product = Resources(LUT=x_bits + 1, FF=x_bits + 1)
+        else:
+            product = Resources(LUT=cost.product(x_bits, w_bits), FF=x_bits + w_bits)
+        return product + Resources(LUT=acc + 1, FF=x_bits * self.weight_latency(folding))
+
+    def resources(self, folding: Folding) -> Resources:
+        memory = self.weight_memory(folding)
+        total = super().resources(folding)
+        total += Resources(LUT=cost.counter(memory.rows) + cost.counter(memory.group))
+        total += Resources(LUT=cost.multiplexer(memory.width, memory.group))
+        if folding.ram_style == "block":
+            return total + Resources(BRAM18=memory.BRAM18)
+        luts = cost.lut_memory(memory.width, memory.depth)
+        return total + Resources(LUT=luts, FF=2 * memory.width)
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        dtype = carrier(self.out_type)
+        x, weights = inputs[0], self.weights()
+        if dtype != carrier(self.x_type):
+            x = b.op("Cast", x, to=ir.DataType.DOUBLE)
+        shape = [0, *self.out, self.window, self.channels]
+        apart = b.op("Reshape", x, b.constant(shape, np.int64))
+        factors = 2 * weights - 1 if self.xnor else weights
+        products = b.op("Mul", apart, b.constant(factors, dtype))
+        total = b.op("ReduceSum", products, b.constant([3], np.int64), keepdims=0)
+        if self.xnor:
+            total = b.op("Add", total, b.constant((1 - weights).sum(axis=0), dtype))
+        return [total]

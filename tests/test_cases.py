@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small models that real use brought up, which lie beside the project: each ends as it should.
+
+A row says the file and what is right: EXACT, that is the passes end well and the compiled graph
+equals what others than qnnc compute of the file; or that it is refused in one line with certain
+words in it. New rows go under the folder that they are of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qnnc.compiler import api
+from qnnc.compiler.errors import QnncError
+from tests.conftest import shared_file
+from tests.support import witness
+
+SAMPLES = 24
+CLOSE = 2.0**-20
+"""Outputs are equal integers times a scale, which float32 may round differently: of the largest
+output, a difference of less than a step."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what it should end in.
+
+    Attributes:
+        path: file under shared/cases.
+        refused: words that the one line of the refusal holds; empty where it must be exact.
+        samples: .npy file under shared/cases, used beside random samples.
+        options: of the build.
+    """
+
+    path: str
+    refused: tuple[str, ...] = ()
+    samples: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.path.removesuffix(".onnx")
+
+
+def exact(path: str, samples: str = "", **options: Any) -> Case:
+    """A model that compiles and computes what others say."""
+    return Case(path, (), samples, options)
+
+
+def refused(path: str, *words: str, **options: Any) -> Case:
+    """A model that is refused in one line that holds these words."""
+    return Case(path, words, "", options)
+
+
+CASES = [
+    # --- exact/ ---------------------------------------------------------------------------------
+    refused("exact/bn_zero_var.onnx", "n15", "variance"),
+    # --- public/ --------------------------------------------------------------------------------
+    # --- qdq/ -----------------------------------------------------------------------------------
+    # --- types/ ---------------------------------------------------------------------------------
+    # --- toolkits/ ------------------------------------------------------------------------------
+    # --- folding/ -------------------------------------------------------------------------------
+    # --- recurrent/ -----------------------------------------------------------------------------
+    exact("recurrent/unrolled3.onnx"),
+    # --- attention/ -----------------------------------------------------------------------------
+    # --- residual_binary/ -----------------------------------------------------------------------
+    # --- sparse/ --------------------------------------------------------------------------------
+    exact("sparse/small_dense.onnx"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case_ends_as_it_should(case: Case, tmp_path: Path) -> None:
+    path = shared_file(f"cases/{case.path}")
+    out = tmp_path / "build"
+    if case.refused:
+        with pytest.raises(QnncError) as refusal:
+            api.compile(path, out=out, **case.options)
+        text = str(refusal.value)
+        assert "\n" not in text
+        for word in case.refused:
+            assert word in text, f"{word!r} is not in {text!r}"
+        return
+    api.compile(path, out=out, **case.options)
+    inputs = witness.random_inputs(path, SAMPLES)
+    if case.samples:
+        more = np.load(shared_file(f"cases/{case.samples}"))[:SAMPLES]
+        inputs = {
+            name: np.concatenate([x, more.reshape(-1, *x.shape[1:]).astype(x.dtype)])
+            for name, x in inputs.items()
+        }
+    agree(out, path, inputs)
+
+
+def agree(out: Path, path: Path, inputs: dict[str, np.ndarray]) -> None:
+    """The build's compiled graph gives what others say of the user's file."""
+    expected = witness.run(path, inputs)
+    found = witness.run(out / "model" / "compiled.onnx", inputs)
+    assert len(found) == len(expected)
+    for (name, mine), (_, theirs) in zip(found.items(), expected.items(), strict=True):
+        largest = float(np.abs(theirs).max(initial=0))
+        difference = np.abs(mine.reshape(theirs.shape) - theirs).max(initial=0)
+        assert difference <= largest * CLOSE, f"{name} differs by up to {difference:g}"
