@@ -117,7 +117,12 @@ def cells() -> str:
 def modules() -> dict[str, str]:
     """Text of every module of both libraries, by name."""
     texts = {**library(), **shell_library()}
-    return {name.removesuffix(".sv"): text for name, text in texts.items()}
+    return {n.removesuffix(".sv"): text for n, text in texts.items() if n.endswith(".sv")}
+
+
+def macros() -> dict[str, str]:
+    """Text of the files that library files include for their assertions, by name."""
+    return {name: text for name, text in library().items() if name.endswith(".svh")}
 
 
 def wrapper(text: str, name: str, parameters: Parameters) -> str:
@@ -151,6 +156,7 @@ def lint(
             "-Wno-fatal",
             "--assert",
             f"-I{folder}",
+            f"-I{WAIVERS.parent / 'library'}",
             *(f"-D{name}" for name in defines),
             *(["--top-module", top] if top else ["-Wno-MULTITOP"]),
             str(WAIVERS),

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Results come in as word 0 of all BATCH vectors, then word 1 of all, and so on,
 // and go out vector by vector. There is room for one batch: results of the next
 // go where words have been read. The producer holds a credit for each place;
@@ -78,6 +76,7 @@ module qnnc_batch_output #(
   );
 
 `ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   localparam integer CBITS = $clog2(WORDS + 1);
   localparam [CBITS-1:0] FULL = CBITS'(WORDS);
   reg [CBITS-1:0] stored;
@@ -85,8 +84,8 @@ module qnnc_batch_output #(
     if (!aresetn) stored <= {CBITS{1'b0}};
     else if (push & ~released) stored <= stored + 1'b1;
     else if (released & ~push) stored <= stored - 1'b1;
-`endif
   `QNNC_ASSERT(no_overflow, ~push | stored != FULL)
   `QNNC_ASSERT(no_underflow, ~released | stored != 0)
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Credits for a free-running pipeline that ends in an output buffer of COUNT
 // words: `take` when a word enters the pipeline, `give` when one leaves the
 // buffer. `available` comes from registers only.
@@ -21,7 +19,10 @@ module qnnc_credit #(
         else if (take) busy <= 1'b1;
         else if (give) busy <= 1'b0;
       assign available = ~busy;
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
       `QNNC_ASSERT(returns_what_was_taken, ~give | busy)
+`endif
     end else begin : many
       localparam integer BITS = $clog2(COUNT + 1);
       reg [BITS-1:0] left;
@@ -30,9 +31,15 @@ module qnnc_credit #(
         else if (take & ~give) left <= left - 1'b1;
         else if (give & ~take) left <= left + 1'b1;
       assign available = |left;
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
       `QNNC_ASSERT(returns_what_was_taken, ~give | left != COUNT[BITS-1:0])
+`endif
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(never_negative, ~take | available)
+`endif
 endmodule

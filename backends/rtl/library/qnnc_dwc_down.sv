@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Data width converter: one word becomes RATIO words of WIDTH bits, low bits
 // first, without bubbles. Above four parts, one-hot gates in the registers' own
 // resets and a wide OR make the selection, in about half the LUTs of a
@@ -46,7 +44,10 @@ module qnnc_dwc_down #(
       localparam [CBITS-1:0] LAST = CBITS'(RATIO - 1);
       reg [CBITS-1:0] count;
       assign last = count == LAST;
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
       `QNNC_ASSERT(counts_words, count <= LAST)
+`endif
       assign advance = busy & out_ready;
       always @(posedge aclk) begin
         if (!aresetn) count <= {CBITS{1'b0}};
@@ -61,7 +62,10 @@ module qnnc_dwc_down #(
       wire gate_ready = ~gated_valid | out_ready;
       wire [RATIO*WIDTH-1:0] gated;
       assign last = select[RATIO-1];
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
       `QNNC_ASSERT_ONE_HOT(selects_one_part, select)
+`endif
       assign advance = busy & gate_ready;
       always @(posedge aclk) begin
         if (!aresetn) select <= {{RATIO - 1{1'b0}}, 1'b1};
@@ -87,5 +91,8 @@ module qnnc_dwc_down #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

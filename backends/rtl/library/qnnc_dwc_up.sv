@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Data width converter: RATIO words of WIDTH bits become one, the first in the
 // low bits. There are no bubbles as long as the consumer takes each word within
 // RATIO - 1 cycles.
@@ -39,6 +37,9 @@ module qnnc_dwc_up #(
     if (take & last) m_axis_tdata <= word;
   end
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(counts_words, count <= LAST)
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // FIFO of DEPTH words (at least 2) in distributed or block RAM, with a
 // registered output; the output register counts towards DEPTH.
 module qnnc_fifo #(
@@ -59,6 +57,9 @@ module qnnc_fifo #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(never_overfull, stored <= FULL)
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Indices of the K largest of LABELS scores that arrive one per cycle, largest
 // first; among equals the lower index comes first, as in ONNX TopK.
 module qnnc_label_select #(
@@ -90,5 +88,8 @@ module qnnc_label_select #(
   assign m_axis_tvalid = left[0];
   assign m_axis_tdata  = IBITS'(result[CBITS-1:0]);
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

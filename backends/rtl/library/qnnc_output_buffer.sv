@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Elastic output buffer: DEPTH registers in a row that close up towards the
 // output. The producer never pushes more words than it holds credits for, so it
 // needs no ready signal; a pop returns the credit.
@@ -49,6 +47,9 @@ module qnnc_output_buffer #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(no_overflow, ~push | ready[0])
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Output buffer for pipelines that deliver a word almost every cycle: a FIFO of
 // up to 32 words in shift registers (one LUT per bit) with a registered output.
 // As with qnnc_output_buffer, credits keep the producer from overfilling it.
@@ -49,6 +47,9 @@ module qnnc_output_fifo #(
       .out(oldest)
   );
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(no_overflow, ~push | move | top != {1'b0, {ABITS{1'b1}}})
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

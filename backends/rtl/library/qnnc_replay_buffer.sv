@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Takes vectors of SF words and plays each of them NF times: one word per `step`,
 // LATENCY cycles after it. There are two banks: while one vector is played, the
 // next is written. With NF = 1 nothing is stored and words pass straight through.
@@ -144,4 +142,9 @@ module qnnc_replay_buffer #(
       .in(step_last),
       .out(x_last)
   );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(results_have_room, ~step_last | can_finish)
+`endif
 endmodule

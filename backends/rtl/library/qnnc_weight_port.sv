@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Weight words from off-chip memory: each is BEATS beats of PORT bits, the first
 // in the low bits. `there` says that the next one is complete; `load` takes it,
 // and it stays on `word` until the next load.
@@ -51,5 +49,8 @@ module qnnc_weight_port #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(no_underflow, ~load | there)
+`endif
 endmodule

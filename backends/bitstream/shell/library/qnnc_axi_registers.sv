@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // A 32-bit AXI3 slave that turns bursts of any length into single reads and writes
 // of registers, one at a time. It always answers OKAY: a stray access must not
 // kill the process that made it. A write of less than a whole register is flagged
@@ -108,8 +106,11 @@ module qnnc_axi_registers #(
     if (state == REPLY & s_axi_rready) beats <= beats - 4'd1;
   end
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_HELD(response_holds, s_axi_bvalid, s_axi_bready, {s_axi_bresp, s_axi_bid})
   `QNNC_ASSERT_HELD(read_data_holds, s_axi_rvalid, s_axi_rready,
                     {s_axi_rdata, s_axi_rresp, s_axi_rid, s_axi_rlast})
   `QNNC_ASSERT(one_access, ~(write & read))
+`endif
 endmodule

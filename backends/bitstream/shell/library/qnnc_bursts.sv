@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Splits a batch of `beats` beats of 8 bytes from `address` on into bursts of up to
 // 16 beats that end at multiples of 128 bytes, so that none crosses 4 KB, and puts
 // them on an AXI address channel. A burst of `length` beats is announced once
@@ -63,6 +61,9 @@ module qnnc_bursts #(
       axlen <= to_ask > {25'd0, until_boundary} ? until_boundary : to_ask[3:0] - 4'd1;
   end
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(ends_at_boundary, ~axvalid | {1'b0, axaddr[6:3]} + {1'b0, axlen} <= 5'd15)
   `QNNC_ASSERT_HELD(address_holds, axvalid, axready, {axaddr, axlen})
+`endif
 endmodule

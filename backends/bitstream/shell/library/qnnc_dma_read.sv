@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Reads a batch from memory into a stream, in bursts (qnnc_bursts) of which as many
 // are outstanding as the buffer has room for, so that the bus never waits.
 module qnnc_dma_read #(
@@ -118,7 +116,10 @@ module qnnc_dma_read #(
       .m_axis_tready(m_axis_tready)
   );
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT(no_overflow, ~stored | stored_ready | clear)
   `QNNC_ASSERT(room_for_burst, ~asked | room >= {2'd0, length})
   `QNNC_ASSERT(room_in_range, room <= ROOM)
+`endif
 endmodule

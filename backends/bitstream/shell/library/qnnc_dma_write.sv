@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Writes a batch from a stream to memory, in bursts (qnnc_bursts). A burst is
 // announced when all of its data is there, so that the bus never waits, not even
 // when a run is stopped.
@@ -133,12 +131,13 @@ module qnnc_dma_write #(
   );
 
 `ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   reg [6:0] open;  // bursts announced whose last beat has not been sent
   always @(posedge aclk)
     if (!aresetn | clear) open <= 7'd0;
     else open <= open + {6'd0, asked} - {6'd0, sent & wlast};
-`endif
   `QNNC_ASSERT(bursts_end_with_wlast, (open == 7'd0) == (promised == 7'd0) & open <= promised)
   `QNNC_ASSERT(data_for_burst, ~asked | unasked >= {2'd0, length})
   `QNNC_ASSERT_HELD(data_holds, wvalid, wready, {wdata, wstrb, wlast})
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Packs words of a stream into beats of 8 bytes, the reverse of qnnc_unpack. The
 // last beat of a batch may be only partly filled: `last_strobes` says which bytes
 // count.
@@ -100,5 +98,8 @@ module qnnc_pack #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Several readers on one read channel; a reader's number is its AXI ID. Bursts are
 // granted round-robin; data goes where its ID says, in any order.
 module qnnc_read_arbiter #(
@@ -49,7 +47,10 @@ module qnnc_read_arbiter #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_AT_MOST_ONE(one_grant, s_arready)
   `QNNC_ASSERT_AT_MOST_ONE(one_receiver, s_rvalid)
   `QNNC_ASSERT_HELD(address_holds, m_arvalid, m_arready, {m_araddr, m_arlen, m_arid})
+`endif
 endmodule

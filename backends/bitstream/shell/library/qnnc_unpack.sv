@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Unpacks words of a stream from beats of 8 bytes: several words per beat (BYTES is
 // 1, 2 or 4), one (8), or several beats per word (a multiple of 8). In every cycle
 // it can deliver a word or take a beat; it drops what follows the last word.
@@ -94,5 +92,8 @@ module qnnc_unpack #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-`include "qnnc_assert.sv"
-
 // Several writers on one set of write channels; a writer's number is its AXI ID.
 // Bursts are announced round-robin, and their data follows in the same order.
 module qnnc_write_arbiter #(
@@ -92,9 +90,12 @@ module qnnc_write_arbiter #(
     end
   endgenerate
 
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
   `QNNC_ASSERT_AT_MOST_ONE(one_grant, s_awready)
   `QNNC_ASSERT_AT_MOST_ONE(one_sender, s_wready)
   `QNNC_ASSERT_AT_MOST_ONE(one_receiver, s_bvalid)
   `QNNC_ASSERT_HELD(address_holds, m_awvalid, m_awready, {m_awaddr, m_awlen, m_awid})
   `QNNC_ASSERT_HELD(data_holds, m_wvalid, m_wready, {m_wdata, m_wstrb, m_wid, m_wlast})
+`endif
 endmodule

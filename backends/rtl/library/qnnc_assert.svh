@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Assertions of the library, for modules with the ports aclk and aresetn. Only
-// simulation with Verilator and the proofs define QNNC_ASSERTIONS; for every
-// other tool the macros are empty.
-`ifndef QNNC_ASSERT_SV
-`define QNNC_ASSERT_SV
-`ifdef QNNC_ASSERTIONS
+// Macros for the assertions of modules with the ports aclk and aresetn. Modules
+// include this file where QNNC_ASSERTIONS is defined: in simulations with Verilator
+// and in proofs. No other tool needs it.
+`ifndef QNNC_ASSERT_SVH
+`define QNNC_ASSERT_SVH
 
 // The condition holds at every clock edge out of reset.
 `define QNNC_ASSERT(label, condition) \
@@ -19,11 +18,6 @@
     label``_word <= word; \
     if (aresetn & label``_waits) label : assert ((valid) & (word) == label``_word); \
   end
-
-`else
-`define QNNC_ASSERT(label, condition)
-`define QNNC_ASSERT_HELD(label, valid, ready, word)
-`endif
 
 // AXI-Stream: tvalid and tdata hold until tready.
 `define QNNC_ASSERT_STREAM(port) \
