@@ -18,12 +18,16 @@ PROOFS = Path(__file__).parent / "proofs"
 def stream(module: str, pushed: int, popped: int, capacity: int, **parameters: int) -> str:
     """A proof of a module between two streams; words in and out in units of one bit."""
     given = {"WIDTH": 1, **parameters}
-    return (PROOFS / "stream.sv.in").read_text().format(
-        module=module,
-        pushed=pushed,
-        popped=popped,
-        capacity=capacity,
-        parameters=", ".join(f".{name}({value})" for name, value in given.items()),
+    return (
+        (PROOFS / "stream.sv.in")
+        .read_text()
+        .format(
+            module=module,
+            pushed=pushed,
+            popped=popped,
+            capacity=capacity,
+            parameters=", ".join(f".{name}({value})" for name, value in given.items()),
+        )
     )
 
 

@@ -21,6 +21,7 @@ module qnnc_credit #(
       assign available = ~busy;
 `ifdef QNNC_ASSERTIONS
 `include "qnnc_assert.svh"
+      `QNNC_ASSERT(never_negative, ~take | ~busy)
       `QNNC_ASSERT(returns_what_was_taken, ~give | busy)
 `endif
     end else begin : many
@@ -33,13 +34,9 @@ module qnnc_credit #(
       assign available = |left;
 `ifdef QNNC_ASSERTIONS
 `include "qnnc_assert.svh"
+      `QNNC_ASSERT(never_negative, ~take | left != 0)
       `QNNC_ASSERT(returns_what_was_taken, ~give | left != COUNT[BITS-1:0])
 `endif
     end
   endgenerate
-
-`ifdef QNNC_ASSERTIONS
-`include "qnnc_assert.svh"
-  `QNNC_ASSERT(never_negative, ~take | available)
-`endif
 endmodule

@@ -2,7 +2,8 @@
 // Several writers on one set of write channels; a writer's number is its AXI ID.
 // Bursts are announced round-robin, and their data follows in the same order.
 module qnnc_write_arbiter #(
-    parameter integer N = 2
+    parameter integer N = 2,
+    parameter integer BURSTS = 17  // announced at most whose data has not been sent
 ) (
     input  wire            aclk,
     input  wire            aresetn,
@@ -76,7 +77,7 @@ module qnnc_write_arbiter #(
       // whose data is next; bursts come with all of their data, so none waits long
       qnnc_fifo #(
           .WIDTH(TBITS),
-          .DEPTH(17)
+          .DEPTH(BURSTS)
       ) order (
           .aclk(aclk),
           .aresetn(aresetn),
