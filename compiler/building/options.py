@@ -16,19 +16,6 @@ from qnnc.compiler.frontend import LoadSettings
 from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.resources import Resources, check_budget
 
-STAGES = (
-    "passes",
-    "estimate",
-    "emulate",
-    "rtl",
-    "simulate",
-    "synthesize",
-    "hls",
-    "ip",
-    "driver",
-    "bitstream",
-)
-"""Where a build can stop, in order."""
 ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
 FLOWS = ("auto", "nextpnr", "vivado")
@@ -172,7 +159,6 @@ class BuildOptions:
         """Raise OptionError for values that make no sense."""
         self.load_settings()
         _one_of("flow", self.flow, FLOWS)
-        _one_of("until", self.until or STAGES[-1], STAGES)
         _one_of("engine", self.engine, ENGINES)
         _one_of("verify", self.verify, VERIFY)
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
@@ -193,9 +179,12 @@ class BuildOptions:
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
 
-    def allowed(self, device: Resources) -> Resources:
-        """What a build may take; without limit, reports compare with the device."""
-        return device if self.share == math.inf else device.scaled(self.share)
+    def allowed(self, device: Resources, shell: Resources) -> Resources:
+        """What the accelerator may take: the budget's share, and no more than the shell leaves;
+        without limit, reports compare with the device."""
+        if self.share == math.inf:
+            return device
+        return device.scaled(self.share).least(device.less(shell))
 
     @property
     def share(self) -> float:
