@@ -14,6 +14,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.board import Board
+from qnnc.compiler.building.final_check import coverage_report
 from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.provenance import Trail, origins
 from qnnc.compiler.building.workspace import Workspace
@@ -41,7 +42,7 @@ from qnnc.compiler.report import (
     StreamPort,
     Verification,
 )
-from qnnc.compiler.verification import Golden
+from qnnc.compiler.verification import Coverage, Golden
 
 T = TypeVar("T")
 
@@ -57,8 +58,10 @@ class Build:
         progress: told what is going on.
         model: the IR, as far as passes have brought it.
         golden: the golden graph.
-        inputs: samples for verification, by input.
-        random: the samples are random.
+        inputs: samples for verification, by input, corner samples among them.
+        corners: which of them are corner samples.
+        random: the others are random.
+        coverage: how far they have driven the dataflow graph.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         results: what stages hand on to later ones, by type (`keep`, `kept`).
         watchers: look at the model behind every pass.
@@ -74,7 +77,9 @@ class Build:
     model: ir.Model | None = None
     golden: Golden | None = None
     inputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    corners: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     random: bool = True
+    coverage: Coverage | None = None
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     results: dict[type, object] = field(default_factory=dict)
     watchers: Sequence[Watcher] = ()
@@ -133,6 +138,10 @@ class Build:
         if level.mismatches:
             raise VerificationError(f"{differs}: {level.detail}")
 
+    def corners_among(self, frames: int) -> int:
+        """How many of the first samples are corner samples."""
+        return int(self.corners[:frames].sum())
+
     def provenance(self) -> list[NodeOrigin]:
         """Where every node of the user's model is, as far as the passes have come."""
         if self.model is None:
@@ -157,9 +166,11 @@ class Build:
             resources=self.resources,
             verification=Verification(
                 samples=max((level.samples for level in self.levels), default=0),
+                corner_samples=max((level.corner_samples for level in self.levels), default=0),
                 mismatches=sum(level.mismatches for level in self.levels),
                 near_ties=sum(level.near_ties for level in self.levels),
                 levels=self.levels,
+                coverage=None if self.coverage is None else coverage_report(self.coverage.whole()),
             ),
             layers=self.layers,
             connections=self.connections,

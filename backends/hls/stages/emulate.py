@@ -95,6 +95,7 @@ def _record(build: Build, comparison: Comparison) -> None:
         LevelReport(
             level="emulator",
             samples=comparison.frames,
+            corner_samples=build.corners_among(comparison.frames),
             mismatches=comparison.mismatches,
             tensors=comparison.tensors,
             engine=os.path.basename(compiler()),

@@ -83,6 +83,7 @@ def record(build: Build, result: SimulationResult) -> None:
         LevelReport(
             level="rtl",
             samples=result.frames,
+            corner_samples=build.corners_among(result.frames),
             mismatches=result.mismatches,
             tensors=len(result.streams),
             engine=result.engine,
