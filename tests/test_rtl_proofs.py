@@ -53,7 +53,7 @@ CASES = {
     "credit and register": credit("qnnc_output_buffer", 1),
     "credits and registers": credit("qnnc_output_buffer", 3),
     "credits and FIFO": credit("qnnc_output_fifo", 5),
-    "replay of vectors": replay(3, 2, 2),
+    "replay of vectors": replay(2, 2, 2),
     "replay of words": replay(1, 3, 1),
     "no replay": replay(3, 1, 1),
     "read arbiter": (PROOFS / "read_arbiter.sv").read_text(),
