@@ -76,7 +76,7 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_output_fifo": [{"DEPTH": 20}],
     "qnnc_pack": [{"BYTES": 4}, {"BYTES": 8, "WIDTH": 60}, {"BYTES": 16, "WIDTH": 100}],
     "qnnc_plane_register": [{"ELEMENTS": 1, "BITS": 40}, {"ELEMENTS": 37}],
-    "qnnc_ram": [{"BLOCK": 1}],
+    "qnnc_ram": [{"BLOCK": 1}, {"BLOCK": 1, "BANK": 8}],
     "qnnc_ramb18_dual": [{"W": 9}, {"W": 4}, {"W": 1}],
     "qnnc_ramb18_rom": [{"W": 36}, {"W": 9}, {"W": 2}],
     "qnnc_read_arbiter": [{"N": 1}, {"N": 3}],
@@ -131,9 +131,9 @@ def wrapper(text: str, name: str, parameters: Parameters) -> str:
     assert header is not None
     module, ports = header[1], header[2]
     for parameter, value in parameters.items():
-        ports, count = re.subn(rf"(\b{parameter} = )[^,\n]+", rf"\g<1>{value}", ports, count=1)
+        ports, count = re.subn(rf"(\b{parameter} +=) [^,\n]+", rf"\g<1> {value}", ports, count=1)
         assert count == 1, (module, parameter)
-    given = ", ".join(f".{p}({p})" for p in re.findall(r"parameter .*?(\w+) =", ports))
+    given = ", ".join(f".{p}({p})" for p in re.findall(r"parameter .*?(\w+) +=", ports))
     return f"module {name}{ports};\n  {module} #({given}) dut (.*);\nendmodule\n"
 
 
