@@ -31,7 +31,7 @@ from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
-OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
+LIMIT, INFEASIBLE = 1, 2
 ANY_NODES = (1 << 31) - 1
 MAX_NODES = 5000
 """Of the search where streams are put on ports: more would take many seconds."""
