@@ -31,7 +31,7 @@ from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
-OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
+LIMIT, INFEASIBLE = 1, 2
 MAX_NODES, MAX_SPLIT_NODES = 50_000, 5000
 """Of the search, and of that where streams are put on ports: more would take many minutes, or
 seconds. What was found by then is taken, with its proven distance from the best."""

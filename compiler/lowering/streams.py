@@ -77,7 +77,6 @@ class Streams:
         self.editor = editor
         self.node: ir.Node
         self._laid: dict[ir.Value, Laid] = {}
-        self._wants_image: dict[ir.Value, bool] = {}
 
     # --- tensors ----------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     operand = integer(x) if x is not None else None
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     role = role_of(node)
-    if node.op_type in SUMS or role is Role.SUM:
+    if node.op_type in SUMS or role in (Role.SUM, Role.JOIN):
         return _added(node, reach.astype(np.float64))
     first = node.op_type == "IntegerConv" or role is Role.CHANNEL_PRODUCT  # outputs, then inputs
     is_product = first or node.op_type in PRODUCTS or role is Role.PRODUCT
