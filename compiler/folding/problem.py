@@ -320,13 +320,15 @@ def _run(
     integrality = np.zeros(count, dtype=np.int64)
     integrality[program.whole] = 1
     split = limits is not None and limits.split
-    effort = {
-        "mip_rel_gap": GAP,
-        "node_limit": MAX_SPLIT_NODES if split else MAX_NODES,
-        "time_limit": MAX_SECONDS,
-    }
     with quiet_output():
-        result = solver(integrality=integrality, options=effort)
+        result = solver(
+            integrality=integrality,
+            options={
+                "mip_rel_gap": GAP,
+                "node_limit": MAX_SPLIT_NODES if split else MAX_NODES,
+                "time_limit": MAX_SECONDS,
+            },
+        )
     x = _answer(result)
     return None if x is None else (x, float(result.mip_gap or 0.0))
 
