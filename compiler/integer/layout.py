@@ -85,4 +85,4 @@ def _reshaped(array: Numbers, shape: tuple[int, ...], out_shape: tuple[int, ...]
             full = first
     if full.size > 1 << 20:
         raise Unsupported("a scale for every element of a large tensor")
-    return full
+    return full  # pyright: ignore[reportReturnType]

@@ -50,7 +50,7 @@ def pad(streams: Streams) -> None:
     rank = len(shape_of(x))
     given = np.asarray(constant(node.inputs[1])).reshape(-1).tolist()
     axes = constant(node.inputs[3]) if len(node.inputs) > 3 else None
-    pads = dict.fromkeys(range(rank), (0, 0))
+    pads: dict[int, tuple[int, int]] = dict.fromkeys(range(rank), (0, 0))
     names = [int(a) % rank for a in axes.reshape(-1)] if axes is not None else list(range(rank))
     for i, axis in enumerate(names):
         pads[axis] = int(given[i]), int(given[i + len(names)])
