@@ -12,9 +12,9 @@ import onnx_ir as ir
 from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
 Numbers = TypeVar("Numbers", FloatArray, IntArray)
-OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
 
 
 def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
