@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 
@@ -16,17 +17,23 @@ from benchmarks.pass_scaling import residual as residual_blocks
 from benchmarks.shell_ports import cells
 from qnnc.backends.bitstream.netlist.link import synthesised_shell
 from qnnc.backends.bitstream.shell.shell import TOP
+from qnnc.compiler import build
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.pipeline import declaring_passes
+from qnnc.compiler.building.size import BLOCK_BITS, LUT_BITS, check_size, layers_of
 from qnnc.compiler.dataflow.shell_cost import shell_of, shell_resources
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import TargetError
+from qnnc.compiler.ir.facts import name_sources
 from qnnc.compiler.passes.fit_budget import FitBudget, remove_inserted, total_of
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
+from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.resources import Resources
+from qnnc.frontends.qonnx import from_proto
 from tests.support import nodes
 from tests.support.build import compile_proto
 from tests.support.shell import mixer
@@ -144,3 +151,46 @@ def test_the_shell_is_as_large_as_synthesised(tmp_path: Path) -> None:
     estimate = shell_resources([64, 64], [64])
     assert luts == pytest.approx(estimate.LUT, rel=0.1)
     assert ffs == pytest.approx(estimate.FF, rel=0.1)
+
+
+TOO_BIG = MlpSpec((2048, 2048, 2048, 2048, 10), 2, 2, "relu", 2)
+
+
+def declared(proto: onnx.ModelProto) -> ir.Model:
+    model = from_proto(proto)
+    name_sources(model)
+    PassManager().run(model, declaring_passes(BuildOptions(model="", out=Path("unused"))))
+    return model
+
+
+def test_too_big_is_said_before_anything_is_compiled() -> None:
+    """With what would fit, which then passes."""
+    model, limit = declared(mlp(TOO_BIG)), DEVICE.scaled(0.8)
+    words = r"too big for Pynq-Z1: its weights take at least 1\d\.\d Mbit.*--batch 16"
+    with pytest.raises(TargetError, match=words) as error:
+        check_size(model, limit, "Pynq-Z1")
+    assert not re.search(r"weights of \d", str(error.value))  # one bit each is too much, too
+    check_size(model, limit, "Pynq-Z1", batch=16)
+    check_size(model, DEVICE.scaled(float("inf")), "Pynq-Z1")
+    with pytest.raises(TargetError, match="weights of 1 bits"):
+        check_size(declared(mlp(MlpSpec((2048, 1400, 10), 4, 4, "relu", 4))), limit, "Pynq-Z1")
+
+
+def test_a_build_says_it_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "big.onnx"
+    onnx.save(mlp(TOO_BIG), path)
+    with pytest.raises(TargetError, match="too big for Pynq-Z1"):
+        build(path, out=tmp_path / "out", until="estimate")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_the_bound_is_below_what_any_folding_takes(bits: int) -> None:
+    """Also of sparse weights, whose zeros logic does not store."""
+    proto = mlp(MlpSpec((128, 64, 10), bits, bits, "relu", bits))
+    bound = sum(layer.weight_bits for layer in layers_of(declared(proto)))
+    model = compile_proto(proto, samples=2)[0]
+    least = 0.0
+    for node in stream_graph(model).nodes:
+        found = [node.resources(folding) for folding in node.foldings()]
+        least += min(r.BRAM18 * BLOCK_BITS + r.LUT * LUT_BITS for r in found)
+    assert 0 < bound <= least

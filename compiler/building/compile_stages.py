@@ -13,6 +13,7 @@ from qnnc.compiler.building.final_check import compare_with_module, coverage_rep
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.samples import load_inputs, random_inputs
+from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
@@ -67,6 +68,9 @@ class PassesStage(Stage):
         witness = witness_of(model) if options.verify != "none" else None
         imported = None if witness is None else Golden(model)
         manager.run(model, declaring_passes(options))
+        if not options.stop_after:
+            limit = build.board.resources.scaled(options.share)
+            check_size(model, limit, build.board.name, options.batch)
         build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)
