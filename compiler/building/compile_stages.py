@@ -130,7 +130,7 @@ class PassesStage(Stage):
 
     @staticmethod
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
-        pre, post = host_graphs(model)
+        pre, post = host_graphs(model, {**build.tensors, **build.inputs})
         with new_folder(build.folder / MODEL) as out:
             write_model(golden, out / "golden.onnx")
             write_model(expand(model, any_batch=True), out / "compiled.onnx")
