@@ -114,11 +114,6 @@ class Choice:
     resources: Resources
     gap: float = 0.0
 
-    @property
-    def memory_bytes(self) -> float:
-        """Bytes a frame from memory outside."""
-        return sum(option.memory_bytes for option in self.options)
-
 
 class _Program:
     """Collects variables and constraints."""
