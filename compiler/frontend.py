@@ -9,18 +9,61 @@ inputs, and every node named. An input of integers is float too, with a fact tha
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from qnnc.compiler.errors import OptionError, PluginError
 from qnnc.compiler.plugins import Table, close_matches
 from qnnc.frontends.table import FRONTENDS
 
+_TORCH = (
+    "a PyTorch file holds weights without a network, or pickled code; give the function that makes "
+    "the quantized (Brevitas) network: package.module:factory with --input-shape 1,3,32,32"
+)
+_KERAS = (
+    "quantize it to a .tflite file of 8-bit integers and convert that with tf2onnx: "
+    "python -m tf2onnx.convert --tflite model.tflite --output model.onnx"
+)
+OTHER_FILES = {
+    ".pt": _TORCH,
+    ".pth": _TORCH,
+    ".ckpt": _TORCH,
+    ".safetensors": _TORCH,
+    ".py": "give the function in it that makes the network: module:factory with --input-shape "
+    "1,3,32,32",
+    ".keras": _KERAS,
+    ".h5": _KERAS,
+    ".hdf5": _KERAS,
+    ".tflite": "convert it with tf2onnx: python -m tf2onnx.convert --tflite model.tflite --output "
+    "model.onnx",
+}
+"""Files that people have and that no frontend reads, by their ending: what to give instead."""
+
 TABLE = Table("frontend", "qnnc.frontends", FRONTENDS)
+
+
+_WITNESS = "qnnc.witness"
+Witness = Callable[[NDArray[np.float32]], list[tuple[str, NDArray[Any]]]]
+"""The network that a model was made of, run on samples: what its layers give, by name, in order,
+and last what it gives itself, with an empty name."""
+
+
+def set_witness(model: ir.Model, witness: Witness) -> None:
+    """Let what a model computes be compared with the network that it was made of."""
+    model.meta[_WITNESS] = witness
+
+
+def witness_of(model: ir.Model) -> Witness | None:
+    """The network that a model was made of, where a frontend can still run it."""
+    found: Witness | None = model.meta.get(_WITNESS)
+    return found
 
 
 @dataclass(frozen=True)
@@ -93,11 +136,11 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
         PluginError: the one asked for, or one that might have been it, is broken.
     """
     if name is not None:
-        return TABLE.load_class(name, Frontend)()
+        return TABLE.make(name, Frontend)
     broken: PluginError | None = None
     for candidate in TABLE.names():
         try:
-            frontend = TABLE.load_class(candidate, Frontend)()
+            frontend = TABLE.make(candidate, Frontend)
         except PluginError as error:  # harms only models that no other takes
             broken = broken or error
             continue
@@ -105,6 +148,9 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
             return frontend
     if broken is not None:
         raise broken
+    hint = OTHER_FILES.get(os.path.splitext(source)[1].lower())
+    if hint is not None:
+        raise OptionError(f"{source!r} cannot be read as it is: {hint}")
     raise OptionError(
         f"no frontend knows what {source!r} is; choose one with --frontend "
         f"(installed: {', '.join(TABLE.names())})"

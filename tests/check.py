@@ -20,9 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(*command: str, folder: Path = ROOT) -> bool:
     """Run a module of this Python; whether it ended with 0."""
-    print("$", "python -m", *command, flush=True)
+    print("$", "python -m", *command[:9], "…" if command[9:] else "", flush=True)
     done = subprocess.run([sys.executable, "-m", *command], cwd=folder, check=False)
     return done.returncode == 0
+
+
+def run_code(code: str) -> bool:
+    """Run a line of code with this Python; whether it ended with 0."""
+    print("$", "python -c", repr(code), flush=True)
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def lint() -> bool:
@@ -35,9 +41,26 @@ def formatting() -> bool:
     return run("ruff", "format", "--check", ".")
 
 
+def layers() -> bool:
+    """Who may import whom: the contracts in pyproject.toml."""
+    return run_code("from importlinter.cli import lint_imports; raise SystemExit(lint_imports())")
+
+
 def types() -> bool:
     """Mypy, strict, on the installed package."""
     return run("mypy")
+
+
+def editor_types() -> bool:
+    """Pyright, on every file of the package but those that are shipped to boards."""
+    package = ROOT / "src" / "qnnc"
+    files = [
+        str(path)
+        for folder in sorted(package.iterdir())
+        for path in sorted(folder.rglob("*.py"))
+        if "bitstream/package" not in path.as_posix()
+    ]
+    return run("basedpyright", *files)
 
 
 def tests() -> bool:
@@ -48,7 +71,9 @@ def tests() -> bool:
 STEPS: dict[str, Callable[[], bool]] = {
     "lint": lint,
     "format": formatting,
+    "layers": layers,
     "types": types,
+    "pyright": editor_types,
     "tests": tests,
 }
 

@@ -25,7 +25,10 @@ from qnnc.compiler.building.size import BLOCK_BITS, LUT_BITS, check_size, layers
 from qnnc.compiler.dataflow.shell_cost import shell_of, shell_resources
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import TargetError
+from qnnc.compiler.folding import problem
+from qnnc.compiler.folding.goal import choose
 from qnnc.compiler.ir.facts import name_sources
+from qnnc.compiler.passes import set_folding
 from qnnc.compiler.passes.fit_budget import FitBudget, remove_inserted, total_of
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
@@ -92,6 +95,31 @@ def test_a_goal_that_fifos_forbid_is_refused_with_what_they_take(residual: ir.Mo
         assert re.search(r"budget of LUT .*frames/s", str(error))
     else:
         assert not total.exceeding(DEVICE.scaled(share))
+
+
+def test_a_search_that_is_broken_off_says_how_far_it_is(
+    residual: ir.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = folded(residual, fps=40000.0)
+    remove_inserted(residual)
+    step = SetFolding(budget=0.99 * alone.LUT / DEVICE.LUT)
+    graph = stream_graph(residual)
+    whole = choose(graph, step.goal(graph))
+    monkeypatch.setattr(problem, "MAX_NODES", 0)
+    monkeypatch.setattr(problem, "GAP", 0.0)
+    early = choose(graph, step.goal(graph))
+    assert not early.resources.exceeding(step.allowed(graph))
+    cost, best = (price(c.resources) for c in (early, whole))
+    slower = max(o.cycles for o in early.options) > max(o.cycles for o in whole.options)
+    assert slower or cost * (1 - early.gap) <= best * (1 + 1e-3)
+    monkeypatch.setattr(set_folding, "WORTH_SAYING", -1.0)
+    step.run(residual)
+    assert "the search was broken off" in step.reasons[0].text
+
+
+def price(resources: Resources) -> float:
+    prices = Resources(1 / DEVICE.LUT, 0.1 / DEVICE.FF, 1 / DEVICE.BRAM18, 1 / DEVICE.DSP)
+    return sum(n * getattr(prices, name) for name, n in resources.as_dict().items())
 
 
 def test_the_shell_has_room_beside_a_whole_device(residual: ir.Model) -> None:

@@ -14,8 +14,8 @@ from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.integer.intervals import Interval, compact, interval_of, moved
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
+from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
-OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
 MOST_SCALES = 1 << 20
 """Different scales of a tensor at most."""
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that pick elements of one tensor: Split, Slice, Resize, DepthToSpace, SpaceToDepth,
-Pad."""
+"""Operators that pick elements of one tensor: Split, Slice, Resize, Expand, DepthToSpace,
+SpaceToDepth, Pad."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.integer import interpolate
 from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.integer.intervals import interval_of
 from qnnc.compiler.integer.places import Places
@@ -28,10 +29,11 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     inputs: list[ir.Value | None] = [x.base, *node.inputs[1:]]
     if any(v is not None and constant(v) is None for v in node.inputs[1:]):
         raise Unsupported("its sizes are computed")
-    if node.op_type == "Pad":
+    padded = node.op_type == "Pad" and attribute(node, "mode", "constant") != "edge"
+    if padded:
         inputs[2:3] = [_pad_value(editor, node, x)]
     if node.op_type in ("Resize", "Upsample") and attribute(node, "mode", "nearest") != "nearest":
-        raise Unsupported("interpolation; only nearest is supported")
+        return [interpolate.apply(editor, node, x)]
     if attribute(node, "coordinate_transformation_mode", "") == "tf_crop_and_resize":
         raise Unsupported("a Resize that crops; use Slice and Resize")
     attributes = {name: a.value for name, a in node.attributes.items()}
@@ -49,7 +51,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     made = first.producer()
     assert made is not None
     results = []
-    pad = None if node.op_type != "Pad" else int(np.asarray(constant(inputs[2])).reshape(()))
+    pad = None if not padded else int(np.asarray(constant(inputs[2])).reshape(()))
     places = Places(node)
     for index, (value, output) in enumerate(zip(made.outputs, node.outputs, strict=True)):
         value.shape = output.shape
@@ -62,7 +64,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
             offset,
             golden=None if is_derived(output) else output.name,
             quantized=x.fact.quantized and bool(np.all(x.scale != 0)),
-            datatype=None if node.op_type == "Pad" else x.fact.datatype,
+            datatype=None if padded else x.fact.datatype,
         )
         set_integer(value, fact)
         results.append(Form(value, fact.scale, fact.offset))
@@ -71,7 +73,9 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
 
 def _pad_value(editor: Editor, node: ir.Node, x: Form) -> ir.Value:
     if attribute(node, "mode", "constant") != "constant":
-        raise Unsupported("padding that repeats the image; only constant padding is supported")
+        raise Unsupported(
+            "padding that mirrors the image; padding with a constant or with the edge is supported"
+        )
     given = constant(node.inputs[2]) if len(node.inputs) > 2 else None
     value = 0.0 if given is None else float(np.asarray(given).reshape(-1)[0])
     if np.any(x.scale == 0):

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from qnnc.compiler.integer.arithmetic import bounds_of, with_constant
 from qnnc.compiler.integer.form import Form, Unsupported, named_result, per_channel
 from qnnc.compiler.integer.intervals import interval_of
-from qnnc.compiler.integer.window import Window, reaches_beyond_pads, window_of
+from qnnc.compiler.integer.uneven import evened, window_counts
+from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.integer.windowed import max_pool, sees_only_padding, sum_pool
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
-from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
+from qnnc.compiler.ir.facts import FloatArray, Integer, integer, set_integer
 
 
 def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -59,17 +60,9 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
         window = _whole(node)
     else:
         window = window_of(node)
-        if window.is_padded and not attribute(node, "count_include_pad", 0):
-            raise Unsupported(
-                "an AveragePool that leaves its padding out of the count; use padding of its own "
-                "or count_include_pad=1"
-            )
-        if attribute(node, "ceil_mode", 0) and reaches_beyond_pads(node, window):
-            raise Unsupported(
-                "an AveragePool with ceil_mode, whose last windows count fewer elements; use "
-                "padding of its own"
-            )
-    if window.is_padded and np.any(x.offset):
+    counts = window_counts(node, window) if window.is_padded else None
+    padding_counts = window.is_padded and bool(attribute(node, "count_include_pad", 0))
+    if padding_counts and np.any(x.offset):
         raise Unsupported("padding of an input that does not represent zero exactly")
     shape, count = shape_of(x.base), window.elements
     found = sum_pool(interval_of(x.fact), shape, window)
@@ -77,11 +70,18 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
         raise Unsupported("sums beyond 24 bits")
     y = _insert(editor, node, x.base, "SumPool", QNNC, window)
     divisor = 1 if node.op_type == "ReduceSum" else count
-    scale = _by_channel(x.scale, shape) / divisor
-    offset = _by_channel(x.offset, shape) * count / divisor
     low, high = found.low, found.high
+    offset = _by_channel(x.offset, shape) * count / divisor
+    if counts is not None:
+        set_integer(y, Integer.of(low, high))
+        y, divisor = evened(editor, node, y, counts)
+        sums = integer(y)
+        assert sums is not None
+        low, high = sums.low, sums.high
+    scale = _by_channel(x.scale, shape) / divisor
     if squeezed:
-        set_integer(y, Integer.of(low, high, scale, offset))
+        # a table may take the squeezed tensor's place: the sum itself must be compared
+        set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
         y = _squeeze(editor, node, y, squeezed)
         low, high = (_drop(a, squeezed) for a in (low, high))
         scale, offset = (_drop(a, squeezed) for a in (scale, offset))

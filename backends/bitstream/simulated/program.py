@@ -112,7 +112,7 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
             "get": "\n".join(f"    s.{name} = top.{port};" for port, name in get),
         }
         texts = [*shell.design.sources.values(), *shell.sources.values()]
-        return verilator.compile_model(MODULE, texts, main, CPP, rtl, how)
+        return verilator.compile_model(MODULE, texts, main, CPP, rtl, how, shell.design.macros)
     main = _CXXRTL % {
         "ports": len(shell.ports),
         "put": "\n".join(f"    put(top.{_cxx(port)}, d.{name});" for port, name in put),
@@ -120,7 +120,7 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
     }
     contents = {BUILD_ID_FILE: shell.build_id_memory.text()}
     around = cxxrtl.Around(MODULE, {**shell.sources, **contents}, main, CPP)
-    return cxxrtl.build(shell.design, rtl, how, around)
+    return cxxrtl.build(shell.design, how, around)
 
 
 def _pairs(shell: Shell, own: Iterable[str], port: Sequence[str]) -> list[tuple[str, str]]:

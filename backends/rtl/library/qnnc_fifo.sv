@@ -20,11 +20,13 @@ module qnnc_fifo #(
   localparam integer ROWS = DEPTH - 1;
   localparam integer ABITS = ROWS > 1 ? $clog2(ROWS) : 1;
   localparam integer CBITS = $clog2(ROWS + 1);
+  localparam [ABITS-1:0] LAST = ABITS'(ROWS - 1);
+  localparam [CBITS-1:0] FULL = CBITS'(ROWS);
   reg [ABITS-1:0] write_address, read_address;
   reg [CBITS-1:0] stored;
   wire write = s_axis_tvalid & s_axis_tready;
   wire read = (stored != 0) & (~m_axis_tvalid | m_axis_tready);
-  assign s_axis_tready = stored != ROWS;
+  assign s_axis_tready = stored != FULL;
 
   always @(posedge aclk)
     if (!aresetn) begin
@@ -33,8 +35,8 @@ module qnnc_fifo #(
       stored <= {CBITS{1'b0}};
       m_axis_tvalid <= 1'b0;
     end else begin
-      if (write) write_address <= write_address == ROWS - 1 ? {ABITS{1'b0}} : write_address + 1'b1;
-      if (read) read_address <= read_address == ROWS - 1 ? {ABITS{1'b0}} : read_address + 1'b1;
+      if (write) write_address <= write_address == LAST ? {ABITS{1'b0}} : write_address + 1'b1;
+      if (read) read_address <= read_address == LAST ? {ABITS{1'b0}} : read_address + 1'b1;
       if (write & ~read) stored <= stored + 1'b1;
       else if (read & ~write) stored <= stored - 1'b1;
       if (read) m_axis_tvalid <= 1'b1;
@@ -56,4 +58,10 @@ module qnnc_fifo #(
       .read_address(read_address),
       .read_data(m_axis_tdata)
   );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(never_overfull, stored <= FULL)
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule
