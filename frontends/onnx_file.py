@@ -16,6 +16,7 @@ from onnx.external_data_helper import load_external_data_for_tensor
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
+from qnnc.frontends.contents import check_contents
 
 OPSET = 21
 OLDER_OPSET = 18
@@ -55,6 +56,7 @@ def read_proto(source: str) -> onnx.ModelProto:
     if not proto.HasField("graph") or not proto.graph.node:
         raise ModelError(f"{source!r} is not an ONNX model, or is cut off: it has no graph")
     _load_external_data(proto, path.parent)
+    check_contents(proto)
     return proto
 
 

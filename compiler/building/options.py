@@ -49,6 +49,11 @@ INPUTS = ("samples", "labels", "start_from", "chipdb", "prjxray_db")
 """Those of them that are read."""
 
 
+MOST_DIMENSIONS = 8
+MOST_ELEMENTS = 1 << 28
+"""Of an input."""
+
+
 def default_cache() -> Path:
     """Where results are kept between builds: the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -154,13 +159,17 @@ class BuildOptions:
         """What the frontend is told; raises OptionError for text that is not of the form."""
         shape = None
         if self.input_shape:
-            try:
-                shape = tuple(int(size) for size in self.input_shape.replace("x", ",").split(","))
-            except ValueError:
-                shape = ()
+            sizes = self.input_shape.replace("x", ",").split(",")
+            if all(size.isdecimal() and len(size) < 10 for size in sizes):
+                shape = tuple(map(int, sizes))
             if not shape or min(shape) < 1:
                 raise OptionError(
-                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape!r}"
+                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape[:60]!r}"
+                )
+            if len(shape) > MOST_DIMENSIONS or math.prod(shape) > MOST_ELEMENTS:
+                raise OptionError(
+                    f"--input-shape {self.input_shape[:60]} is too large: up to "
+                    f"{MOST_DIMENSIONS} dimensions and {MOST_ELEMENTS:,} elements are possible"
                 )
         pairs = [text.partition("=") for text in self.frontend_options]
         for name, equals, value in pairs:

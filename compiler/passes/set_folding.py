@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.batches import check_batch
 from qnnc.compiler.dataflow.stream_graph import stream_graph
-from qnnc.compiler.errors import OptionError, TargetError
+from qnnc.compiler.errors import ModelError, OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources, check_budget
@@ -61,6 +61,10 @@ class SetFolding(Pass):
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
         )
         graph = stream_graph(model)
+        if not graph.nodes:
+            raise ModelError(
+                "there are no dataflow nodes to fold; set-folding comes behind to-dataflow"
+            )
         dense = [node for node in graph.nodes if isinstance(node, MVAU) and node.vectors == 1]
         chain = all(len(node.stream_inputs) == 1 for node in graph.nodes)
         if self.batch > 1 and not chain:
