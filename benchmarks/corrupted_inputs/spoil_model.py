@@ -14,7 +14,8 @@ Edit = Callable[[random.Random, onnx.ModelProto], None]
 
 INTEGERS = (0, 1, -1, 2, 3, -2, 7, 255, 1 << 16, (1 << 31) - 1, 1 << 40, -(1 << 63), (1 << 63) - 1)
 STANDARD = (
-    "Relu", "MaxPool", "Reshape", "Transpose", "Sigmoid", "Concat", "Split", "Pad", "TopK", "Gather",
+    "Relu", "MaxPool", "Reshape", "Transpose", "Sigmoid", "Concat", "Split", "Pad", "TopK",
+    "Gather",
     "Softmax", "Resize", "Cast", "If", "Loop", "Einsum", "LSTM", "AveragePool", "Conv", "MatMul",
     "Add", "Mul", "Div", "Squeeze", "Expand",
 )  # fmt: skip

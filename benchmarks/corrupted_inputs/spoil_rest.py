@@ -44,7 +44,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--frontend-option": ("a=b", "=", "a=", "export=qcdq", ""),
     "--passes": (
         "...", "", ",", "tidy", "set-folding", "...,set-folding",
-        "tidy,...,absorb-tails{max-elements=1}", "absorb-tails{max-elements=-1},...", "absorb-tails{x=1}", "tidy{", "}", "...,...",
+        "tidy,...,absorb-tails{max-elements=1}", "absorb-tails{max-elements=-1},...",
+        "absorb-tails{x=1}", "tidy{", "}", "...,...",
         "absorb-tails{max-elements=99999999999999999999}", "to-dataflow", "insert-fifos,...",
         "minimize-widths", "host-boundary,tidy", "merge-thresholds,...", "tidy,tidy,tidy,...",
         "set-folding{fps=nan},...", "set-folding{budget=0}",
