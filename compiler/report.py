@@ -86,7 +86,13 @@ class ResourceReport(_Part):
 
     estimate: ResourceCount
     synthesis: ResourceCount | None
-    budget: ResourceCount = Field(description="what the board has, times --budget")
+    shell: ResourceCount | None = Field(
+        None, description="of the shell around it in a bitstream, estimated"
+    )
+    budget: ResourceCount = Field(
+        description="what the accelerator may take: what the board has, times --budget, and no "
+        "more than the shell leaves"
+    )
     device: ResourceCount = Field(description="what the board has")
 
 

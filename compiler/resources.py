@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import astuple, dataclass, fields
 
 from qnnc.compiler.errors import OptionError
@@ -28,6 +29,23 @@ class Resources:
     def __add__(self, other: Resources) -> Resources:
         pairs = zip(astuple(self), astuple(other), strict=True)
         return Resources(*(mine + theirs for mine, theirs in pairs))
+
+    def less(self, other: Resources) -> Resources:
+        """What is left without `other`, nothing where that is more."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Resources(*(max(0, mine - theirs) for mine, theirs in pairs))
+
+    def least(self, other: Resources) -> Resources:
+        """Of each kind the lesser count."""
+        return Resources(*map(min, astuple(self), astuple(other)))
+
+    def most(self, other: Resources) -> Resources:
+        """Of each kind the greater count."""
+        return Resources(*map(max, astuple(self), astuple(other)))
+
+    def only(self, names: Collection[str]) -> Resources:
+        """The counts of some kinds, none of the others."""
+        return Resources(**{n: c for n, c in self.as_dict().items() if n in names})
 
     def scaled(self, factor: float) -> Resources:
         """Every count multiplied by `factor`."""

@@ -23,12 +23,16 @@ class Images:
 
     Attributes:
         train, train_labels: bytes [n, pixels] and labels [n] to train on.
-        test, test_labels: the same to test on; none of them is among those to train on.
+        validation, validation_labels: the same to choose the best epoch by; empty if the last one
+            is taken.
+        test, test_labels: the same to test on; none of them is among the others.
         source: one line that says what this is.
     """
 
     train: NDArray[np.uint8]
     train_labels: NDArray[Any]
+    validation: NDArray[np.uint8]
+    validation_labels: NDArray[Any]
     test: NDArray[np.uint8]
     test_labels: NDArray[Any]
     source: str
@@ -37,15 +41,23 @@ class Images:
 def load_images(folder: Path, data: Data, network: Network) -> Images:
     """The images of a folder with MNIST's four files, or its two test files, gzipped or not.
 
-    With the training files the split is MNIST's own. With the test files only, `data.held_out` of
-    their images are kept for testing and the others are trained on.
+    With the training files the test images are MNIST's own, and the last `data.validation` of the
+    training images are kept for validation. With the test files only, `data.held_out` of their
+    images are kept for testing and the others are trained on, without validation.
 
     Raises:
         WorkspaceError: files are missing, broken or do not fit the network.
     """
     test, test_labels = _pair(folder, TEST, network)
+    kept_for_validation = 0
     if _find(folder, f"{TRAIN}-images") is not None:
         train, train_labels = _pair(folder, TRAIN, network)
+        kept_for_validation = data.validation
+        if kept_for_validation >= len(train):
+            raise WorkspaceError(
+                f"{folder} has {len(train)} training images: too few to keep "
+                f"{kept_for_validation} for validation (data.validation)"
+            )
         source = f"trained on the {len(train):,} training images, tested on {len(test):,}"
     else:
         if data.held_out >= len(test):
@@ -59,10 +71,15 @@ def load_images(folder: Path, data: Data, network: Network) -> Images:
             f"trained on {len(train):,} of MNIST's {len(everything):,} test images, tested on the "
             f"other {len(test):,}; the 60,000 training images were not at hand"
         )
+    split = len(train) - kept_for_validation
+    validation, validation_labels = train[split:], train_labels[split:]
+    train, train_labels = train[:split], train_labels[:split]
+    if kept_for_validation:
+        source += f"; of those, {len(validation):,} were kept for choosing the best epoch"
     if data.limit is not None and data.limit < len(train):
         train, train_labels = train[: data.limit], train_labels[: data.limit]
         source += f"; only {data.limit:,} images were trained on"
-    return Images(train, train_labels, test, test_labels, source)
+    return Images(train, train_labels, validation, validation_labels, test, test_labels, source)
 
 
 def _pair(folder: Path, kind: str, network: Network) -> tuple[NDArray[np.uint8], NDArray[Any]]:

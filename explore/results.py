@@ -43,6 +43,8 @@ def row(result: Result) -> dict[str, Any]:
         "activations": _bits(result["activations"]),
         "compression": round(result["compression"], 3),
     }
+    cells |= {name: result.get(name) for name in ("seed", "train_images", "test_images")}
+    cells["version"] = result.get("version")
     for epochs, found in result["epochs"].items():
         for key, value in found.items():
             cells[f"{key}@{epochs}"] = round(value, 4) if isinstance(value, float) else value

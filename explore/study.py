@@ -28,7 +28,8 @@ class _Section(BaseModel):
 
 
 class Network(_Section):
-    """An MLP: linear layers, each with batch norm; tanh and a quantizer behind the hidden ones.
+    """An MLP: linear layers, each with batch norm; the hidden ones also with tanh and a
+    quantizer.
 
     Attributes:
         inputs: pixels of an image.
@@ -57,7 +58,7 @@ class Training(_Section):
     Attributes:
         epochs: after each of these, ascending, a network is measured; (0,) is no training:
             random weights, with batch norms that fit them.
-        batch: images a step.
+        batch: images per step.
         learning_rate: Adam's, of the first epoch.
         decay: the rate of each epoch is that of the one before times this.
         seed: of weights, order and dropout.
@@ -73,14 +74,18 @@ class Training(_Section):
 
 
 class Data(_Section):
-    """How images are split where a folder holds only the 10,000 test images.
+    """How images are split.
 
     Attributes:
-        held_out: images for testing, never trained on.
+        validation: training images that are not trained on but choose the best epoch; 0 to take
+            the last epoch.
+        held_out: images for testing, never trained on, where a folder holds only the 10,000 test
+            images.
         split_seed: decides which.
         limit: use only so many images for training, or None for all.
     """
 
+    validation: Annotated[int, Field(ge=0)] = 0
     held_out: Positive = 2000
     split_seed: int = 20
     limit: Positive | None = None
@@ -93,7 +98,7 @@ class Hardware(_Section):
     Attributes:
         board: its name.
         budget: share of the board that may be used.
-        fps: frames a second at which resources are compared.
+        fps: frames per second at which resources are compared.
         batch: frames that the fastest build may hold, so that weights can come from DDR memory.
         synthesize: names of trials, such as "W1A1", of which the fastest build is also synthesised
             and simulated.

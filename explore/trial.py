@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,12 @@ def run_trial(
     for milestone in reached:
         told(f"{name}: compiling epoch {milestone.epochs}")
         answers = compile_integers(network_file(own, milestone.epochs), compiled, samples)
-        seconds = {"training_seconds": milestone.training_seconds}
-        by_epoch[str(milestone.epochs)] = answers | seconds | milestone.robustness
+        training = {
+            "training_seconds": milestone.training_seconds,
+            "selected_epoch": milestone.selected,
+            "validation_error": milestone.validation_error,
+        }
+        by_epoch[str(milestone.epochs)] = answers | training | milestone.robustness
     told(f"{name}: building for {study.hardware.board}")
     built = hardware(study, widths, network_file(own, last), compiled, samples[0])
     remove(own / "checkpoint.pt")
@@ -56,6 +61,10 @@ def run_trial(
         "weights": list(widths.weights),
         "activations": list(widths.activations),
         "data": images.source,
+        "version": version("qnnc"),
+        "seed": study.training.seed,
+        "train_images": len(images.train),
+        "test_images": len(images.test),
         "device": reached[-1].device,
         "compression": compression(study.network, widths),
         "epochs": by_epoch,

@@ -56,7 +56,7 @@ def test_what_a_study_leaves(finished: Path) -> None:
         synthesised = row["name"] == "W2A3"
         assert bool(row["fastest.synthesis.LUT"]) == synthesised
         assert row["fastest.rtl_mismatches"] == ("0" if synthesised else "")
-        assert 0 <= float(row["error@2"]) < 60 and float(row["pgd_0.1@2"]) <= 100
+        assert 0 <= float(row["error@2"]) < 30 and float(row["pgd_0.1@2"]) <= 100
     figures = {path.name for path in (finished / "out" / "figures").iterdir()}
     assert {"figure-5-error.svg", "figure-6-resources.png", "fit-map.svg"} <= figures
 

@@ -11,7 +11,7 @@ import onnx
 from benchmarks.corrupted_inputs.variants import Corpus
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler import build
-from tests.support.random_graphs import random_graph
+from tests.generator import random_case
 
 SHARED = Path(__file__).parents[3] / "shared"
 MOST = 100_000
@@ -28,7 +28,7 @@ def make_corpus(folder: Path, *, graphs: int = 12, shared: bool = True) -> Corpu
     folder.mkdir(parents=True, exist_ok=True)
     first = mlp(MlpSpec((6, 4, 3), 2, 2, "relu", 2))
     protos = [first, mlp(MlpSpec((8, 5, 4), 1, 1, "sign", 2, seed=3))]
-    protos += [random_graph(seed) for seed in range(graphs)]
+    protos += [random_case(seed).proto for seed in range(graphs)]
     models = [proto.SerializeToString() for proto in protos]
     if shared:
         paths = [*SHARED.glob("cases/*/*.onnx"), *SHARED.glob("models/*.onnx")]

@@ -11,17 +11,20 @@ import onnx_ir as ir
 from qnnc.compiler.backend import Stage, StageOutcome
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
+from qnnc.compiler.building.plausible import size_warning
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import traffic
+from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.memory_ports import assign
+from qnnc.compiler.passes.fit_budget import total_of
 from qnnc.compiler.passes.manager import PassManager, Watcher, describe
 from qnnc.compiler.reference import expand
 from qnnc.compiler.report import (
@@ -34,7 +37,6 @@ from qnnc.compiler.report import (
     ResourceCount,
     ResourceReport,
 )
-from qnnc.compiler.resources import Resources
 from qnnc.compiler.samples import load_labels
 from qnnc.compiler.verification import Golden, Verifier
 from qnnc.compiler.verification.verifier import elements
@@ -122,6 +124,10 @@ class PassesStage(Stage):
             build.random = False
         else:
             build.inputs = random_inputs(model, golden, RANDOM_SAMPLES)
+        if samples is not None or build.options.input_type:
+            warning = size_warning(model, golden, build.inputs)
+            if warning:
+                build.warn(warning)
 
     @staticmethod
     def _verify_whole(build: Build, model: ir.Model, golden: Golden) -> None:
@@ -179,14 +185,13 @@ class EstimateStage(Stage):
         graph = stream_graph(build.ready_model())
         build.layers = [_layer(node) for node in graph.nodes]
         build.connections = [_connection(graph, edge) for edge in graph.edges]
-        total = Resources()
-        for node in graph.nodes:
-            total += node.resources(node.folding())
-        device = build.board.resources
+        total = total_of(graph)
+        device, shell = build.board.resources, shell_of(graph)
         build.resources = ResourceReport(
             estimate=ResourceCount.of(total),
             synthesis=None,
-            budget=ResourceCount.of(build.options.allowed(device)),
+            shell=ResourceCount.of(shell),
+            budget=ResourceCount.of(build.options.allowed(device, shell)),
             device=ResourceCount.of(device),
         )
         slowest = slowest_node(graph)

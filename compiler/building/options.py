@@ -202,9 +202,12 @@ class BuildOptions:
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
 
-    def allowed(self, device: Resources) -> Resources:
-        """What a build may take; without limit, reports compare with the device."""
-        return device if self.share == math.inf else device.scaled(self.share)
+    def allowed(self, device: Resources, shell: Resources) -> Resources:
+        """What the accelerator may take: the budget's share, and no more than the shell leaves;
+        without limit, reports compare with the device."""
+        if self.share == math.inf:
+            return device
+        return device.scaled(self.share).least(device.less(shell))
 
     @property
     def share(self) -> float:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx_ir as ir
@@ -21,6 +22,7 @@ from qnnc.compiler.passes.check_model import CheckModel
 from qnnc.compiler.passes.choose_backend import ChooseBackend
 from qnnc.compiler.passes.declare_input import DeclareInput
 from qnnc.compiler.passes.expand_quantizers import ExpandQuantizers
+from qnnc.compiler.passes.fit_budget import FitBudget
 from qnnc.compiler.passes.fold_constants import FoldConstants
 from qnnc.compiler.passes.hoist_quantizers import HoistQuantizers
 from qnnc.compiler.passes.host_boundary import HostBoundary
@@ -74,22 +76,24 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     device = board.resources
     clock_mhz = board.clock(options.clock_mhz)
     memory = board.memory(clock_mhz)
+    folding = SetFolding(
+        fps=options.fps or 0,
+        clock_mhz=clock_mhz,
+        budget=options.share,
+        LUT=device.LUT,
+        FF=device.FF,
+        BRAM18=device.BRAM18,
+        DSP=device.DSP,
+        batch=options.batch,
+        bytes_per_cycle=memory.rate,
+        port_bytes_per_cycle=memory.port_rate,
+        memory_ports=memory.ports,
+    )
     return [
-        SetFolding(
-            fps=options.fps or 0,
-            clock_mhz=clock_mhz,
-            budget=options.share,
-            LUT=device.LUT,
-            FF=device.FF,
-            BRAM18=device.BRAM18,
-            DSP=device.DSP,
-            batch=options.batch,
-            bytes_per_cycle=memory.rate,
-            port_bytes_per_cycle=memory.port_rate,
-            memory_ports=memory.ports,
-        ),
+        folding,
         InsertWidthConverters(),
         InsertFifos(),
+        FitBudget(**asdict(folding)),
         ChooseBackend(options.backend),
     ]
 

@@ -7,7 +7,7 @@ import math
 
 import onnx_ir as ir
 
-from qnnc.compiler.dataflow import declaration, is_dataflow
+from qnnc.compiler.dataflow import declaration, is_dataflow, node_class
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Stream
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import shape_of
@@ -36,8 +36,10 @@ def check_dataflow(model: ir.Model) -> None:
             folding = declared.folding()
             _check_streams(declared, folding)
             declared.cycles(folding), declared.latency(folding), declared.resources(folding)
-        except ModelError:
-            raise
+        except ModelError as error:
+            if quote(node.name) in str(error):
+                raise
+            raise ModelError(f"{node.op_type} node {quote(node.name)}: {error}") from error
         except Exception as error:  # the declaration's own, by what the attributes say
             raise ModelError(
                 f"{node.op_type} node {quote(node.name)}: its attributes do not fit each other "
@@ -47,7 +49,10 @@ def check_dataflow(model: ir.Model) -> None:
 
 
 def _check_numbers(node: ir.Node) -> None:
+    folding = node_class(node.op_type).folding_attributes
     for name, attribute in node.attributes.items():
+        if name in folding:
+            continue  # compared with what is legal
         value = attribute.value
         numbers = value if isinstance(value, (list, tuple)) else [value]
         if any(isinstance(n, int) and abs(n) >= MOST for n in numbers) or len(numbers) > 64:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import boundary_stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph
@@ -20,6 +22,7 @@ from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 MAX_ORIGINS = 3
 UNBOUNDED = MemoryPorts()
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
+NOTHING = Resources()
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Goal:
         clock_mhz: clock of the accelerator.
         fps: frames a second to reach, or None for the fastest that fits the budget.
         memory: the ports to memory outside.
+        reserved: of the budget, for FIFOs, which are known only once nodes are folded.
     """
 
     device: Resources
@@ -39,6 +43,12 @@ class Goal:
     clock_mhz: float
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
+    reserved: Resources = NOTHING
+
+    @property
+    def left(self) -> Resources:
+        """What the nodes may take."""
+        return self.budget.less(self.reserved)
 
     @property
     def max_cycles(self) -> int | None:
@@ -47,7 +57,7 @@ class Goal:
             return None
         return math.floor(self.clock_mhz * 1e6 / self.fps)
 
-    def reached(self, cycles: int) -> float:
+    def reached(self, cycles: float) -> float:
         """Frames a second at `cycles` a frame."""
         return self.clock_mhz * 1e6 / cycles
 
@@ -79,7 +89,7 @@ class _Problem:
 
         Ports are looked at one by one only if what is best with their sum cannot be spread over
         them."""
-        budget, prices = budget or self.goal.budget, prices or self.goal.prices
+        budget, prices = budget or self.goal.left, prices or self.goal.prices
         memory = self.goal.memory.times(max_cycles)
         if not any(o.memory_bytes for node in options for o in node):
             return solve(options, self.links, max_cycles, budget, prices)
@@ -174,33 +184,39 @@ def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
 
 def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) -> Choice:
     options = [options_of(node, max_cycles) for node in graph.nodes]
-    for node, fitting in zip(graph.nodes, options, strict=True):
-        if not fitting:
-            raise TargetError(_too_slow(node, goal, max_cycles))
-    found = problem.solve(options, max_cycles)
+    found = problem.solve(options, max_cycles) if all(options) else None
     if found is not None:
         return found
     everything = [options_of(node) for node in graph.nodes]
-    message = _over_budget(graph, options, problem, max_cycles)
+    floors = [min(o.cycles for o in node) for node in everything]
+    if all(options):
+        message = _over_budget(graph, options, problem, max_cycles)
+    else:
+        message = _too_slow(graph.nodes[int(np.argmax(floors))], goal, max(floors))
     best = _fastest(everything, problem)
-    if best is not None:
-        cycles = max(o.cycles for o in best.options)
+    if best is None:
+        raise TargetError(f"{message}; no folding of this network fits the budget")
+    cycles = max(o.cycles for o in best.options)
+    if cycles > max(floors) or all(options):
         message += (
-            f"; the best within the budget is {goal.reached(cycles):,.0f} frames/s "
+            f"; the best within the budget is {rate(goal.reached(cycles))} frames/s "
             f"({cycles} cycles a frame)"
         )
-    else:
-        message += "; no folding of this network fits the budget"
     raise TargetError(message)
 
 
-def _too_slow(node: DataflowNode, goal: Goal, max_cycles: int) -> str:
-    best = min(o.cycles for o in options_of(node))
+def _too_slow(node: DataflowNode, goal: Goal, floor: int) -> str:
+    """What the slowest node says to a target that no folding of it reaches."""
     return (
-        f"{goal.fps:,.0f} frames/s leave {max_cycles} cycles a frame at {goal.clock_mhz:g} MHz, "
-        f"but node {_shown(node)} takes at least {best}; at most "
-        f"{goal.reached(best):,.0f} frames/s can be reached"
+        f"{goal.fps:,.0f} frames/s leave {goal.max_cycles} cycles a frame at "
+        f"{goal.clock_mhz:g} MHz, but {shown(node)} takes at least {floor}; at most "
+        f"{rate(goal.reached(floor))} frames/s can be reached"
     )
+
+
+def rate(fps: float) -> str:
+    """Frames a second as text, rounded down, so that it can be asked for."""
+    return f"{math.floor(fps):,}" if fps >= 100 else f"{math.floor(fps * 1000) / 1000:g}"
 
 
 def _fastest(options: Sequence[Sequence[Option]], problem: _Problem) -> Choice | None:
@@ -238,16 +254,19 @@ def _over_budget(
                 options, max_cycles, budget=UNLIMITED, prices=_only(name, goal.prices)
             )
         )
-        and name in choice.resources.exceeding(goal.budget)
+        and name in choice.resources.exceeding(goal.left)
     }
-    over = sparest or dict.fromkeys(cheapest.resources.exceeding(goal.budget), cheapest)
+    over = sparest or dict.fromkeys(cheapest.resources.exceeding(goal.left), cheapest)
     parts = [
-        f"{name} ({getattr(choice.resources, name):,.0f} of {getattr(goal.budget, name):,.0f}, "
-        f"most of them in node {_shown(_largest(graph, choice, name))})"
+        f"{name} ({getattr(choice.resources, name):,.0f} of {getattr(goal.left, name):,.0f}, "
+        f"most of them in {shown(_largest(graph, choice, name))})"
         for name, choice in over.items()
     ]
     what = f"{goal.fps:,.0f} frames/s" if goal.fps else "the smallest folding"
-    return f"{what} would take more than the budget of {' and '.join(parts) or 'the board'}"
+    kept = [f"{count:,.0f} {name}" for name, count in goal.reserved.as_dict().items() if count]
+    besides = f", with {' and '.join(kept)} kept for FIFOs" if kept else ""
+    budget = " and ".join(parts) or "the board"
+    return f"{what} would take more than the budget of {budget}{besides}"
 
 
 def _only(name: str, prices: Resources) -> Resources:
@@ -263,9 +282,11 @@ def _largest(graph: StreamGraph, choice: Choice, name: str) -> DataflowNode:
     return graph.nodes[index]
 
 
-def _shown(node: DataflowNode) -> str:
-    """Its name, with the nodes of the user's model that it comes from."""
+def shown(node: DataflowNode) -> str:
+    """The layers of the user's model that a node does, or its own name if it does none."""
     origins = sources(node.node)
+    if not origins:
+        return f"node {quote(node.name)} ({node.op_type})"
     more = " …" if len(origins) > MAX_ORIGINS else ""
-    of = ", ".join(quote(origin) for origin in origins[:MAX_ORIGINS])
-    return quote(node.name) + (f" ({node.op_type} of {of}{more})" if of else f" ({node.op_type})")
+    names = ", ".join(quote(origin) for origin in origins[:MAX_ORIGINS])
+    return f"{'layer' if len(origins) == 1 else 'layers'} {names}{more} ({node.op_type})"

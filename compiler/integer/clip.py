@@ -52,8 +52,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     assert x is not None
     low, high = int(x.fact.low.min()), int(x.fact.high.max())
     bottom, top = (_code(x, bound) for bound in _bounds(node))
-    first = low if bottom is None else min(max(low, bottom), high)
-    last = high if top is None else max(min(high, top), first)
+    first, last = (_within(end, bottom, top) for end in (low, high))
     if last - first > MOST_STEPS:
         raise Unsupported(
             f"{last - first + 1} integers are too many for a table; quantize to fewer bits"
@@ -67,6 +66,12 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     fact = Integer.of(first, max(last, first + 1), x.scale, x.offset, quantized=True)
     set_integer(y, named_result(node, fact))
     return [Form(y, x.scale, x.offset)]
+
+
+def _within(code: int, bottom: int | None, top: int | None) -> int:
+    """As Clip does it: the upper bound counts where both contradict each other."""
+    code = code if bottom is None else max(code, bottom)
+    return code if top is None else min(code, top)
 
 
 def _name(node: ir.Node) -> str:

@@ -97,8 +97,9 @@ class ScaledInteger(Pass):
 def _computed(
     editor: Editor, node: ir.Node, results: Sequence[Form], forms: dict[ir.Value, Form]
 ) -> bool:
-    """Compute an operator's outputs from the integers that stand for them."""
-    for output, form in zip(list(node.outputs), results, strict=True):
+    """Compute an operator's outputs from the integers that stand for them; a MaxPool's indices,
+    which nobody uses, are left out."""
+    for output, form in zip(list(node.outputs), results, strict=False):
         value = dequantize.insert(
             editor, node, form.base, form.scale, form.offset, shape_of(output), (node,)
         )

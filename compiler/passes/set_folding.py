@@ -3,17 +3,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from qnnc.compiler.batches import check_batch
-from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.shell_cost import shell_of
+from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources, check_budget
 from qnnc.nodes.mvau.node import MVAU
+
+if TYPE_CHECKING:
+    from qnnc.compiler.folding.goal import Goal
+
+NOTHING = Resources()
+REMEDIAL_BATCH = 16
 
 
 @dataclass
@@ -23,7 +33,8 @@ class SetFolding(Pass):
     Options:
         fps: frames a second to reach; 0 for the fastest that fits.
         clock_mhz: clock of the accelerator.
-        budget: share of the device that may be used; inf for no limit.
+        budget: share of the device that may be used; inf for no limit. Of a whole device the
+            shell of a bitstream takes its part.
         LUT, FF, BRAM18, DSP: what the device has; by default a Z7020.
         batch: frames that may be held on the chip, so that weights can come from memory outside
             once for all of them; 1 to keep all weights on the chip.
@@ -46,40 +57,94 @@ class SetFolding(Pass):
     memory_ports: int = 4
 
     def run(self, model: ir.Model) -> bool:
-        from qnnc.compiler.folding.goal import Goal, choose  # brings scipy, slow to load
+        self._check()
+        self.fold(stream_graph(model))
+        return True
 
+    def fold(self, graph: StreamGraph, reserved: Resources = NOTHING) -> None:
+        """Choose and write the foldings of all nodes.
+
+        Args:
+            reserved: of the budget, for what is inserted later.
+
+        Raises:
+            OptionError: options are wrong, or not for this graph.
+            TargetError: the goal cannot be reached; says what stops it and what helps.
+        """
+        from qnnc.compiler.folding.goal import choose  # brings scipy, slow to load
+
+        dense = self._dense(graph)
+        goal = self.goal(graph, reserved)
+        try:
+            choice = choose(graph, goal)
+        except TargetError as error:
+            raise TargetError(f"{error}{self._batch_helps(graph, dense, goal)}") from error
+        for node, option in zip(graph.nodes, choice.options, strict=True):
+            node.apply(option.folding)
+
+    def goal(self, graph: StreamGraph, reserved: Resources = NOTHING) -> Goal:
+        """What to solve for."""
+        from qnnc.compiler.folding.goal import Goal
+
+        device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)
+        return Goal(
+            device,
+            self.allowed(graph),
+            self.clock_mhz,
+            self.fps or None,
+            MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
+            reserved,
+        )
+
+    def allowed(self, graph: StreamGraph) -> Resources:
+        """What the accelerator may take: its share of the device, and no more than the shell
+        leaves of the whole."""
+        device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)
+        share = device.scaled(self.budget)
+        return share if self.budget == math.inf else share.least(device.less(shell_of(graph)))
+
+    def _check(self) -> None:
         check_budget(self.budget)
         check_batch(self.batch)
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
-        device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)
-        goal = Goal(
-            device,
-            device.scaled(self.budget),
-            self.clock_mhz,
-            self.fps or None,
-            MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
-        )
-        graph = stream_graph(model)
+
+    def _dense(self, graph: StreamGraph) -> list[MVAU]:
+        """The nodes whose weights may come from memory outside, told of the batch."""
         if not graph.nodes:
             raise ModelError(
                 "there are no dataflow nodes to fold; set-folding comes behind to-dataflow"
             )
         dense = [node for node in graph.nodes if isinstance(node, MVAU) and node.vectors == 1]
-        chain = all(len(node.stream_inputs) == 1 for node in graph.nodes)
-        if self.batch > 1 and not chain:
+        if self.batch > 1 and not _is_chain(graph.nodes):
             raise OptionError(
                 "--batch is for networks without branches that meet: the others would have to "
                 "hold a whole batch where they meet"
             )
         for unit in dense:
             unit.set_attrs(batch=self.batch)
+        return dense
+
+    def _batch_helps(self, graph: StreamGraph, dense: list[MVAU], goal: Goal) -> str:
+        """The advice to take weights from memory outside, where that reaches the goal."""
+        from qnnc.compiler.folding.goal import choose, rate
+
+        if self.batch > 1 or not dense or not _is_chain(graph.nodes):
+            return ""
+        for unit in dense:
+            unit.set_attrs(batch=REMEDIAL_BATCH)
         try:
-            choice = choose(graph, goal)
-        except TargetError as error:
-            if self.batch > 1 or not dense or not chain:
-                raise
-            raise TargetError(f"{error}; --batch 16 lets weights come from memory") from error
-        for node, option in zip(graph.nodes, choice.options, strict=True):
-            node.apply(option.folding)
-        return True
+            cycles = max(option.cycles for option in choose(graph, goal).options)
+        except TargetError:
+            return ""
+        finally:
+            for unit in dense:
+                unit.set_attrs(batch=1)
+        return (
+            f"; with --batch {REMEDIAL_BATCH}, weights of dense layers come from memory, for "
+            f"{rate(goal.reached(cycles))} frames/s"
+        )
+
+
+def _is_chain(nodes: tuple[DataflowNode, ...]) -> bool:
+    return all(len(node.stream_inputs) == 1 for node in nodes)

@@ -27,4 +27,5 @@ PASSES: Final[Mapping[str, str]] = {
     "choose-backend": "qnnc.compiler.passes.choose_backend:ChooseBackend",
     "insert-duplicates": "qnnc.compiler.passes.insert_duplicates:InsertDuplicates",
     "insert-fifos": "qnnc.compiler.passes.insert_fifos:InsertFifos",
+    "fit-budget": "qnnc.compiler.passes.fit_budget:FitBudget",
 }

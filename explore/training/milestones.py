@@ -30,6 +30,9 @@ class Milestone:
 
     Attributes:
         epochs: trained for.
+        selected: the epoch whose weights these are: the best on the validation images so far, or
+            the last without such images.
+        validation_error: of that epoch in percent, or None without such images.
         training_seconds: spent on training, all epochs together; on a CPU, of one core.
         device: that trained it, "cpu" or "cuda".
         robustness: error in percent under each attack.
@@ -38,6 +41,8 @@ class Milestone:
     """
 
     epochs: int
+    selected: int
+    validation_error: float | None
     training_seconds: float
     device: str
     data: str
@@ -93,8 +98,9 @@ def _measure(trainer: Trainer, epochs: int, folder: Path) -> Milestone:
     """Export a network and write down what was measured; the record comes last."""
     study, images = trainer.study, trainer.images
     count = study.robustness.images
+    model, best = trainer.chosen(), trainer.best
     attacks = robustness(
-        trainer.model,
+        model,
         pixels(images.test[:count]),
         images.test_labels[:count],
         study.robustness.epsilons if count else (),
@@ -103,10 +109,12 @@ def _measure(trainer: Trainer, epochs: int, folder: Path) -> Milestone:
     )
     with tempfile.TemporaryDirectory() as scratch, redirect_stdout(io.StringIO()):
         exported = Path(scratch, "network.onnx")
-        export(trainer.model, study.network, str(exported))
+        export(model, study.network, str(exported))
         write_bytes(network_file(folder, epochs), exported.read_bytes())
     found = Milestone(
         epochs=epochs,
+        selected=epochs if best is None else best.epoch,
+        validation_error=None if best is None else round(best.error, 4),
         training_seconds=round(trainer.seconds, 2),
         device=trainer.device,
         data=images.source,

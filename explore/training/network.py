@@ -65,8 +65,8 @@ def centred() -> Any:
 def make_network(network: Network, widths: Widths) -> Any:
     """The network as a torch.nn.Sequential; input [n, inputs] from 0 to 1, output [n, classes].
 
-    Behind each linear layer comes a batch norm, behind that of a hidden layer tanh, a quantizer
-    and, while training, dropout (figure 4 of the paper).
+    Each linear layer is followed by a batch norm, that of a hidden layer by tanh, a quantizer and,
+    while training, dropout (figure 4 of the paper).
     """
     nn = module("torch").nn
     layers = [centred(), nn.Dropout(network.dropout_input), quantizer(widths.activations[0])]
@@ -84,15 +84,6 @@ def make_network(network: Network, widths: Widths) -> Any:
         width = outputs
     layers += [linear(width, network.classes, widths.weights[-1]), nn.BatchNorm1d(network.classes)]
     return nn.Sequential(*layers)
-
-
-def clip_weights(model: Any, widths: Widths) -> None:
-    """Bring weights back into their format's range: quantizers pass no gradient beyond it."""
-    torch, nn = module("torch"), module("brevitas.nn")
-    layers = [layer for layer in model if isinstance(layer, nn.QuantLinear)]
-    with torch.no_grad():
-        for layer, bits in zip(layers, widths.weights, strict=True):
-            layer.weight.clamp_(-largest(bits), largest(bits))
 
 
 def export(model: Any, network: Network, path: str) -> None:

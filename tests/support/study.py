@@ -36,6 +36,7 @@ activations = [1, 3]
 [training]
 epochs = [1, 2]
 batch = 10
+learning_rate = 0.03
 checkpoint_every = 1
 [data]
 held_out = 40

@@ -37,7 +37,9 @@ class Trunc(Quantizer):
             output_scale = step
             self.divisor = np.asarray(2.0 ** (self.bit_width(3) - bits))
             self.clip = None
-            grid = (-(1 << bits) + 1, (1 << bits) - 1)  # either sign; tails narrow it down
+            # either sign, and one more where it is rounded up: this version does not clamp;
+            # tails narrow it down
+            grid = (-(1 << bits), 1 << bits)
             self.output_zero = zero
         if self.divisor.size != 1:
             raise ModelError(f"node {quote(node.name)}: Trunc needs one scale for the tensor")
