@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qnnc.compiler.report import Report, ResourceCount
+from qnnc.compiler.report import CoverageReport, Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
 MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
@@ -50,6 +50,8 @@ def show_report(report: Report, out: Path) -> None:
             )
     for level in report.verification.levels:
         what = "random samples" if level.random_inputs else "samples"
+        if level.corner_samples:
+            what += f", {level.corner_samples} of them corner samples"
         ties = f", {level.near_ties} near-ties" if level.near_ties else ""
         colour = "green" if level.mismatches == 0 else "red"
         console.print(
@@ -58,6 +60,9 @@ def show_report(report: Report, out: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    seen = report.verification.coverage
+    if seen is not None:
+        console.print(coverage_text(seen), highlight=False, soft_wrap=True)
     for stage in report.stages:
         if stage.status == "skipped":
             console.print(f"{stage.name}: {escape(stage.reason)}", highlight=False)
@@ -66,6 +71,16 @@ def show_report(report: Report, out: Path) -> None:
         if path:
             typer.echo(f"{name.replace('_', ' ')}: {out / path}")
     typer.echo(f"report: {out / (report.artifacts.page or 'report.json')}")
+
+
+def coverage_text(seen: CoverageReport) -> str:
+    """How far verification looked, in one line."""
+    parts = []
+    if seen.thresholds:
+        parts.append(f"{seen.crossed:,} of {seen.thresholds:,} thresholds crossed")
+    parts.append(f"{100 * seen.range_seen:.0f} % of the sums' ranges seen")
+    parts.append(f"{seen.ends_reached:,} of {seen.ends:,} ends reached")
+    return f"coverage: {', '.join(parts)}"
 
 
 def show_labels(out: Path, samples: Path, labels: Path) -> None:

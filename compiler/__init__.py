@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qnnc.compiler.api import Verdict, build, compile, verify
 
+if __name__ != "qnnc.compiler":  # a second copy, whose classes would be other ones
+    raise ImportError("import qnnc.compiler; the top folders are not packages of their own")
+
 __all__ = ["Verdict", "build", "compile", "verify"]
 
 

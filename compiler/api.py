@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
-from qnnc.compiler.building.build import run_build
 from qnnc.compiler.building.options import PATHS, BuildOptions
+from qnnc.compiler.building.run import run_build
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.passes.manager import Watcher

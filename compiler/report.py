@@ -100,7 +100,8 @@ class LevelReport(_Part):
     """Verification at one level."""
 
     level: Literal["dataflow", "emulator", "rtl"]
-    samples: int
+    samples: int = Field(description="compared, corner samples included")
+    corner_samples: int = Field(0, description="of those, made by the build itself")
     mismatches: int
     near_ties: int = 0
     tensors: int = Field(0, description="tensors or streams compared in each sample")
@@ -109,13 +110,32 @@ class LevelReport(_Part):
     detail: str = Field("", description="the first mismatch, if any")
 
 
+class CoverageReport(_Part):
+    """How far the samples of the dataflow level have driven a layer, or all of them."""
+
+    thresholds: int = Field(description="that a layer's input can reach, over all channels")
+    crossed: int = Field(description="thresholds of which both sides were seen")
+    ends: int = Field(description="of the ranges of all channels")
+    ends_reached: int = Field(description="ends that were seen")
+    range_seen: float = Field(
+        description="from least to greatest value seen, as a share of the range, mean over channels"
+    )
+    table: Literal["exhaustive", "bisected"] | None = Field(
+        None,
+        description="how a layer's table was read off the network: at every integer that its "
+        "input can be, or by bisection",
+    )
+
+
 class Verification(_Part):
     """Equality with the golden graph, over all levels."""
 
     samples: int
+    corner_samples: int = Field(0, description="of those, made by the build itself")
     mismatches: int
     near_ties: int
     levels: list[LevelReport]
+    coverage: CoverageReport | None = Field(None, description="of all layers together")
 
 
 class Layer(_Part):
@@ -143,6 +163,11 @@ class Layer(_Part):
     cycles: int
     resources: ResourceCount
     synthesis: ResourceCount | None = None
+    coverage: CoverageReport | None = Field(
+        None,
+        description="of the table's input, or of what arithmetic gives; null for layers that "
+        "only pass elements on",
+    )
     notes: list[str] = Field(
         default_factory=list, description="what else was decided, such as a FIFO's depth, and why"
     )

@@ -9,25 +9,45 @@ Nothing is imported here; `qnnc.compiler.dataflow.registry` finds a facet when i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
-NODES: Final[Mapping[str, str]] = {
-    "MVAU": "qnnc.nodes.mvau",
-    "VVAU": "qnnc.nodes.vvau",
-    "Thresholding": "qnnc.nodes.thresholding",
-    "ElementwiseAdd": "qnnc.nodes.elementwise_add",
-    "ElementwiseMul": "qnnc.nodes.elementwise_mul",
-    "ConvolutionInputGenerator": "qnnc.nodes.convolution_input_generator",
-    "FMPadding": "qnnc.nodes.fm_padding",
-    "FMPadding_Pixel": "qnnc.nodes.fm_padding_pixel",
-    "Pool": "qnnc.nodes.pool",
-    "GlobalAccPool": "qnnc.nodes.global_acc_pool",
-    "UpsampleNearestNeighbour": "qnnc.nodes.upsample_nearest_neighbour",
-    "Shuffle": "qnnc.nodes.shuffle",
-    "DuplicateStreams": "qnnc.nodes.duplicate_streams",
-    "StreamingConcat": "qnnc.nodes.streaming_concat",
-    "StreamingSplit": "qnnc.nodes.streaming_split",
-    "StreamingDataWidthConverter": "qnnc.nodes.streaming_data_width_converter",
-    "StreamingFIFO": "qnnc.nodes.streaming_fifo",
-    "LabelSelect": "qnnc.nodes.label_select",
+Purpose = Literal["copies", "reordering", "width-conversion", "waiting"]
+"""What a node that the compiler puts in by itself is for."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A node of the table.
+
+    Attributes:
+        folder: its package.
+        serves: what the compiler puts it in for, for nodes that no operator becomes.
+    """
+
+    folder: str
+    serves: Purpose | None = None
+
+
+NODES: Final[Mapping[str, Line]] = {
+    "MVAU": Line("qnnc.nodes.mvau"),
+    "VVAU": Line("qnnc.nodes.vvau"),
+    "Thresholding": Line("qnnc.nodes.thresholding"),
+    "ElementwiseAdd": Line("qnnc.nodes.elementwise_add"),
+    "ElementwiseMul": Line("qnnc.nodes.elementwise_mul"),
+    "ConvolutionInputGenerator": Line("qnnc.nodes.convolution_input_generator"),
+    "FMPadding": Line("qnnc.nodes.fm_padding"),
+    "FMPadding_Pixel": Line("qnnc.nodes.fm_padding_pixel"),
+    "Pool": Line("qnnc.nodes.pool"),
+    "GlobalAccPool": Line("qnnc.nodes.global_acc_pool"),
+    "UpsampleNearestNeighbour": Line("qnnc.nodes.upsample_nearest_neighbour"),
+    "Shuffle": Line("qnnc.nodes.shuffle", serves="reordering"),
+    "DuplicateStreams": Line("qnnc.nodes.duplicate_streams", serves="copies"),
+    "StreamingConcat": Line("qnnc.nodes.streaming_concat"),
+    "StreamingSplit": Line("qnnc.nodes.streaming_split"),
+    "StreamingDataWidthConverter": Line(
+        "qnnc.nodes.streaming_data_width_converter", serves="width-conversion"
+    ),
+    "StreamingFIFO": Line("qnnc.nodes.streaming_fifo", serves="waiting"),
+    "LabelSelect": Line("qnnc.nodes.label_select"),
 }

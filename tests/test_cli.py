@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from onnx import numpy_helper
 
-from qnnc.compiler.building.options import STAGES
+from qnnc.compiler.building.stages import all_stages
 from tests.support.build import qnnc, run_main, save_samples
 from tests.support.small import SAMPLES, SmallBuild
 
@@ -106,7 +106,7 @@ def test_the_report_says_everything(small_build: SmallBuild) -> None:
     report = json.loads((small_build.out / "report.json").read_text())
     assert report["status"] == "ok" and report["board"] == "Pynq-Z1"
     assert report["part"] == "xc7z020clg400-1" and report["clock_mhz"] == 100
-    stages = [name for name in STAGES if name != "bitstream"]
+    stages = [stage.name for stage in all_stages() if stage.name != "bitstream"]
     assert [stage["name"] for stage in report["stages"]] == stages
     for stage in report["stages"]:
         assert stage["seconds"] >= 0
@@ -128,14 +128,16 @@ def test_the_report_says_everything(small_build: SmallBuild) -> None:
 def test_the_report_of_verification_and_layers(small_build: SmallBuild) -> None:
     report = json.loads((small_build.out / "report.json").read_text())
     verification = report["verification"]
-    assert (verification["samples"], verification["mismatches"]) == (SAMPLES, 0)
-    assert verification["near_ties"] >= 0
+    corners = verification["corner_samples"]
+    assert (verification["samples"], verification["mismatches"]) == (SAMPLES + corners, 0)
+    assert corners > 10 and verification["near_ties"] == 0
     levels = {level["level"]: level for level in verification["levels"]}
     assert {name: level["samples"] for name, level in levels.items()} == {
-        "dataflow": SAMPLES,
+        "dataflow": SAMPLES + corners,
         "emulator": 16,
         "rtl": 16,
     }
+    assert (levels["emulator"]["corner_samples"], levels["rtl"]["corner_samples"]) == (5, 5)
     assert all(level["mismatches"] == 0 and level["tensors"] > 0 for level in levels.values())
     layers = report["layers"]
     assert [layer["op"] for layer in layers if layer["op"] == "MVAU"] == ["MVAU"] * 2
@@ -170,7 +172,9 @@ def test_the_summary(small_build: SmallBuild, tmp_path: Path) -> None:
     assert "Pynq-Z1 (xc7z020clg400-1)" in lines
     assert any(re.search(r"frames/s at 100 MHz: \d+ cycles a frame", line) for line in lines)
     assert any(
-        re.fullmatch(rf"dataflow: 0 mismatches in \d tensors of {SAMPLES} samples.*", line)
+        re.fullmatch(
+            r"dataflow: 0 mismatches in \d tensors of \d+ samples, \d+ of them corner.*", line
+        )
         for line in lines
     )
     rows = lines[lines.index("Pynq-Z1 (xc7z020clg400-1)") + 1 :]

@@ -34,8 +34,8 @@ from qnnc.backends.bitstream.simulated.platform import (
 )
 from qnnc.backends.bitstream.simulated.run import run_on_board
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.build import run_build
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.run import run_build
 from qnnc.compiler.datatypes import BIPOLAR
 from qnnc.compiler.packing import pack_words, unpack_words
 from tests.conftest import shared_file

@@ -13,9 +13,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.qonnx_graph import QonnxGraph
-from qnnc.backends.finn.attributes import ATTRIBUTES
-from qnnc.backends.finn.export import export_finn, folding_config, golden_tensors, partition_of
-from qnnc.backends.finn.monotone import make_monotone
+from qnnc.backends.finn.export import (
+    export_finn,
+    folding_config,
+    golden_tensors,
+    partition_of,
+    prepare,
+)
+from qnnc.backends.finn.facet import finn_class
 from qnnc.backends.finn.parent import parent_model
 from qnnc.compiler.api import build
 from qnnc.compiler.dataflow.stream_graph import stream_graph
@@ -57,7 +62,9 @@ def test_partition_is_finns() -> None:
     for node in graph.node:
         assert node.domain == FINN
         found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        assert set(found) <= ATTRIBUTES[node.op_type] and found["backend"] == b"fpgadataflow"
+        assert (
+            set(found) <= finn_class(node.op_type).taken() and found["backend"] == b"fpgadataflow"
+        )
         for name in (*node.input, *node.output):
             assert "finn_datatype" in types[name]
         if node.op_type == "MVAU":
@@ -156,7 +163,7 @@ def test_channels_that_fall_take_their_sign_from_the_weights(op: str, x: str, w:
     frames = nodes.random_of(np.random.default_rng(1), datatype(x), (50, *shape))
     session = Session(expand(model))
     before = [session.run({name: f.astype(np.float32)}) for f in frames]
-    make_monotone(model)
+    prepare(model)
     session = Session(expand(model))
     after = [session.run({name: f.astype(np.float32)}) for f in frames]
     assert [next(iter(b.values())).tolist() for b in before] == [
@@ -172,10 +179,10 @@ def test_a_table_that_neither_rises_nor_falls_is_refused() -> None:
         np.random.default_rng(0), channels=6, steps=4, x="INT8", pe=2, values=True
     )
     with pytest.raises(ModelError, match="cannot look up values"):
-        make_monotone(nodes.model_of([spec]))
+        prepare(nodes.model_of([spec]))
     spec.constants[1] = np.sort(spec.constants[1], axis=1)[:, ::-1]
     with pytest.raises(ModelError, match="no layer with weights stands right before it"):
-        make_monotone(nodes.model_of([spec]))
+        prepare(nodes.model_of([spec]))
 
 
 @pytest.mark.parametrize("name", ["mobilenet", "unet", "cnn-1d", "espcn-resize"])
@@ -183,13 +190,13 @@ def test_networks_of_images_there_and_back(name: str) -> None:
     """Windows, pools, joins and splits of whole networks; the partition read again computes the
     same integers."""
     model, _, _ = compile_proto(SMALL[name](), samples=4, each=False, fold=True)
-    make_monotone(model)
+    prepare(model)
     partition = partition_of(model)
     golden = golden_tensors(model, partition)
     graph = partition.model.graph
     for node in graph.node:
         found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        assert set(found) <= ATTRIBUTES[node.op_type]
+        assert set(found) <= finn_class(node.op_type).taken()
         users = [user.op_type for user in graph.node if node.output[0] in user.input]
         if node.op_type == "ConvolutionInputGenerator":
             assert found["depthwise"] == int(users[0] in ("Pool", "VVAU", "GlobalAccPool"))

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Link, solve, total_resources
 from qnnc.compiler.resources import Resources
-from qnnc.nodes.streaming_data_width_converter.node import converter_cycles
 from tests.support import nodes
 from tests.support.build import compile_proto
 

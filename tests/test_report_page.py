@@ -75,7 +75,9 @@ def test_graph_and_bars_are_there(browser: Browser, small_build: SmallBuild) -> 
     assert count(browser, "#resources .estimated .fill, #resources .synthesised .fill") == 8
     assert count(browser, "#stages .timeline:not(.passes) > li") == len(report.stages)
     assert count(browser, "#stages .passes > li") == len(report.passes)
-    assert count(browser, "#verification tbody th") == len(report.verification.levels)
+    assert count(browser, "#verification > .wide tbody th") == len(report.verification.levels)
+    covered = [layer for layer in report.layers if layer.coverage is not None]
+    assert count(browser, "#verification details tbody th") == len(covered)
     assert count(browser, "#provenance tbody tr") == len(report.provenance)
     slowest = max(layer.cycles for layer in report.layers)
     assert report.layers[-1].cycles < slowest  # or the order below would tell nothing
@@ -221,7 +223,13 @@ def test_names_in_a_model_are_inert(
 def test_texts_of_a_report_are_inert(
     browser: Browser, small_build: SmallBuild, tmp_path: Path
 ) -> None:
-    kept = {"status", "level", "flow", "places"}  # of these the schema has only a few values
+    kept = {
+        "status",
+        "level",
+        "flow",
+        "places",
+        "table",
+    }  # of these the schema has only a few values
     count = itertools.count()
 
     def spoilt(value: Any) -> Any:

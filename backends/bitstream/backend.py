@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qnnc.backends.bitstream.stages.bitstream import BitstreamStage
 from qnnc.backends.bitstream.stages.driver import DriverStage
-from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.building.backend import Backend, Stage
 
 
 class BitstreamBackend(Backend):

@@ -17,8 +17,7 @@ from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import TOP
-from qnnc.backends.bitstream.stages.driver import shell_of
-from qnnc.backends.rtl.stages.rtl import design_of
+from qnnc.backends.design import Design
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.errors import WorkspaceError
@@ -29,7 +28,9 @@ NETLIST, FASM, PLACES = "netlist.json", "design.fasm", "places.json"
 FILLED, BIT = "accelerator.fasm", "accelerator.bit"
 
 
-def make_bitstream(build: Build, tool: Nextpnr, folder: Path) -> Implementation:
+def make_bitstream(
+    build: Build, design: Design, shell: Shell, tool: Nextpnr, folder: Path
+) -> Implementation:
     """Everything from the synthesised nodes to the .bit file.
 
     Raises:
@@ -37,7 +38,6 @@ def make_bitstream(build: Build, tool: Nextpnr, folder: Path) -> Implementation:
         ToolError, WorkspaceError: a tool or the database is at fault.
     """
     assert build.options.prjxray_db is not None
-    shell, design = shell_of(build), design_of(build)
     database = Database(build.options.prjxray_db, build.board.part)
     build.progress.detail("linking the netlist")
     nodes = synthesize(design, build.options.cache, build.options.jobs)

@@ -18,11 +18,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import helper
 
-from qnnc.backends.finn.attributes import FOLDING, INSERTED
-from qnnc.backends.finn.monotone import make_monotone
+from qnnc.backends.finn.facet import depthwise_lanes, to_finn
 from qnnc.backends.finn.nodes import FinnNode, annotation, finn_node, reshape_lanes, reshape_node
 from qnnc.backends.finn.parent import parent_model
-from qnnc.backends.finn.windows import depthwise_lanes, finn_cycles
 from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.workspace import MODEL, Workspace
@@ -34,9 +32,10 @@ from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, part
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import Session, expand
-from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 FOLDER = "finn"
+FOLDING = ("PE", "SIMD", "ram_style", "resType", "parallel_window")
+"""Attributes that a folding configuration may set."""
 PARTITION, PARENT = "partition.onnx", "dataflow_parent.onnx"
 FRAMES = 4
 """Golden frames, for the script that runs the graph in FINN."""
@@ -100,7 +99,7 @@ def _export(workspace: Workspace, options: Mapping[str, Any], force: bool) -> Pa
     board = find_board(str(options["board"]))
     clock = board.clock(options.get("clock_mhz"))
     dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
-    make_monotone(dataflow)
+    prepare(dataflow)
     partition = partition_of(dataflow)
     pre, post = (_proto(workspace, f"{name}.onnx") for name in ("pre", "post"))
     parent = parent_model(pre, post, partition.inputs, partition.outputs, PARTITION)
@@ -148,13 +147,24 @@ def folding_config(partition: Partition) -> dict[str, dict[str, Any]]:
     return config
 
 
+def prepare(model: ir.Model) -> None:
+    """Rewrite, in place, what FINN does in another way.
+
+    Raises:
+        ModelError: FINN cannot do what a node does.
+    """
+    graph = stream_graph(model)
+    for index, node in enumerate(graph.nodes):
+        to_finn(node).prepare(graph, index)
+
+
 def partition_of(model: ir.Model) -> Partition:
     """The dataflow nodes of a model as FINN wants them, without what FINN inserts itself."""
     graph = stream_graph(model)
     names = _Streams(graph)
     written = _Written()
     for index, node in enumerate(graph.nodes):
-        if node.op_type in INSERTED:
+        if to_finn(node).inserted:
             continue
         ports = node.ports(node.folding())
         inputs = []
@@ -170,11 +180,10 @@ def partition_of(model: ir.Model) -> Partition:
             inputs.append(tensor.name)
         outputs = [names.at_output(End(index, p)).name for p in range(len(ports.outputs))]
         group = depthwise_lanes(graph, index)
-        changed = {}
-        if isinstance(node, ConvolutionInputGenerator) and group is not None:
-            changed = {"depthwise": 1, "SIMD": group}
-        made = finn_node(node, written.name(node.op_type), inputs, outputs, changed)
-        written.add(made, node, finn_cycles(node, group))
+        finn = to_finn(node)
+        name = written.name(node.op_type)
+        made = finn_node(node, name, inputs, outputs, finn.changed(group))
+        written.add(made, node, finn.cycles(group))
     tensors = names.used
     inputs_ = [names.at_input(edge.target) for edge in graph.inputs if edge.target]
     outputs_ = [names.at_output(edge.source) for edge in graph.outputs if edge.source]
@@ -253,7 +262,7 @@ class _Streams:
 
     def at_output(self, end: End) -> Tensor:
         node = self._graph.nodes[end.node]
-        if node.op_type in INSERTED:
+        if to_finn(node).inserted:
             return self.at_input(End(end.node, 0))
         stream = node.ports(node.folding()).outputs[end.port]
         return self._tensor(end, str(node.node.outputs[end.port].name), stream)

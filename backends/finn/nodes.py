@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.backends.finn.attributes import ATTRIBUTES, style
+from qnnc.backends.finn.facet import to_finn
 from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import FINN, constant
-from qnnc.nodes.thresholding.node import Thresholding
 
 _LAYOUTS = {2: "['N', 'C']", 4: "['N', 'H', 'W', 'C']"}
 _CONSTANT_TYPES = ("weightDataType", "rhs_dtype")
@@ -53,23 +52,14 @@ def finn_node(
     Raises:
         ModelError: FINN has no such operator, or cannot do what the node does.
     """
-    if node.op_type not in ATTRIBUTES:
-        raise ModelError(f"node {quote(node.name)}: FINN has no {node.op_type}")
-    if isinstance(node, Thresholding) and node.values() is not None:
-        raise ModelError(
-            f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "
-            "values of a function that is not monotone"
-        )
-    if int(node.attr("PadValue", 0)):
-        raise ModelError(
-            f"node {quote(node.name)}: FINN's FMPadding pads with 0 only, not "
-            f"{node.attr('PadValue')}"
-        )
-    chosen = style(node.op_type, str(node.attr("preferred_impl_style", "none")))
+    finn = to_finn(node)
+    if reason := finn.refusal():
+        raise ModelError(f"node {quote(node.name)}: {reason}")
+    chosen = "hls" if node.made_by == "hls" else finn.style
     attributes = {
         key: attribute.value
         for key, attribute in node.node.attributes.items()
-        if key in ATTRIBUTES[node.op_type]
+        if key in finn.taken()
     }
     attributes.update(changed, backend="fpgadataflow", preferred_impl_style=chosen)
     if "mem_mode" in attributes:  # batches, and so weights from outside, are ours alone
@@ -97,7 +87,7 @@ def reshape_lanes(before: Stream, after: Stream) -> int:
 
 def reshape_node(name: str, source: str, target: str, before: Stream, after: Stream) -> FinnNode:
     """A stream's elements in their order as a tensor of another shape (finn-plus only)."""
-    chosen = style("Reshape", "")
+    chosen = "rtl"
     proto = helper.make_node(
         "Reshape",
         [source],

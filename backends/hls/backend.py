@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qnnc.backends.hls.stages.emulate import EmulateStage
 from qnnc.backends.hls.stages.hls import HlsStage
-from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.building.backend import Backend, Stage
 
 
 class HlsBackend(Backend):

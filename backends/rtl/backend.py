@@ -7,7 +7,7 @@ from qnnc.backends.rtl.stages.ip import IpStage
 from qnnc.backends.rtl.stages.rtl import RtlStage
 from qnnc.backends.rtl.stages.simulate import SimulateStage
 from qnnc.backends.rtl.stages.synthesize import SynthesizeStage
-from qnnc.compiler.backend import Backend, Stage
+from qnnc.compiler.building.backend import Backend, Stage
 
 
 class RtlBackend(Backend):

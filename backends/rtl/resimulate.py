@@ -19,8 +19,9 @@ from qnnc.backends.simulation.simulate import (
     simulate,
 )
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.build import Build, options_from
+from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.run import options_from
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.progress import Silent

@@ -8,7 +8,6 @@ beside it.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
@@ -21,7 +20,6 @@ from qnnc.backends.design import Memory, NodeRtl
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.registry import facet
 from qnnc.compiler.errors import PluginError
-from qnnc.compiler.identifiers import identifier
 
 MODULE = "QNNC_MODULE"
 """Stands for the module's name in its text until the name is made from the text."""
@@ -46,26 +44,6 @@ def generate(node: DataflowNode) -> NodeRtl:
     return result
 
 
-_SHORT = {
-    "StreamingDataWidthConverter": "dwc",
-    "StreamingFIFO": "fifo",
-    "MVAU": "mvau",
-    "VVAU": "vvau",
-    "ConvolutionInputGenerator": "window",
-    "FMPadding": "padding",
-    "FMPadding_Pixel": "padding_pixel",
-    "DuplicateStreams": "duplicate",
-    "UpsampleNearestNeighbour": "upsample",
-}
-
-
-def short_name(node: DataflowNode) -> str:
-    """The operator's name in snake case, or its usual abbreviation."""
-    if node.op_type in _SHORT:
-        return _SHORT[node.op_type]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier(node.op_type)).lower()
-
-
 def finish(
     node: DataflowNode,
     text: str,
@@ -74,7 +52,7 @@ def finish(
 ) -> NodeRtl:
     """Name a module after its contents."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-    module = f"{short_name(node)}_{digest}"
+    module = f"{node.short_name}_{digest}"
     ports = node.ports(node.folding())
     return NodeRtl(
         module,

@@ -19,7 +19,7 @@ from qnnc.backends.design import (
     Wire,
     port_names,
 )
-from qnnc.backends.rtl.rtl_node import Templates, generate, short_name
+from qnnc.backends.rtl.rtl_node import Templates, generate
 from qnnc.compiler.dataflow import Stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
@@ -51,7 +51,7 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     for node in graph.nodes:
         counts[node.op_type] += 1
         instances.append(
-            Instance(f"{short_name(node)}_{counts[node.op_type] - 1}", node, generate(node))
+            Instance(f"{node.short_name}_{counts[node.op_type] - 1}", node, generate(node))
         )
     inputs = _ports(graph, graph.inputs, "s_axis")
     outputs = _ports(graph, graph.outputs, "m_axis")

@@ -50,8 +50,8 @@ def bisect(
     from dataclasses import replace
 
     from qnnc.compiler.building.bisect import bisect as run
-    from qnnc.compiler.building.build import options_from
     from qnnc.compiler.building.options import BuildOptions
+    from qnnc.compiler.building.run import options_from
     from qnnc.compiler.building.workspace import Workspace
     from qnnc.compiler.folders import refuse_foreign
 

@@ -102,8 +102,9 @@ def opt(
     elif plain:
         import onnx_ir as ir
 
+        from qnnc.compiler.ir.written import with_types
         from qnnc.compiler.reference import expand
 
-        write_own(out, ir.to_proto(expand(result.model, any_batch=True)))
+        write_own(out, with_types(ir.to_proto(expand(result.model, any_batch=True))))
     else:
         save(result.model, out, result.manager.done)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
+from qnnc.compiler.building.final_check import coverage_report, verify_whole
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.plausible import size_warning
@@ -21,33 +22,28 @@ from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model
-from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, name_sources, part, sources
+from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
+from qnnc.compiler.ir.written import write_model
 from qnnc.compiler.memory_ports import assign
 from qnnc.compiler.passes.fit_budget import total_of
-from qnnc.compiler.passes.manager import PassManager, Watcher, describe
-from qnnc.compiler.reference import expand
+from qnnc.compiler.passes.manager import PassManager, Watcher
+from qnnc.compiler.reference import Session, expand
 from qnnc.compiler.report import (
     MEMORY,
     Connection,
     HostSide,
     Layer,
-    LevelReport,
     Performance,
     ResourceCount,
     ResourceReport,
 )
 from qnnc.compiler.samples import load_labels
-from qnnc.compiler.verification import Golden, Verifier
-from qnnc.compiler.verification.verifier import elements
+from qnnc.compiler.verification import Coverage, Golden, Verifier
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
-SIMULATED_SAMPLES = 64
-"""Samples whose integers are kept for simulating the hardware, unless more are asked for."""
-KEPT = 1 << 26
-"""Elements of all streams and samples together that are kept, unless more are asked for."""
 PASS_SAMPLES = 8
 """Samples compared behind each pass."""
 RANDOM_SAMPLES = 64
@@ -85,7 +81,7 @@ class PassesStage(Stage):
         if options.stop_after:
             self._stop(build, model, golden, manager.done)
             return StageOutcome(reason=f"stopped behind pass {options.stop_after}")
-        self._verify_whole(build, model, build.golden)
+        verify_whole(build, model, build.golden)
         self._write(build, model, golden)
         build.host = HostSide(
             pre_nodes=_sources_in(model, HOST_PRE), post_nodes=_sources_in(model, HOST_POST)
@@ -107,8 +103,8 @@ class PassesStage(Stage):
     def _stop(build: Build, model: ir.Model, golden: ir.Model, done: list[str]) -> None:
         """Leave a half-compiled network: as IR, and as ONNX that runs."""
         with new_folder(build.folder / MODEL) as out:
-            ir.save(golden, out / "golden.onnx")
-            ir.save(expand(model, any_batch=True), out / "compiled.onnx")
+            write_model(golden, out / "golden.onnx")
+            write_model(expand(model, any_batch=True), out / "compiled.onnx")
             save_ir(model, out / STOPPED, done)
         build.artifacts.golden = "model/golden.onnx"
         build.artifacts.compiled = "model/compiled.onnx"
@@ -130,38 +126,15 @@ class PassesStage(Stage):
                 build.warn(warning)
 
     @staticmethod
-    def _verify_whole(build: Build, model: ir.Model, golden: Golden) -> None:
-        """Compare the dataflow graph on all samples, and keep its integers for later stages."""
-        build.progress.detail("verifying the dataflow graph")
-        graph = stream_graph(model)
-        verifier = Verifier(golden, build.inputs)
-        streams = list(dict.fromkeys(edge.value for edge in graph.edges))
-        most = min(SIMULATED_SAMPLES, max(4, KEPT // elements(streams)))
-        kept = min(verifier.samples, build.options.frames or most)
-        outcome, build.tensors = verifier.check_and_keep(model, streams, kept)
-        build.verified(
-            LevelReport(
-                level="dataflow",
-                samples=outcome.samples,
-                mismatches=outcome.mismatches,
-                near_ties=outcome.near_ties,
-                tensors=outcome.tensors,
-                engine="onnxruntime",
-                random_inputs=build.random,
-                detail=describe(outcome) if outcome.mismatches else "",
-            ),
-            "the dataflow graph differs",
-        )
-
-    @staticmethod
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
         pre, post = host_graphs(model)
         with new_folder(build.folder / MODEL) as out:
-            ir.save(golden, out / "golden.onnx")
-            ir.save(expand(model, any_batch=True), out / "compiled.onnx")
+            write_model(golden, out / "golden.onnx")
+            write_model(expand(model, any_batch=True), out / "compiled.onnx")
             save_ir(model, out / "dataflow.onnx")
-            ir.save(pre, out / "pre.onnx")
-            ir.save(post, out / "post.onnx")
+            for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
+                write_model(half, out / name)
+                Session(half, threads=1)  # the others have run
         files = build.artifacts
         files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"
         files.dataflow = "model/dataflow.onnx"
@@ -180,10 +153,11 @@ class EstimateStage(Stage):
     """Cycles and resources from the nodes' own models."""
 
     name = "estimate"
+    after = "passes"
 
     def run(self, build: Build) -> StageOutcome:
         graph = stream_graph(build.ready_model())
-        build.layers = [_layer(node) for node in graph.nodes]
+        build.layers = [_layer(node, build.coverage) for node in graph.nodes]
         build.connections = [_connection(graph, edge) for edge in graph.edges]
         total = total_of(graph)
         device, shell = build.board.resources, shell_of(graph)
@@ -250,7 +224,12 @@ def _weights(node: DataflowNode) -> str | None:
     return "trits" if folding.weight_code == "trits" else folding.ram_style
 
 
-def _layer(node: DataflowNode) -> Layer:
+def _table(node: DataflowNode) -> str:
+    return evaluated(node.node) if hasattr(node, "thresholds") else ""
+
+
+def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
+    seen = None if coverage is None else coverage.of(node.name)
     folding = node.folding()
     ports = node.ports(folding)
     used = node.folding_attributes
@@ -274,5 +253,6 @@ def _layer(node: DataflowNode) -> Layer:
         shape=list(ports.outputs[0].shape),
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
+        coverage=None if seen is None else coverage_report(seen, _table(node)),
         notes=node.notes(folding),
     )

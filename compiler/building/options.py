@@ -16,19 +16,6 @@ from qnnc.compiler.frontend import LoadSettings
 from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.resources import Resources, check_budget
 
-STAGES = (
-    "passes",
-    "estimate",
-    "emulate",
-    "rtl",
-    "simulate",
-    "synthesize",
-    "hls",
-    "ip",
-    "driver",
-    "bitstream",
-)
-"""Where a build can stop, in order."""
 ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
 FLOWS = ("auto", "nextpnr", "vivado")
@@ -181,7 +168,6 @@ class BuildOptions:
         """Raise OptionError for values that make no sense."""
         self.load_settings()
         _one_of("flow", self.flow, FLOWS)
-        _one_of("until", self.until or STAGES[-1], STAGES)
         _one_of("engine", self.engine, ENGINES)
         _one_of("verify", self.verify, VERIFY)
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):

@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.compiler.dataflow import Role, role_of
 from qnnc.compiler.folders import owned_folder
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.facts import sources
@@ -21,7 +22,7 @@ from qnnc.compiler.verification import Verifier
 from qnnc.compiler.verification.compare import Difference
 from qnnc.compiler.verification.verifier import watched
 
-PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU"})
+PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul"})
 SHOWN = 64
 """Numbers of an operand that are shown."""
 
@@ -143,17 +144,18 @@ def _part(
     shape: tuple[int, ...],
 ) -> NDArray[Any] | None:
     """The numbers of an operand that one element of the result depends on, where that is plain."""
-    if node.op_type in PRODUCTS:
+    role = role_of(node)
+    if node.op_type in PRODUCTS or role is Role.PRODUCT:
         if position == 0 and array.ndim == len(shape):
             return np.asarray(array[index[:-1]])
         return np.asarray(array[..., index[-1]]) if position == 1 and array.ndim == 2 else None
-    if node.op_type in ("MultiThreshold", "Thresholding"):
+    if node.op_type == "MultiThreshold" or role is Role.THRESHOLDS:
         if position == 0 and array.shape == shape:
             return np.asarray(array[index])
-        axis = -1 if node.op_type == "Thresholding" else node.attributes["axis"].as_int()
+        axis = -1 if role is Role.THRESHOLDS else node.attributes["axis"].as_int()
         row = index[axis] if len(array) == shape[axis] else 0
         return np.asarray(array[row]) if array.ndim == 2 else None
-    if node.op_type in ("Add", "Sub", "Mul", "Div", "Dequantize", "ElementwiseAdd"):
+    if node.op_type in ("Add", "Sub", "Mul", "Div", "Dequantize") or role is Role.SUM:
         try:
             return np.asarray(np.broadcast_to(array, shape)[index])
         except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, Kind, Ports, Role, Stream
 from qnnc.compiler.dataflow.registry import facet
 from qnnc.compiler.errors import PluginError
 from qnnc.compiler.ir.edit import FINN
@@ -32,6 +32,11 @@ def node_class(op_type: str) -> type[DataflowNode]:
     return found
 
 
+def role_of(node: ir.Node) -> Role:
+    """What a node computes; OTHER for one that is not a dataflow node."""
+    return node_class(node.op_type).role if is_dataflow(node) else Role.OTHER
+
+
 def declaration(node: ir.Node) -> DataflowNode:
     """The declaration of a dataflow node, wrapped around it; raises as `node_class` does."""
     return node_class(node.op_type)(node)
@@ -40,9 +45,12 @@ def declaration(node: ir.Node) -> DataflowNode:
 __all__ = [
     "DataflowNode",
     "Folding",
+    "Kind",
     "Ports",
+    "Role",
     "Stream",
     "declaration",
     "is_dataflow",
     "node_class",
+    "role_of",
 ]

@@ -9,10 +9,12 @@ is kept beside the node. Backends add their code for a node in a file of their o
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from enum import Enum
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -22,6 +24,7 @@ from qonnx.core.datatype import BaseDataType
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
+from qnnc.compiler.identifiers import identifier
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import FINN, Editor, constant, shape_of
 from qnnc.compiler.ir.facts import IntArray
@@ -83,6 +86,22 @@ class Folding:
     weight_code: str = "plain"
 
 
+class Role(Enum):
+    """What a node computes, for those who compare its result or explain it."""
+
+    PRODUCT = "a product of vectors with weights [inputs, outputs]"
+    CHANNEL_PRODUCT = "a product of each channel with weights [channels, ...]"
+    SUM = "a sum of streams, or streams of sums side by side"
+    POOL = "a sum or maximum over a window"
+    THRESHOLDS = "codes from thresholds [channels, steps] along the last dimension"
+    LABELS = "indices of scores"
+    OTHER = "anything else"
+
+
+Kind = Literal["product", "threshold", "image", "plumbing", "other"]
+"""What a node is to a reader of the report: one colour each."""
+
+
 @dataclass(frozen=True)
 class Ports:
     """The streams of a node under a folding."""
@@ -124,10 +143,33 @@ class Range:
         return smallest_type(int(self.low.min()), int(self.high.max()))
 
 
+Attribute = int | str | Sequence[int] | Sequence[str]
+"""Values of attributes."""
+
+
+@dataclass(frozen=True)
+class NewNode:
+    """A node that is yet to be put into a graph: what a declaration's `create` gives.
+
+    Attributes:
+        op_type: operator.
+        attributes: by FINN's names.
+    """
+
+    op_type: str
+    attributes: Mapping[str, Attribute]
+
+
 class DataflowNode(ABC):
     """Base of all node declarations."""
 
     op_type: ClassVar[str]
+    short_name: ClassVar[str]
+    """Its operator in the names of modules and instances, in snake case."""
+    role: ClassVar[Role] = Role.OTHER
+    """What it computes."""
+    kind: ClassVar[Kind] = "other"
+    """What it is to a reader of the report."""
     folding_attributes: ClassVar[tuple[str, ...]] = ()
     """Fields of Folding that are attributes of this node."""
     input_types: ClassVar[tuple[str, ...]] = ("inputDataType",)
@@ -142,6 +184,17 @@ class DataflowNode(ABC):
         if node.op_type != self.op_type:
             raise ValueError(f"{node.op_type} is no {self.op_type}")
         self.node = node
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "op_type" in cls.__dict__ and "short_name" not in cls.__dict__:
+            apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier(cls.op_type))
+            cls.short_name = apart.lower()
+
+    @classmethod
+    def new(cls, **attributes: Attribute) -> NewNode:
+        """A node of this kind; `create` of each kind says which attributes it needs."""
+        return NewNode(cls.op_type, {"backend": "fpgadataflow", **attributes})
 
     # --- attributes -------------------------------------------------------------------------
 
@@ -221,6 +274,11 @@ class DataflowNode(ABC):
     def batch(self, folding: Folding) -> int:
         """Frames that the node must have before it works on any of them."""
         return 1
+
+    def hold_frames(self, batch: int) -> bool:
+        """Allow foldings whose weights come from off-chip memory, once for `batch` frames; returns
+        whether the node could have such."""
+        return False
 
     def weight_bytes(self, folding: Folding) -> float:
         """Bytes a frame that the node takes from memory outside."""

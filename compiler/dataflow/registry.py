@@ -16,13 +16,19 @@ from types import ModuleType
 from qnnc.compiler.errors import PluginError, QnncError
 from qnnc.compiler.plugins import Table
 from qnnc.nodes.table import NODES
+from qnnc.nodes.table import Purpose as Purpose
 
-_NODES = Table("dataflow node", "qnnc.nodes", NODES)
+_NODES = Table("dataflow node", "qnnc.nodes", {op: line.folder for op, line in NODES.items()})
 
 
 def node_names() -> list[str]:
     """Operators of all installed nodes, sorted."""
     return _NODES.names()
+
+
+def serving(purpose: Purpose) -> str:
+    """The operator that the compiler puts in for a purpose."""
+    return next(op_type for op_type, line in NODES.items() if line.serves == purpose)
 
 
 def our_names() -> list[str]:

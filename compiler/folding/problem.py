@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import coo_array, csr_array
 
+from qnnc.compiler.dataflow.width_conversion import (
+    converter_cycles,
+    converter_resources,
+)
 from qnnc.compiler.folding.options import Option
 from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
-from qnnc.nodes.streaming_data_width_converter.node import (
-    converter_cycles,
-    converter_resources,
-)
 
 OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
 ANY_NODES = (1 << 31) - 1

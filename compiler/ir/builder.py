@@ -118,3 +118,11 @@ def _result_type(
         return ir.DataType.BOOL
     first = next((value for value in inputs if value is not None), None)
     return first.dtype if first is not None and first.dtype is not None else ir.DataType.FLOAT
+
+
+def top_k(b: Builder, scores: ir.Value, k: int) -> ir.Value:
+    """Indices, as float32, of the k largest along the last axis; ONNX's TopK puts the lower
+    index first among equals."""
+    wanted = b.constant(np.array([k]), np.int64)
+    _, indices = b.ops("TopK", 2, scores, wanted, axis=-1, largest=1, sorted=1)
+    return b.op("Cast", indices, to=ir.DataType.FLOAT)

@@ -25,6 +25,7 @@ _SOURCE = "qnnc.source"
 _PART = "qnnc.part"
 _DERIVED = "qnnc.derived"
 _REASON = "qnnc.reason"
+_EVALUATED = "qnnc.evaluated"
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -148,6 +149,23 @@ def add_sources(node: ir.Node, *origins: ir.Node) -> None:
     for origin in origins:
         merged.update(dict.fromkeys(sources(origin)))
     node.meta[_SOURCE] = tuple(merged)
+    ways = {evaluated(n) for n in (node, *origins)} - {""}
+    if ways:
+        set_evaluated(node, EXHAUSTIVE if ways == {EXHAUSTIVE} else BISECTED)
+
+
+EXHAUSTIVE, BISECTED = "exhaustive", "bisected"
+
+
+def evaluated(node: ir.Node) -> str:
+    """How the table of `node` was read off the network's own operators: EXHAUSTIVE, at every
+    integer that its input can be; BISECTED, at some; an empty string where it was not."""
+    return str(node.meta.get(_EVALUATED, ""))
+
+
+def set_evaluated(node: ir.Node, way: str) -> None:
+    """Say how the table of `node` was read off."""
+    node.meta[_EVALUATED] = way
 
 
 def name_sources(model: ir.Model) -> None:

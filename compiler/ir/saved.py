@@ -28,6 +28,7 @@ from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.errors import ModelError, QnncError, WorkspaceError, quote
 from qnnc.compiler.files import refuse_existing, write_bytes
 from qnnc.compiler.ir import facts
+from qnnc.compiler.ir.written import check_valid, with_types
 
 VERSION = "qnnc.ir"
 VALUES = "qnnc.values"
@@ -62,6 +63,8 @@ def save_ir(model: ir.Model, path: Path, passes: list[str] | None = None) -> Non
     _set(proto.metadata_props, VALUES, json.dumps(values))
     _set(proto.metadata_props, PASSES, json.dumps(passes or []))
     _import_domains(proto)
+    proto = with_types(proto)
+    check_valid(proto, path.name)
     write_own(path, proto)
 
 
@@ -253,6 +256,8 @@ def _node_facts(node: ir.Node) -> dict[str, str]:
         found["qnnc.part"] = str(facts.part(node))
     if facts.reason(node):
         found["qnnc.reason"] = facts.reason(node)
+    if facts.evaluated(node):
+        found["qnnc.evaluated"] = facts.evaluated(node)
     return found
 
 
@@ -265,6 +270,11 @@ def _restore_node(node: ir.Node) -> None:
         if where not in (facts.HOST_PRE, facts.ACCELERATOR, facts.HOST_POST):
             raise ModelError(f"node {quote(node.name)} of a saved IR has no known part")
         facts.set_part(node, where)
+    if "qnnc.evaluated" in props:
+        way = props.pop("qnnc.evaluated")
+        if way not in (facts.EXHAUSTIVE, facts.BISECTED):
+            raise ModelError(f"node {quote(node.name)} of a saved IR has no known evaluation")
+        facts.set_evaluated(node, way)
     if "qnnc.reason" in props:
         facts.set_reason(node, props.pop("qnnc.reason"))
 

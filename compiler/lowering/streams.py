@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.dataflow.base import NewNode
+from qnnc.compiler.dataflow.loops import loops_of
+from qnnc.compiler.dataflow.plumbing import shuffler
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import FINN, Editor, shape_of
@@ -160,9 +163,8 @@ class Streams:
 
     def emit(
         self,
-        op_type: str,
+        made: NewNode,
         inputs: Sequence[ir.Value | None],
-        attributes: dict[str, object],
         shapes: Sequence[Sequence[int]],
         facts: Sequence[Integer],
         dtype: ir.DataType | None = None,
@@ -172,13 +174,13 @@ class Streams:
         assert first is not None
         y = self.editor.insert(
             self.node,
-            op_type,
+            made.op_type,
             inputs,
-            op_type,
+            made.op_type,
             domain=FINN,
             dtype=dtype or first.dtype or ir.DataType.FLOAT,
             origins=(self.node,),
-            attributes={"backend": "fpgadataflow", **attributes},
+            attributes=made.attributes,
             outputs=len(shapes),
         )
         producer = y.producer()
@@ -311,18 +313,14 @@ class Streams:
         assert fact is not None
         whole = Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type)
         stream = self.emit(
-            "Shuffle",
+            shuffler().create(
+                x=fact.type,
+                in_shape=shape_of(laid.value),
+                apart=[1, *apart],
+                perm=[0, *(p + 1 for p in perm)],
+                out_shape=shape,
+            ),
             [laid.value],
-            {
-                "data_type": fact.type.name,
-                "transpose_in_shape": [1, *apart],
-                "in_shape": list(shape_of(laid.value)),
-                "transpose_out_shape": [1, *(apart[p] for p in perm)],
-                "out_shape": list(shape),
-                "perm": [0, *(p + 1 for p in perm)],
-                "SIMD": 1,
-                "NumChannels": int(shape[-1]),
-            },
             [shape],
             [whole],
         )[0]
@@ -404,8 +402,6 @@ def restated(
 
 def transpose_of(picks: IntArray) -> tuple[list[int], list[int]] | None:
     """Shape and permutation with arange(n).reshape(shape).transpose(perm).flat == picks."""
-    from qnnc.nodes.shared.reordering.node import loops_of
-
     loops = loops_of(picks)
     if loops is None:
         return None

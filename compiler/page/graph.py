@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from qnnc.compiler.dataflow import Kind, is_dataflow, node_class
+from qnnc.compiler.dataflow.registry import node_names
 from qnnc.compiler.errors import quote
 from qnnc.compiler.ir.facts import integer, reason, sources
 from qnnc.compiler.page.text import changed, count, shape, shortened
@@ -21,25 +23,6 @@ from qnnc.compiler.rewrites import rewrite
 
 Rows = list[tuple[str, str]]
 """Labels and values."""
-
-KINDS = {
-    "MVAU": "product",
-    "VVAU": "product",
-    "Thresholding": "threshold",
-    "ConvolutionInputGenerator": "image",
-    "FMPadding": "image",
-    "FMPadding_Pixel": "image",
-    "Pool": "image",
-    "GlobalAccPool": "image",
-    "UpsampleNearestNeighbour": "image",
-    "Shuffle": "image",
-    "StreamingDataWidthConverter": "plumbing",
-    "StreamingFIFO": "plumbing",
-    "DuplicateStreams": "plumbing",
-    "StreamingConcat": "plumbing",
-    "StreamingSplit": "plumbing",
-}
-"""Operator -> colour; others are "other"."""
 
 
 @dataclass
@@ -170,7 +153,7 @@ def _layer_box(layer: Layer, index: int, slowest: int) -> Box:
     return Box(
         layer_key(index),
         name,
-        KINDS.get(layer.op, "other"),
+        _kind(layer.op),
         lines if folding else [*lines[:1], f"{lines[1]} · {lines[2]}"],
         layer.cycles / slowest,
         details=details,
@@ -267,12 +250,17 @@ def _node_box(node: ir.Node, number: int, error: str) -> Box:
     return Box(
         f"node-{number}",
         str(node.name or node.op_type),
-        KINDS.get(node.op_type, "other" if fact is None else "product"),
+        _kind(node.op_type) if is_dataflow(node) else "other" if fact is None else "product",
         [node.op_type, f"{known}{kind}"],
         marked=any(name and quote(name) in error for name in names),
         details=[row for row in rows if row[1]],
         notes=notes,
     )
+
+
+def _kind(op_type: str) -> Kind:
+    """The colour of an operator; a report may be of nodes whose package is gone."""
+    return node_class(op_type).kind if op_type in node_names() else "other"
 
 
 def _named(values: Iterable[ir.Value | None]) -> list[str]:

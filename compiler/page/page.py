@@ -24,6 +24,7 @@ from qnnc.compiler.page.drawing import pictures
 from qnnc.compiler.page.graph import Graph, graph_of, layer_key
 from qnnc.compiler.page.sections import (
     artifacts,
+    coverage,
     figures,
     places,
     resource_bars,
@@ -61,6 +62,7 @@ def page(report: Report, model: ir.Model | None = None) -> str:
         stages=timeline([(s.name, s.seconds) for s in report.stages]),
         passes=timeline([(p.name, p.seconds) for p in report.passes]),
         places=places(report),
+        coverage=coverage(report),
         keys={layer.name: layer_key(i) for i, layer in enumerate(report.layers)},
         artifacts=artifacts(report),
         style=Markup(_ours("page.css")),  # noqa: S704

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from qnnc.compiler.page.graph import layer_key
 from qnnc.compiler.page.text import count, percent, seconds
-from qnnc.compiler.report import Artifacts, NodeOrigin, Report, ResourceCount
+from qnnc.compiler.report import (
+    Artifacts,
+    CoverageReport,
+    Layer,
+    NodeOrigin,
+    Report,
+    ResourceCount,
+)
 from qnnc.compiler.resources import RESOURCE_NAMES
 
 
@@ -182,6 +189,20 @@ def places(report: Report) -> Places:
         if number:
             parts.append(f"{count(number)} {words}")
     return Places(", ".join(parts), report.provenance)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How far verification looked, at all layers together and at each."""
+
+    whole: CoverageReport | None
+    layers: list[Layer]
+
+
+def coverage(report: Report) -> Seen:
+    """Layers of which there is something to say."""
+    layers = [layer for layer in report.layers if layer.coverage is not None]
+    return Seen(report.verification.coverage, layers)
 
 
 _FILES = {

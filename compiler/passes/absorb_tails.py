@@ -19,7 +19,15 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
+from qnnc.compiler.ir.facts import (
+    BISECTED,
+    EXHAUSTIVE,
+    Integer,
+    integer,
+    set_evaluated,
+    set_integer,
+    sources,
+)
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.collect import (
@@ -102,6 +110,7 @@ class AbsorbTails(Pass):
         set_integer(total, Integer.of(found.low, found.high))
         name = f"{codes.name}_thresholds"
         y = multi_threshold.insert(editor, before, total, found.table, name, tail.nodes)
+        _say_how(y, exhaustive=True)
         low, high = found.table.base, found.table.base + found.table.thresholds.shape[1]
         set_integer(y, fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None))
         replace_value(codes, y)
@@ -110,6 +119,7 @@ class AbsorbTails(Pass):
         if len(tail.axes) > 1 and tail.place is not Place.BOTH:
             raise Unsupported("its parameters differ along several axes")
         steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
+        exhaustive = steps.exhaustive
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1:
             steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
@@ -118,9 +128,11 @@ class AbsorbTails(Pass):
             steps = mirrored(steps, falling, _flip(editor, tail, falling))
         table = make_table(steps, axis)
         check_steps(table.thresholds.shape[1], self.max_thresholds)
-        self._insert(editor, tail, table)
+        self._insert(editor, tail, table, exhaustive)
 
-    def _insert(self, editor: Editor, tail: Tail, table: multi_threshold.Table) -> None:
+    def _insert(
+        self, editor: Editor, tail: Tail, table: multi_threshold.Table, exhaustive: bool
+    ) -> None:
         """Put the table on the side of the layout operators on which its channels lie."""
         fact = integer(tail.codes)
         assert fact is not None
@@ -132,13 +144,21 @@ class AbsorbTails(Pass):
         fact = fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None)
         if tail.layouts and tail.place is not Place.BEHIND:
             y = multi_threshold.insert(editor, tail.nodes[-1], tail.anchor, table, name, tail.nodes)
+            _say_how(y, exhaustive)
             set_integer(y, Integer.of(low, high))
             y = _rearranged(editor, tail, y)
         else:
             x = _rearranged(editor, tail, tail.anchor)
             y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
+            _say_how(y, exhaustive)
         set_integer(y, fact)
         replace_value(tail.codes, y)
+
+
+def _say_how(table: ir.Value, exhaustive: bool) -> None:
+    node = table.producer()
+    assert node is not None
+    set_evaluated(node, EXHAUSTIVE if exhaustive else BISECTED)
 
 
 def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, OptionError, quote
-from qnnc.compiler.ir.builder import EditBuilder
+from qnnc.compiler.ir.builder import EditBuilder, top_k
 from qnnc.compiler.ir.edit import Editor, shape_of
 from qnnc.compiler.passes.base import Pass
-from qnnc.nodes.label_select.node import top_k
 
 
 @dataclass

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from qnnc.compiler.dataflow import is_dataflow, node_class
+from qnnc.compiler.dataflow.plumbing import Fifo, WidthConverter
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import TargetError
-from qnnc.compiler.ir.edit import FINN, replace_value
+from qnnc.compiler.ir.edit import replace_value
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
 from qnnc.compiler.passes.set_folding import NOTHING, SetFolding
@@ -18,7 +20,6 @@ from qnnc.compiler.resources import Resources
 TRIES = 6
 SHARES = (1.0, 0.5, 0.25)
 """Of FIFOs' cost: a smaller folding may need smaller ones."""
-INSERTED = ("StreamingFIFO", "StreamingDataWidthConverter")
 
 
 @dataclass
@@ -80,7 +81,7 @@ def total_of(graph: StreamGraph) -> Resources:
 
 
 def _fifos(graph: StreamGraph) -> Resources:
-    found = (node for node in graph.nodes if node.op_type == "StreamingFIFO")
+    found = (node for node in graph.nodes if isinstance(node, Fifo))
     return sum((node.resources(node.folding()) for node in found), NOTHING)
 
 
@@ -88,6 +89,8 @@ def remove_inserted(model: ir.Model) -> None:
     """Take out FIFOs and width converters, as if they had never been put in."""
     for node in list(model.graph):
         source = node.inputs[0] if node.inputs else None
-        if node.domain == FINN and node.op_type in INSERTED and source is not None:
+        if not is_dataflow(node) or source is None:
+            continue
+        if issubclass(node_class(node.op_type), Fifo | WidthConverter):
             replace_value(node.outputs[0], source, take_name=False)
             model.graph.remove(node, safe=True)

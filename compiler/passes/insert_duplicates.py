@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import is_dataflow
+from qnnc.compiler.dataflow.plumbing import copier
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import FINN, Editor, shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, Integer, integer, part, set_integer, set_part
@@ -16,7 +17,7 @@ from qnnc.compiler.passes.base import Pass
 
 @dataclass
 class InsertDuplicates(Pass):
-    """Insert a DuplicateStreams wherever a stream has more than one consumer."""
+    """Insert copies wherever a stream has more than one consumer."""
 
     name = "insert-duplicates"
 
@@ -44,22 +45,16 @@ def _duplicate(editor: Editor, value: ir.Value, is_output: bool) -> bool:
     assert fact is not None
     taking = value.uses() if host and not from_host else inside
     first = min((user for user, _ in taking), key=editor.position)
+    made = copier().create(shape=shape, x=fact.type, copies=count)
     y = editor.insert(
         first,
-        "DuplicateStreams",
+        made.op_type,
         [value],
-        "DuplicateStreams",
+        made.op_type,
         domain=FINN,
         dtype=value.dtype or ir.DataType.FLOAT,
         origins=[producer] if producer is not None else (),
-        attributes={
-            "backend": "fpgadataflow",
-            "NumChannels": int(shape[-1]),
-            "PE": 1,
-            "NumOutputStreams": count,
-            "inputDataType": fact.type.name,
-            "numInputVectors": [int(d) for d in shape[:-1]],
-        },
+        attributes=made.attributes,
         outputs=count,
     )
     node = y.producer()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from qnnc.compiler.dataflow.plumbing import fifo
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.ir.edit import Editor
@@ -22,7 +23,7 @@ MARGIN = 4
 
 @dataclass
 class InsertFifos(Pass):
-    """Insert StreamingFIFO nodes where buffering is needed to keep up the throughput.
+    """Insert FIFOs where buffering is needed to keep up the throughput.
 
     Depths come from the nodes' schedules (`compiler/buffering`). In a chain of dense layers none
     is needed: every node buffers its own results until they are taken, a matrix-vector unit
@@ -72,14 +73,6 @@ def _insert(editor: Editor, graph: StreamGraph, index: int, depth: int, reason: 
         editor,
         consumer.node,
         consumer.stream_inputs[edge.target.port],
-        "StreamingFIFO",
-        {
-            "depth": depth,
-            "normal_shape": list(stream.shape),
-            "folded_shape": [*stream.shape[:-1], stream.shape[-1] // stream.lanes, stream.lanes],
-            "dataType": stream.datatype.name,
-            "ram_style": "block" if block else "distributed",
-            "reason": reason,
-        },
+        fifo().create(stream=stream, depth=depth, block=block, reason=reason),
         [producer.node, consumer.node],
     )

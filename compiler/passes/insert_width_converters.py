@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from qnnc.compiler.dataflow.base import NewNode
+from qnnc.compiler.dataflow.plumbing import width_converter
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.ir.edit import FINN, Editor, shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, integer, set_integer, set_part
@@ -15,7 +17,7 @@ from qnnc.compiler.passes.base import Pass
 
 @dataclass
 class InsertWidthConverters(Pass):
-    """Insert StreamingDataWidthConverter nodes between nodes of different parallelism."""
+    """Insert width converters between nodes of different parallelism."""
 
     name = "insert-width-converters"
 
@@ -35,7 +37,6 @@ def _convert(editor: Editor, graph: StreamGraph, edge: Edge) -> bool:
     wanted = consumer.ports(consumer.folding()).inputs[edge.target.port]
     if given.lanes == wanted.lanes:
         return False
-    bits = given.datatype.bitwidth()
     streams = [i for i, v in enumerate(consumer.node.inputs) if v and v.const_value is None]
     index = streams[edge.target.port]
     x = consumer.node.inputs[index]
@@ -44,13 +45,9 @@ def _convert(editor: Editor, graph: StreamGraph, edge: Edge) -> bool:
         editor,
         consumer.node,
         index,
-        "StreamingDataWidthConverter",
-        {
-            "shape": [int(d) for d in wanted.shape],
-            "inWidth": given.lanes * bits,
-            "outWidth": wanted.lanes * bits,
-            "dataType": given.datatype.name,
-        },
+        width_converter().create(
+            shape=wanted.shape, x=given.datatype, lanes_in=given.lanes, lanes_out=wanted.lanes
+        ),
         [producer.node, consumer.node],
     )
     return True
@@ -60,8 +57,7 @@ def insert_between(
     editor: Editor,
     consumer: ir.Node,
     index: int,
-    op_type: str,
-    attributes: dict[str, object],
+    made: NewNode,
     origins: list[ir.Node],
 ) -> None:
     """Put a dataflow node that hands its input through before input `index` of `consumer`."""
@@ -69,14 +65,14 @@ def insert_between(
     assert x is not None
     y = editor.insert(
         consumer,
-        op_type,
+        made.op_type,
         [x],
-        op_type,
+        made.op_type,
         domain=FINN,
         shape=shape_of(x),
         dtype=x.dtype or ir.DataType.FLOAT,
         origins=origins,
-        attributes={"backend": "fpgadataflow", **attributes},
+        attributes=made.attributes,
     )
     node = y.producer()
     assert node is not None

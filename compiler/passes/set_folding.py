@@ -17,7 +17,6 @@ from qnnc.compiler.errors import ModelError, OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.resources import Resources, check_budget
-from qnnc.nodes.mvau.node import MVAU
 
 if TYPE_CHECKING:
     from qnnc.compiler.folding.goal import Goal
@@ -109,37 +108,34 @@ class SetFolding(Pass):
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
 
-    def _dense(self, graph: StreamGraph) -> list[MVAU]:
-        """The nodes whose weights may come from memory outside, told of the batch."""
+    def _dense(self, graph: StreamGraph) -> list[DataflowNode]:
+        """The nodes whose weights may come from off-chip memory, told of the batch."""
         if not graph.nodes:
             raise ModelError(
                 "there are no dataflow nodes to fold; set-folding comes behind to-dataflow"
             )
-        dense = [node for node in graph.nodes if isinstance(node, MVAU) and node.vectors == 1]
         if self.batch > 1 and not _is_chain(graph.nodes):
             raise OptionError(
                 "--batch is for networks without branches that meet: the others would have to "
                 "hold a whole batch where they meet"
             )
-        for unit in dense:
-            unit.set_attrs(batch=self.batch)
-        return dense
+        return [node for node in graph.nodes if node.hold_frames(self.batch)]
 
-    def _batch_helps(self, graph: StreamGraph, dense: list[MVAU], goal: Goal) -> str:
-        """The advice to take weights from memory outside, where that reaches the goal."""
+    def _batch_helps(self, graph: StreamGraph, dense: list[DataflowNode], goal: Goal) -> str:
+        """The advice to take weights from off-chip memory, where that reaches the goal."""
         from qnnc.compiler.folding.goal import choose, rate
 
         if self.batch > 1 or not dense or not _is_chain(graph.nodes):
             return ""
         for unit in dense:
-            unit.set_attrs(batch=REMEDIAL_BATCH)
+            unit.hold_frames(REMEDIAL_BATCH)
         try:
             cycles = max(option.cycles for option in choose(graph, goal).options)
         except TargetError:
             return ""
         finally:
             for unit in dense:
-                unit.set_attrs(batch=1)
+                unit.hold_frames(1)
         return (
             f"; with --batch {REMEDIAL_BATCH}, weights of dense layers come from memory, for "
             f"{rate(goal.reached(cycles))} frames/s"

@@ -40,6 +40,7 @@ class Steps:
         first: code at `low`, [channels].
         at: for each channel the integers at which the code changes, ascending.
         to: for each channel the code from there on.
+        exhaustive: the tail was evaluated at every integer of the range.
     """
 
     low: IntArray
@@ -47,6 +48,7 @@ class Steps:
     first: IntArray
     at: tuple[IntArray, ...]
     to: tuple[IntArray, ...]
+    exhaustive: bool = False
 
 
 class Evaluator:
@@ -180,6 +182,7 @@ def _exhaustive(evaluator: Evaluator, span: int) -> Steps:
         first,
         tuple(np.concatenate(parts) if parts else empty for parts in at),
         tuple(np.concatenate(parts) if parts else empty for parts in to),
+        exhaustive=True,
     )
 
 

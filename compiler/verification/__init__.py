@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from qnnc.compiler.verification.compare import Outcome
+from qnnc.compiler.verification.corners import corner_samples
+from qnnc.compiler.verification.coverage import Coverage, Figures
 from qnnc.compiler.verification.golden import Golden
 from qnnc.compiler.verification.verifier import Verifier
 
-__all__ = ["Golden", "Outcome", "Verifier"]
+__all__ = ["Coverage", "Figures", "Golden", "Outcome", "Verifier", "corner_samples"]

@@ -7,15 +7,17 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.compiler.dataflow import Role, role_of
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import Integer, integer
 from qnnc.compiler.verification.compare import FLOAT32_EPSILON
 
-PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "MVAU", "IntegerConv", "VVAU"})
-OUTPUTS_FIRST = frozenset({"IntegerConv", "VVAU"})
-"""Products whose weights have the outputs along the first axis, not the last."""
-SUMS = frozenset({"Add", "ElementwiseAdd", "StreamingConcat", "Reshape"})
-"""Operators whose results are made of sums: those of groups side by side among them."""
+PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "IntegerConv"})
+"""Integer operators that are products with weights."""
+SUMS = frozenset({"Add", "Reshape"})
+"""Operators whose results are made of sums."""
+POOLS = frozenset({"MaxPool", "GlobalMaxPool", "SumPool", "AveragePool", "GlobalAveragePool"})
+"""Operators that have a window without weights."""
 
 
 def rounding_bound(value: ir.Value, fact: Integer) -> NDArray[np.float64]:
@@ -41,15 +43,17 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     x = node.inputs[0] if node.inputs else None
     operand = integer(x) if x is not None else None
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if node.op_type in SUMS:
+    role = role_of(node)
+    if node.op_type in SUMS or role is Role.SUM:
         return _added(node, reach.astype(np.float64))
-    if node.op_type not in PRODUCTS or operand is None or weights is None:
+    first = node.op_type == "IntegerConv" or role is Role.CHANNEL_PRODUCT  # outputs, then inputs
+    is_product = first or node.op_type in PRODUCTS or role is Role.PRODUCT
+    if not is_product or operand is None or weights is None:
         return _terms(node), reach.astype(np.float64)
     largest = float(max(abs(int(operand.low.min())), abs(int(operand.high.max()))))
     # the golden graph sums values with their offset, even where the offsets cancel out
     scale = np.where(operand.scale == 0, 1, operand.scale)
     largest += float(np.abs(operand.offset / scale).max())
-    first = node.op_type in OUTPUTS_FIRST
     per_output = (
         np.abs(weights).reshape(len(weights), -1).sum(axis=1)
         if first
@@ -72,10 +76,14 @@ def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.f
     return terms, magnitude
 
 
+def _is_pool(node: ir.Node) -> bool:
+    return role_of(node) is Role.POOL or node.op_type in POOLS
+
+
 def _terms(node: ir.Node) -> int:
     """Terms of a sum without weights: the window of a pool, or the two of an addition."""
     source = node.inputs[0]
-    if source is None or "Pool" not in node.op_type:
+    if source is None or not _is_pool(node):
         return 2
     kernel = attribute(node, "kernel_shape", attribute(node, "KernelSize"))
     if kernel is not None:

@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.compiler.dataflow import Role, role_of
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import Integer, integer
 from qnnc.compiler.reference import BatchRunner, Tensors
@@ -254,7 +255,7 @@ def is_label(value: ir.Value) -> bool:
     while node is not None and node.op_type in ("Cast", "Identity", "Reshape"):
         source = node.inputs[0]
         node = source.producer() if source is not None else None
-    return node is not None and node.op_type in ("TopK", "ArgMax", "LabelSelect")
+    return node is not None and (node.op_type in ("TopK", "ArgMax") or role_of(node) is Role.LABELS)
 
 
 def exact_values(found: NDArray[Any], fact: Integer) -> NDArray[np.float32]:

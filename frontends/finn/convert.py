@@ -6,23 +6,18 @@ Folding, memories, FIFOs and width converters are left behind: qnnc chooses its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, smallest_type
 from qnnc.compiler.errors import ModelError, quote
-from qnnc.frontends.finn import images
 from qnnc.frontends.finn.graph import base_name, is_finn
-from qnnc.frontends.finn.images import Window
+from qnnc.frontends.finn.images import Window, im2col, max_pool_nhwc
+from qnnc.frontends.finn.operators import Reader, reader
+from qnnc.frontends.finn.sums import product
 from qnnc.frontends.finn.writer import Node, Writer
 
 GENERAL = frozenset({"qonnx.custom_op.general", "finn.custom_op.general"})
-Handler = Callable[[Writer, Node, dict[str, Window]], None]
 
 
 def converted(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -41,7 +36,7 @@ def converted(proto: onnx.ModelProto) -> onnx.ModelProto:
         if is_finn(made) or made.domain in GENERAL:
             given.update(node.outputs)
         if is_finn(made):
-            handler = FINN_OPERATORS.get(base_name(made))
+            handler = reader(base_name(made))
         elif made.domain in GENERAL:
             handler = GENERAL_OPERATORS.get(made.op_type)
         else:
@@ -65,101 +60,6 @@ def _declare(writer: Writer, node: Node, given: set[str]) -> None:
         if name and name not in writer.constants and name not in given and kind is not None:
             writer.aliases[name] = writer.quantizer(writer.value(name), kind)
             given.add(name)
-
-
-def mvau(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """MVAU, dense or behind a window generator, with or without thresholds."""
-    matrix = np.rint(writer.array(node, 1))
-    kind = node.type_attr("weightDataType")
-    total = _product(writer, node, windows, matrix, kind, bool(node.attr("binaryXnorMode", 0)))
-    _given(writer, node, *total)
-
-
-def _product(
-    writer: Writer,
-    node: Node,
-    windows: dict[str, Window],
-    matrix: NDArray[Any],
-    kind: BaseDataType,
-    xnor: bool,
-) -> tuple[str, bool]:
-    """The product of a matrix [inputs, outputs], and whether its channels are first."""
-    # equal pairs of codes = x.w + (1-x).(1-w) = x.(2w-1) + sum(1-w)
-    weights, chosen = (2 * matrix - 1, BIPOLAR) if xnor else (matrix, kind)
-    window = windows.get(node.inputs[0])
-    if window is None and writer.is_first(node.inputs[0]):
-        one = (1, 1)
-        window = Window(writer.first(node.inputs[0]), matrix.shape[0], one, one, one)
-    if window is not None:
-        total = images.convolution(writer, node, window, weights, chosen)
-    else:
-        quantized = writer.weights(weights, chosen)
-        total = writer.op("MatMul", writer.value(node.inputs[0]), quantized)
-    if xnor:
-        missing = (1 - matrix).sum(axis=0)
-        total = writer.op("Add", total, writer.constant(_along(missing, window is not None)))
-    return total, window is not None
-
-
-def _along(array: NDArray[Any], first: bool) -> NDArray[Any]:
-    """What has channels last, for an operand that has them first."""
-    if not first or array.size == 1:
-        return array
-    whole = array.reshape((1,) * (4 - array.ndim) + array.shape)
-    return whole.transpose(0, 3, 1, 2)
-
-
-def _given(writer: Writer, node: Node, total: str, first: bool) -> None:
-    """The output of a node that has added something up, through its thresholds if it has some."""
-    output = node.outputs[0]
-    if not node.attr("noActivation", 0):
-        kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
-        _thresholds(writer, node, total, writer.array(node, 2), kind, base, first)
-    elif first:
-        writer.give_first(output, total)
-    else:
-        writer.op("Identity", total, output=output)
-
-
-def _thresholds(
-    writer: Writer,
-    node: Node,
-    x: str,
-    table: NDArray[Any],
-    kind: BaseDataType,
-    base: int,
-    first: bool,
-) -> None:
-    output = node.outputs[0]
-    if first:
-        found = writer.thresholds(node, x, table, kind, base, None, -3)
-        writer.give_first(output, found)
-    else:
-        writer.thresholds(node, x, table, kind, base, output)
-
-
-def vvau(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """VVAU: a depthwise convolution behind its window generator."""
-    window = windows.get(node.inputs[0])
-    if window is None:
-        raise node.refusal("no window generator stands before it")
-    weights = np.rint(writer.array(node, 1))
-    xnor = bool(node.attr("binaryXnorMode", 0))
-    kind = BIPOLAR if xnor else node.type_attr("weightDataType")
-    factors = 2 * weights - 1 if xnor else weights
-    total = images.depthwise(writer, node, window, factors, kind)
-    if xnor:  # as for MVAU
-        missing = (1 - weights).sum(axis=(1, 2, 3))
-        total = writer.op("Add", total, writer.constant(_along(missing, True)))
-    _given(writer, node, total, True)
-
-
-def thresholding(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """Thresholding."""
-    kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
-    first = writer.is_first(node.inputs[0])
-    x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
-    _thresholds(writer, node, x, writer.array(node, 1), kind, base, first)
 
 
 def multi_threshold(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -195,78 +95,11 @@ def _rank(writer: Writer, node: Node) -> int:
 def xnor_popcount(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """XnorPopcountMatMul before conversion."""
     matrix = np.rint(writer.array(node, 1))
-    total, first = _product(writer, node, windows, matrix, BINARY, True)
+    total, first = product(writer, node, windows, matrix, BINARY, True)
     if first:
         writer.give_first(node.outputs[0], total)
     else:
         writer.op("Identity", total, output=node.outputs[0])
-
-
-def labels(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """LabelSelect: indices of the K largest."""
-    k = writer.constant([int(node.attr("K"))], np.int64)
-    values, indices = writer.fresh("scores"), writer.fresh("labels")
-    writer.nodes.append(
-        onnx.helper.make_node(
-            "TopK", [writer.value(node.inputs[0]), k], [values, indices], name=indices, axis=-1
-        )
-    )
-    writer.op("Cast", indices, output=node.outputs[0], to=onnx.TensorProto.FLOAT)
-
-
-def elementwise(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """Elementwise operators, of two streams or with a constant."""
-    _apply(writer, node, base_name(node.proto).removeprefix("Elementwise"))
-
-
-def add_streams(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """AddStreams and StreamingEltwise's additions, of older versions."""
-    if str(node.attr("eltwiseOp", "Add")) != "Add":
-        raise node.refusal("only additions are supported")
-    _apply(writer, node, "Add")
-
-
-def channelwise(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """ChannelwiseOp of older versions."""
-    function = str(node.attr("Func"))
-    if function not in ("add", "mul"):
-        raise node.refusal(f"its function {function!r} is not supported")
-    _apply(writer, node, {"add": "Add", "mul": "Mul"}[function])
-
-
-def _apply(writer: Writer, node: Node, op_type: str) -> None:
-    """An operator of two operands, element by element."""
-    first = any(writer.is_first(name) for name in node.inputs)
-    operands = []
-    for index, name in enumerate(node.inputs[:2]):
-        if name in writer.constants:
-            array = writer.array(node, index)
-            if base_name(node.proto) == "ChannelwiseOp":
-                array = array.reshape(-1)
-            operands.append(writer.constant(_along(array, first)))
-        else:
-            operands.append(writer.first(name) if first else writer.value(name))
-    if first:
-        writer.give_first(node.outputs[0], writer.op(op_type, *operands))
-    else:
-        writer.op(op_type, *operands, output=node.outputs[0])
-
-
-def passed(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """What only moves words: the tensor itself, in as many copies as are wanted."""
-    for output in node.outputs:
-        if writer.is_first(node.inputs[0]):
-            writer.give_first(output, writer.first(node.inputs[0]))
-        else:
-            writer.aliases[output] = writer.value(node.inputs[0])
-        if node.inputs[0] in windows:
-            windows[output] = windows[node.inputs[0]]
-
-
-def reshape(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """Reshape of finn-plus: the elements in their order."""
-    shape = writer.constant([int(d) for d in node.attr("out_shape")], np.int64)
-    writer.op("Reshape", writer.value(node.inputs[0]), shape, output=node.outputs[0])
 
 
 def standard(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
@@ -277,7 +110,7 @@ def standard(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
         matrix, kind = np.rint(writer.array(node, 1)), writer.types.get(node.inputs[1])
         if kind is None:
             raise node.refusal("its weights have no integer type")
-        total, _ = _product(writer, node, windows, matrix, kind, False)
+        total, _ = product(writer, node, windows, matrix, kind, False)
         writer.give_first(node.outputs[0], total)
         return
     for index, name in enumerate(node.inputs):
@@ -290,41 +123,10 @@ def standard(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     writer.nodes.append(made)
 
 
-FINN_OPERATORS: dict[str, Handler] = {
-    "MVAU": mvau,
-    "VVAU": vvau,
-    "Thresholding": thresholding,
-    "LabelSelect": labels,
-    "ElementwiseAdd": elementwise,
-    "ElementwiseMul": elementwise,
-    "AddStreams": add_streams,
-    "StreamingEltwise": add_streams,
-    "ChannelwiseOp": channelwise,
-    "ConvolutionInputGenerator": images.window_generator,
-    "FMPadding": images.padding,
-    "Pool": images.pool,
-    "StreamingMaxPool": images.streaming_max_pool,
-    "GlobalAccPool": images.global_sum,
-    "UpsampleNearestNeighbour": images.upsample,
-    "StreamingConcat": images.concat,
-    "StreamingSplit": images.split,
-    "Shuffle": images.shuffle,
-    "Reshape": reshape,
-    **dict.fromkeys(
-        (
-            "DuplicateStreams",
-            "StreamingFIFO",
-            "StreamingDataWidthConverter",
-            "TLastMarker",
-            "IODMA",
-        ),
-        passed,
-    ),
-}
-GENERAL_OPERATORS: dict[str, Handler] = {
+GENERAL_OPERATORS: dict[str, Reader] = {
     "MultiThreshold": multi_threshold,
     "XnorPopcountMatMul": xnor_popcount,
-    "Im2Col": images.im2col,
-    "MaxPoolNHWC": images.max_pool_nhwc,
+    "Im2Col": im2col,
+    "MaxPoolNHWC": max_pool_nhwc,
     **dict.fromkeys(("Quant", "IntQuant", "BipolarQuant", "Trunc"), standard),
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN's graphs as data: operator names of all versions, partitions, annotations."""
+"""FINN's graphs as data: operator names, partitions, annotations."""
 
 from __future__ import annotations
 
@@ -14,14 +14,6 @@ from qnnc.frontends.onnx_file import read_proto
 
 FINN = "finn.custom_op.fpgadataflow"
 PARTITION = "StreamingDataflowPartition"
-_OLDER = {
-    "StreamingFCLayer": "MVAU",
-    "MatrixVectorActivation": "MVAU",
-    "Vector_Vector_Activate": "VVAU",
-    "VectorVectorActivation": "VVAU",
-    "ConvolutionInputGenerator1D": "ConvolutionInputGenerator",
-    "DownSampler": "Unsupported DownSampler",
-}
 
 
 def is_finn(node: onnx.NodeProto) -> bool:
@@ -30,11 +22,11 @@ def is_finn(node: onnx.NodeProto) -> bool:
 
 
 def base_name(node: onnx.NodeProto) -> str:
-    """The operator as FINN calls it today, without the way in which it is made."""
+    """The operator without the way in which it is made."""
     name = str(node.op_type)
     for suffix in ("_hls", "_rtl", "_Batch"):
         name = name.removesuffix(suffix)
-    return _OLDER.get(name, name)
+    return name
 
 
 def inlined(proto: onnx.ModelProto, folder: Path) -> onnx.ModelProto:

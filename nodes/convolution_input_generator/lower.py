@@ -11,6 +11,7 @@ from qnnc.compiler.lowering.streams import (
     Streams,
     passed_on,
 )
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 
 def windows(streams: Streams, image: ir.Value, window: Window) -> ir.Value:
@@ -20,20 +21,16 @@ def windows(streams: Streams, image: ir.Value, window: Window) -> ir.Value:
         return image
     shape = (1, *window.out, window.elements * channels)
     return streams.emit(
-        "ConvolutionInputGenerator",
+        ConvolutionInputGenerator.create(
+            channels=channels,
+            image=window.padded,
+            out_image=window.out,
+            kernel=window.kernel,
+            stride=window.stride,
+            dilation=window.dilation,
+            x=fact.type,
+        ),
         [image],
-        {
-            "ConvKernelDim": list(window.kernel),
-            "IFMChannels": channels,
-            "IFMDim": list(window.padded),
-            "OFMDim": list(window.out),
-            "Stride": list(window.stride),
-            "Dilation": list(window.dilation),
-            "SIMD": 1,
-            "inputDataType": fact.type.name,
-            "outputDataType": fact.type.name,
-            "depthwise": 0,
-        },
         [shape],
         [passed_on(fact)],
     )[0]

@@ -10,9 +10,18 @@ from itertools import pairwise
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    NewNode,
+    Ports,
+    Range,
+    Stream,
+    divisors,
+)
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.integer.window import Window
@@ -33,8 +42,36 @@ class ConvolutionInputGenerator(DataflowNode):
     """
 
     op_type = "ConvolutionInputGenerator"
+    short_name = "window"
+    kind = "image"
     folding_attributes = ("SIMD", "ram_style", "prefetch")
     keeps_coding = True
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: int,
+        image: tuple[int, int],
+        out_image: tuple[int, int],
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        dilation: tuple[int, int],
+        x: BaseDataType,
+    ) -> NewNode:
+        """Windows of an image that is padded already."""
+        return cls.new(
+            ConvKernelDim=list(kernel),
+            IFMChannels=channels,
+            IFMDim=list(image),
+            OFMDim=list(out_image),
+            Stride=list(stride),
+            Dilation=list(dilation),
+            SIMD=1,
+            inputDataType=x.name,
+            outputDataType=x.name,
+            depthwise=0,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -6,19 +6,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    Folding,
+    NewNode,
+    Ports,
+    Range,
+    Stream,
+    divisors,
+)
+from qnnc.compiler.dataflow.plumbing import Copier
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
 
-class DuplicateStreams(DataflowNode):
+class DuplicateStreams(Copier):
     """Input x [..., C]; NumOutputStreams outputs, all equal to it."""
 
     op_type = "DuplicateStreams"
+    short_name = "duplicate"
+    kind = "plumbing"
     folding_attributes = ("PE",)
     output_types = ()
     keeps_coding = True
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        shape: Sequence[int],
+        x: BaseDataType,
+        copies: int,
+    ) -> NewNode:
+        """Several streams that are the same."""
+        return cls.new(
+            NumChannels=int(shape[-1]),
+            PE=1,
+            NumOutputStreams=copies,
+            inputDataType=x.name,
+            numInputVectors=[int(d) for d in shape[:-1]],
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

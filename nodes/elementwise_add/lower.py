@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from qnnc.compiler.lowering import Lowering
-from qnnc.nodes.shared.elementwise.lower import arithmetic
+from qnnc.nodes.elementwise_add.node import ElementwiseAdd
+from qnnc.nodes.shared.elementwise.lower import elementwise
 
-LOWERINGS: Mapping[str, Lowering] = {"Add": arithmetic}
+LOWERINGS: Mapping[str, Lowering] = {"Add": partial(elementwise, ElementwiseAdd)}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from qnnc.compiler.dataflow.base import Role
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.nodes.shared.elementwise.node import Elementwise
 
@@ -11,6 +12,7 @@ class ElementwiseAdd(Elementwise):
     """lhs + rhs; a constant rhs is one a channel or one for all."""
 
     op_type = "ElementwiseAdd"
+    role = Role.SUM
     onnx_op = "Add"
 
     def apply_to(self, x: IntArray, y: IntArray) -> IntArray:

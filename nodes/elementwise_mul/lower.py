@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from qnnc.compiler.lowering import Lowering
-from qnnc.nodes.shared.elementwise.lower import arithmetic
+from qnnc.nodes.elementwise_mul.node import ElementwiseMul
+from qnnc.nodes.shared.elementwise.lower import elementwise
 
-LOWERINGS: Mapping[str, Lowering] = {"Mul": arithmetic}
+LOWERINGS: Mapping[str, Lowering] = {"Mul": partial(elementwise, ElementwiseMul)}

@@ -16,6 +16,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
     passed_on,
 )
+from qnnc.nodes.fm_padding.node import FMPadding
 
 
 def padded(streams: Streams, image: ir.Value, window: Window, value: int) -> ir.Value:
@@ -32,16 +33,10 @@ def border(streams: Streams, image: ir.Value, pads: list[int], value: int) -> ir
         raise streams.error(f"padding with {value}, which its type {fact.type.name} lacks")
     shape = (1, height + pads[0] + pads[2], width + pads[1] + pads[3], channels)
     return streams.emit(
-        "FMPadding",
+        FMPadding.create(
+            channels=channels, image=(height, width), border=pads, x=fact.type, value=value
+        ),
         [image],
-        {
-            "ImgDim": [height, width],
-            "Padding": pads,
-            "PadValue": value,
-            "NumChannels": channels,
-            "SIMD": 1,
-            "inputDataType": fact.type.name,
-        },
         [shape],
         [
             passed_on(fact, range_of=(min(value, fact.low.min()), max(value, fact.high.max()))),

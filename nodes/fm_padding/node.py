@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.dataflow.base import Folding, NewNode, Range
 from qnnc.compiler.ir.builder import Builder
 from qnnc.nodes.shared.border.node import Border
 
@@ -21,6 +22,28 @@ class FMPadding(Border):
     """
 
     op_type = "FMPadding"
+    short_name = "padding"
+    kind = "image"
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: int,
+        image: tuple[int, int],
+        border: Sequence[int],
+        x: BaseDataType,
+        value: int = 0,
+    ) -> NewNode:
+        """A border [top, left, bottom, right] of a constant."""
+        return cls.new(
+            ImgDim=list(image),
+            Padding=list(border),
+            PadValue=value,
+            NumChannels=channels,
+            SIMD=1,
+            inputDataType=x.name,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -12,6 +12,7 @@ from qnnc.compiler.lowering.streams import (
     Streams,
     channels_last,
 )
+from qnnc.nodes.fm_padding_pixel.node import FMPadding_Pixel
 
 
 def insert_zeros(streams: Streams) -> None:
@@ -22,15 +23,10 @@ def insert_zeros(streams: Streams) -> None:
     strides = list(attribute(node, "strides"))
     down, across = strides if len(strides) == 2 else (1, *strides)
     y = streams.emit(
-        "FMPadding_Pixel",
+        FMPadding_Pixel.create(
+            channels=channels, image=(height, width), stride=(down, across), x=fact.type
+        ),
         [image],
-        {
-            "ImgDim": [height, width],
-            "Stride": [down, across],
-            "NumChannels": channels,
-            "SIMD": 1,
-            "inputDataType": fact.type.name,
-        },
         [(1, (height - 1) * down + 1, (width - 1) * across + 1, channels)],
         [Integer.of(min(0, fact.low.min()), max(0, fact.high.max()), datatype=fact.type)],
     )[0]

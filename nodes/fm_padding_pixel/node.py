@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.dataflow.base import Folding, NewNode, Range
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
 from qnnc.nodes.shared.border.node import Border
@@ -20,6 +21,26 @@ class FMPadding_Pixel(Border):  # noqa: N801 - FINN's name
     [s, t]."""
 
     op_type = "FMPadding_Pixel"
+    short_name = "padding_pixel"
+    kind = "image"
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: int,
+        image: tuple[int, int],
+        stride: tuple[int, int],
+        x: BaseDataType,
+    ) -> NewNode:
+        """Pixels `stride` apart, zeros between them."""
+        return cls.new(
+            ImgDim=list(image),
+            Stride=list(stride),
+            NumChannels=channels,
+            SIMD=1,
+            inputDataType=x.name,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -10,21 +10,17 @@ from qnnc.compiler.ir.facts import Integer
 from qnnc.compiler.lowering.streams import (
     Streams,
 )
+from qnnc.nodes.global_acc_pool.node import GlobalAccPool
 
 
 def total(streams: Streams, image: ir.Value, result: Integer) -> ir.Value:
     """The sum of every channel of an image [1, H, W, C], as [1, 1, 1, C]."""
     _, height, width, channels = shape_of(image)
     return streams.emit(
-        "GlobalAccPool",
+        GlobalAccPool.create(
+            channels=channels, image=(height, width), x=streams.fact(image).type, out=result.type
+        ),
         [image],
-        {
-            "NumChannels": channels,
-            "PE": 1,
-            "inputDataType": streams.fact(image).type.name,
-            "outputDataType": result.type.name,
-            "numInputVectors": [1, height, width],
-        },
         [(1, 1, 1, channels)],
         [result],
     )[0]

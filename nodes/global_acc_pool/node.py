@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.shared.channel_fold.node import ChannelFold
@@ -18,6 +19,26 @@ class GlobalAccPool(ChannelFold):
     """Input x [1, H, W, C]; output [1, 1, 1, C]."""
 
     op_type = "GlobalAccPool"
+    role = Role.POOL
+    kind = "image"
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: int,
+        image: tuple[int, int],
+        x: BaseDataType,
+        out: BaseDataType,
+    ) -> NewNode:
+        """The sum of each channel of an image."""
+        return cls.new(
+            NumChannels=channels,
+            PE=1,
+            inputDataType=x.name,
+            outputDataType=out.name,
+            numInputVectors=[1, *image],
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -11,7 +11,7 @@ from qnnc.compiler.ir.edit import attribute, constant, replace_value, shape_of
 from qnnc.compiler.ir.facts import HOST_POST, Integer, set_part
 from qnnc.compiler.lowering import Lowering
 from qnnc.compiler.lowering.streams import Streams
-from qnnc.nodes.label_select.node import label_type
+from qnnc.nodes.label_select.node import LabelSelect
 
 
 def labels(streams: Streams) -> None:
@@ -28,16 +28,8 @@ def labels(streams: Streams) -> None:
         assert wanted is not None
         k, output = int(wanted.reshape(-1)[0]), node.outputs[1]
     y = streams.emit(
-        "LabelSelect",
+        LabelSelect.create(labels=shape[-1], k=k, x=streams.fact(stream).type, vectors=shape[:-1]),
         [stream],
-        {
-            "Labels": shape[-1],
-            "PE": 1,
-            "K": k,
-            "inputDataType": streams.fact(stream).type.name,
-            "outputDataType": label_type(shape[-1]),
-            "numInputVectors": list(shape[:-1]),
-        },
         [(*shape[:-1], k)],
         [Integer.of(0, shape[-1] - 1)],
         ir.DataType.FLOAT,

@@ -6,14 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream
+from qnnc.compiler.dataflow.base import DataflowNode, Folding, NewNode, Ports, Range, Role, Stream
 from qnnc.compiler.datatypes import datatype, smallest_type
-from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.builder import Builder, top_k
 from qnnc.compiler.resources import Resources
 
 
@@ -21,7 +20,27 @@ class LabelSelect(DataflowNode):
     """Input x [..., Labels]; output [..., K], largest first, the lower index among equals."""
 
     op_type = "LabelSelect"
+    role = Role.LABELS
     folding_attributes = ("PE",)
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        labels: int,
+        k: int,
+        x: BaseDataType,
+        vectors: Sequence[int] = (1,),
+    ) -> NewNode:
+        """The places of the k greatest of so many scores."""
+        return cls.new(
+            Labels=labels,
+            PE=1,
+            K=k,
+            inputDataType=x.name,
+            outputDataType=label_type(labels),
+            numInputVectors=list(vectors),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
@@ -66,11 +85,3 @@ def label_type(labels: int) -> str:
     """FINN's type of indices: the smallest unsigned one, rounded up to whole bytes."""
     bits = smallest_type(0, max(1, labels - 1)).bitwidth()
     return f"UINT{8 * math.ceil(bits / 8)}"
-
-
-def top_k(b: Builder, scores: ir.Value, k: int) -> ir.Value:
-    """Indices, as float32, of the k largest along the last axis; ONNX's TopK puts the lower
-    index first among equals."""
-    wanted = b.constant(np.array([k]), np.int64)
-    _, indices = b.ops("TopK", 2, scores, wanted, axis=-1, largest=1, sorted=1)
-    return b.op("Cast", indices, to=ir.DataType.FLOAT)

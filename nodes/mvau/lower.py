@@ -19,6 +19,7 @@ from qnnc.compiler.lowering.streams import (
 )
 from qnnc.nodes.convolution_input_generator.lower import windows
 from qnnc.nodes.fm_padding.lower import padded
+from qnnc.nodes.mvau.node import MVAU
 from qnnc.nodes.streaming_concat.lower import concat_channels
 from qnnc.nodes.streaming_split.lower import split_channels
 from qnnc.nodes.vvau.lower import depthwise
@@ -54,22 +55,17 @@ def mvau(
     dtype = weights.const_value.numpy().dtype
     constant_ = streams.editor.initializer(f"{weights.name}_matrix", matrix.astype(dtype))
     set_integer(constant_, w_fact)
-    attributes = {
-        "MW": int(matrix.shape[0]),
-        "MH": int(matrix.shape[1]),
-        "PE": 1,
-        "SIMD": 1,
-        "inputDataType": streams.fact(x).type.name,
-        "weightDataType": w_fact.type.name,
-        "outputDataType": fact.type.name,
-        "accDataType": fact.type.name,
-        "noActivation": 1,
-        "binaryXnorMode": int(xnor),
-        "numInputVectors": [int(d) for d in shape_of(x)[:-1]],
-    }
+    made = MVAU.create(
+        matrix=(matrix.shape[0], matrix.shape[1]),
+        x=streams.fact(x).type,
+        weights=w_fact.type,
+        out=fact.type,
+        xnor=xnor,
+        vectors=shape_of(x)[:-1],
+    )
     whole = Integer.of(fact.low.min(), fact.high.max())
     kind = streams.node.outputs[0].dtype
-    return streams.emit("MVAU", [x, constant_], attributes, [shape], [whole], kind)[0]
+    return streams.emit(made, [x, constant_], [shape], [whole], kind)[0]
 
 
 def conv(streams: Streams) -> None:

@@ -20,8 +20,10 @@ from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
     Folding,
+    NewNode,
     Ports,
     Range,
+    Role,
     Stream,
     divisors,
 )
@@ -63,7 +65,36 @@ class MVAU(DataflowNode):
     """
 
     op_type = "MVAU"
+    short_name = "mvau"
+    role = Role.PRODUCT
+    kind = "product"
     folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "weight_code")
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        matrix: tuple[int, int],
+        x: BaseDataType,
+        weights: BaseDataType,
+        out: BaseDataType,
+        xnor: bool = False,
+        vectors: Sequence[int] = (1,),
+    ) -> NewNode:
+        """A product with a matrix [MW, MH], unfolded."""
+        return cls.new(
+            MW=matrix[0],
+            MH=matrix[1],
+            PE=1,
+            SIMD=1,
+            inputDataType=x.name,
+            weightDataType=weights.name,
+            outputDataType=out.name,
+            accDataType=out.name,
+            noActivation=1,
+            binaryXnorMode=int(xnor),
+            numInputVectors=list(vectors),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
@@ -129,6 +160,11 @@ class MVAU(DataflowNode):
     def frames(self) -> int:
         """Frames that may be held for the sake of weights from outside; 1 for none."""
         return int(self.attr("batch", 1)) if self.vectors == 1 else 1
+
+    def hold_frames(self, batch: int) -> bool:
+        if self.vectors == 1:
+            self.set_attrs(batch=batch)
+        return self.vectors == 1
 
     def is_external(self, folding: Folding) -> bool:
         """Weights come from outside."""

@@ -16,6 +16,7 @@ from qnnc.compiler.lowering.streams import (
 from qnnc.nodes.convolution_input_generator.lower import windows
 from qnnc.nodes.fm_padding.lower import padded
 from qnnc.nodes.global_acc_pool.lower import total
+from qnnc.nodes.pool.node import Pool
 
 
 def pool(streams: Streams) -> None:
@@ -36,17 +37,15 @@ def pool(streams: Streams) -> None:
         if node.op_type == "MaxPool":
             result = result.with_(datatype=fact.datatype)
         y = streams.emit(
-            "Pool",
+            Pool.create(
+                function="MaxPool" if node.op_type == "MaxPool" else "AccPool",
+                channels=channels,
+                kernel=window.kernel,
+                out_image=window.out,
+                x=fact.type,
+                out=result.type,
+            ),
             [vectors],
-            {
-                "Channels": channels,
-                "PE": 1,
-                "KernelSize": list(window.kernel),
-                "Function": "MaxPool" if node.op_type == "MaxPool" else "AccPool",
-                "OutImgDims": list(window.out),
-                "InputDataType": fact.type.name,
-                "OutputDataType": result.type.name,
-            },
             [shape],
             [result],
         )[0]

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.shared.channel_fold.node import ChannelFold
@@ -22,8 +24,32 @@ class Pool(ChannelFold):
     """
 
     op_type = "Pool"
+    role = Role.POOL
+    kind = "image"
     input_types = ("InputDataType",)
     output_types = ("OutputDataType",)
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        function: Literal["MaxPool", "AccPool"],
+        channels: int,
+        kernel: tuple[int, int],
+        out_image: tuple[int, int],
+        x: BaseDataType,
+        out: BaseDataType,
+    ) -> NewNode:
+        """The maximum or the sum of each channel of every window."""
+        return cls.new(
+            Channels=channels,
+            PE=1,
+            KernelSize=list(kernel),
+            Function=function,
+            OutImgDims=list(out_image),
+            InputDataType=x.name,
+            OutputDataType=out.name,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -9,19 +9,45 @@ from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Stream, divisors
+from qnnc.compiler.dataflow.loops import Loop, block_of, loops_of
+from qnnc.compiler.dataflow.plumbing import Shuffler
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.facts import IntArray
-from qnnc.nodes.shared.reordering.node import Loop, Reordering, block_of, loops_of
+from qnnc.nodes.shared.reordering.node import Reordering
 
 
-class Shuffle(Reordering):
+class Shuffle(Reordering, Shuffler):
     """Input x of in_shape; output x.reshape(transpose_in_shape).transpose(perm) of out_shape, as
     in FINN. Elements that stay together decide how large SIMD can be."""
 
     op_type = "Shuffle"
+    kind = "image"
     input_types = ("data_type",)
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        x: BaseDataType,
+        in_shape: Sequence[int],
+        apart: Sequence[int],
+        perm: Sequence[int],
+        out_shape: Sequence[int],
+    ) -> NewNode:
+        """x.reshape(apart).transpose(perm).reshape(out_shape), batch dimension included."""
+        return cls.new(
+            data_type=x.name,
+            transpose_in_shape=list(apart),
+            in_shape=list(in_shape),
+            transpose_out_shape=[apart[p] for p in perm],
+            out_shape=list(out_shape),
+            perm=list(perm),
+            SIMD=1,
+            NumChannels=int(out_shape[-1]),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

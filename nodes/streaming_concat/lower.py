@@ -17,6 +17,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
     image_shape,
 )
+from qnnc.nodes.streaming_concat.node import StreamingConcat
 
 
 def concat(streams: Streams) -> None:
@@ -49,15 +50,13 @@ def concat_channels(streams: Streams, inputs: Sequence[ir.Value], fact: Integer)
     sizes = [shape_of(value)[-1] for value in inputs]
     vectors = shape_of(inputs[0])[:-1]
     return streams.emit(
-        "StreamingConcat",
+        StreamingConcat.create(
+            channels=sizes,
+            x=[streams.fact(value).type for value in inputs],
+            out=fact.type,
+            vectors=vectors,
+        ),
         inputs,
-        {
-            "SIMD": 1,
-            "ChannelsPerStream": sizes,
-            "inputDataTypes": [streams.fact(value).type.name for value in inputs],
-            "outputDataType": fact.type.name,
-            "numInputVectors": list(vectors),
-        },
         [(*vectors, sum(sizes))],
         [Integer.of(fact.low.min(), fact.high.max())],
     )[0]

@@ -11,7 +11,16 @@ import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    NewNode,
+    Ports,
+    Range,
+    Role,
+    Stream,
+    divisors,
+)
 from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
@@ -21,7 +30,27 @@ class StreamingConcat(DataflowNode):
     """Inputs [..., C1], [..., C2], …; output [..., C1 + C2 + …]. SIMD divides every Ci."""
 
     op_type = "StreamingConcat"
+    role = Role.SUM
+    kind = "plumbing"
     folding_attributes = ("SIMD",)
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: Sequence[int],
+        x: Sequence[BaseDataType],
+        out: BaseDataType,
+        vectors: Sequence[int] = (1,),
+    ) -> NewNode:
+        """Streams of so many channels side by side."""
+        return cls.new(
+            SIMD=1,
+            ChannelsPerStream=list(channels),
+            inputDataTypes=[kind.name for kind in x],
+            outputDataType=out.name,
+            numInputVectors=list(vectors),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

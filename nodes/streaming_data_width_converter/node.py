@@ -7,14 +7,16 @@ import math
 from collections.abc import Sequence
 
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Stream
+from qnnc.compiler.dataflow.plumbing import WidthConverter
+from qnnc.compiler.dataflow.width_conversion import converter_cycles, converter_resources
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
 
-class StreamingDataWidthConverter(DataflowNode):
+class StreamingDataWidthConverter(WidthConverter):
     """Input x; output x. inWidth and outWidth are bits a word, both whole elements.
 
     Where neither width divides the other, words are taken apart to the greatest common divisor
@@ -22,9 +24,28 @@ class StreamingDataWidthConverter(DataflowNode):
     """
 
     op_type = "StreamingDataWidthConverter"
+    short_name = "dwc"
+    kind = "plumbing"
     input_types = ("dataType",)
     output_types = ()
     keeps_coding = True
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        shape: Sequence[int],
+        x: BaseDataType,
+        lanes_in: int,
+        lanes_out: int,
+    ) -> NewNode:
+        """A stream in words of other lanes."""
+        return cls.new(
+            shape=[int(d) for d in shape],
+            inWidth=lanes_in * x.bitwidth(),
+            outWidth=lanes_out * x.bitwidth(),
+            dataType=x.name,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
@@ -56,28 +77,3 @@ class StreamingDataWidthConverter(DataflowNode):
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         return [b.op("Identity", inputs[0])]
-
-
-def converter_cycles(elements: int, lanes_in: int, lanes_out: int) -> int:
-    """Cycles a frame: one for every word of the narrowest stream inside."""
-    return elements // math.gcd(lanes_in, lanes_out)
-
-
-def converter_resources(element_bits: int, lanes_in: int, lanes_out: int) -> Resources:
-    """Estimate of a converter (`qnnc_dwc_down`, `qnnc_dwc_up`); nothing where widths agree."""
-    between = math.gcd(lanes_in, lanes_out)
-    width = between * element_bits
-    luts, ffs = 0.0, 0
-    parts = lanes_in // between
-    if parts > 1:
-        if parts <= 4:
-            luts += width * math.ceil((parts - 1) / 3) + cost.counter(parts) + 6
-        else:
-            luts += width * math.ceil((parts - 1) / 5) + parts + 6
-            ffs += parts * (width + 1)
-        ffs += (2 * parts + 1) * width + 6
-    parts = lanes_out // between
-    if parts > 1:
-        luts += cost.counter(parts) + 5
-        ffs += (2 * parts - 1) * width + 6
-    return Resources(LUT=luts, FF=ffs)

@@ -9,18 +9,40 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream
+from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Stream
+from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
 
-class StreamingFIFO(DataflowNode):
+class StreamingFIFO(Fifo):
     """Input x; output x. depth is in words of folded_shape[-1] elements, at least 2."""
 
     op_type = "StreamingFIFO"
+    short_name = "fifo"
+    kind = "plumbing"
     input_types = ("dataType",)
     output_types = ()
     keeps_coding = True
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        stream: Stream,
+        depth: int,
+        block: bool,
+        reason: str,
+    ) -> NewNode:
+        """Room for `depth` words, in block RAM or in LUTs; the reason is for the report."""
+        return cls.new(
+            depth=depth,
+            normal_shape=list(stream.shape),
+            folded_shape=[*stream.shape[:-1], stream.shape[-1] // stream.lanes, stream.lanes],
+            dataType=stream.datatype.name,
+            ram_style="block" if block else "distributed",
+            reason=reason,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -18,6 +18,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
     image_shape,
 )
+from qnnc.nodes.streaming_split.node import StreamingSplit
 
 
 def split(streams: Streams) -> None:
@@ -78,14 +79,8 @@ def split_channels(streams: Streams, x: ir.Value, sizes: Sequence[int]) -> list[
     """A stream [..., sum of sizes] as one stream [..., size] for each size."""
     fact, vectors = streams.fact(x), shape_of(x)[:-1]
     return streams.emit(
-        "StreamingSplit",
+        StreamingSplit.create(channels=sizes, x=fact.type, vectors=vectors),
         [x],
-        {
-            "SIMD": 1,
-            "ChannelsPerStream": list(sizes),
-            "inputDataType": fact.type.name,
-            "numInputVectors": list(vectors),
-        },
         [(*vectors, size) for size in sizes],
         [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type) for _ in sizes],
     )

@@ -8,9 +8,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    NewNode,
+    Ports,
+    Range,
+    Stream,
+    divisors,
+)
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
@@ -20,9 +29,26 @@ class StreamingSplit(DataflowNode):
     output that nothing uses would carry is dropped."""
 
     op_type = "StreamingSplit"
+    kind = "plumbing"
     folding_attributes = ("SIMD",)
     output_types = ()
     keeps_coding = True
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: Sequence[int],
+        x: BaseDataType,
+        vectors: Sequence[int] = (1,),
+    ) -> NewNode:
+        """One stream for so many channels each."""
+        return cls.new(
+            SIMD=1,
+            ChannelsPerStream=list(channels),
+            inputDataType=x.name,
+            numInputVectors=list(vectors),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

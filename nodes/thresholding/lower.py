@@ -17,6 +17,7 @@ from qnnc.compiler.lowering.streams import (
     Streams,
     same_order,
 )
+from qnnc.nodes.thresholding.node import Thresholding
 
 
 def thresholds(streams: Streams) -> None:
@@ -46,18 +47,16 @@ def thresholds(streams: Streams) -> None:
     kind = smallest_type(int(table.thresholds.min()), int(table.thresholds.max()))
     result = Integer.of(out_fact.low.min(), out_fact.high.max())
     y = streams.emit(
-        "Thresholding",
+        Thresholding.create(
+            channels=shape_of(stream)[-1],
+            steps=table.thresholds.shape[1],
+            x=fact.type,
+            thresholds=kind,
+            out=result.type,
+            base=table.base if table.values is None else 0,
+            vectors=shape_of(stream)[:-1],
+        ),
         inputs,
-        {
-            "NumChannels": int(shape_of(stream)[-1]),
-            "PE": 1,
-            "numSteps": int(table.thresholds.shape[1]),
-            "inputDataType": fact.type.name,
-            "weightDataType": kind.name,
-            "outputDataType": result.type.name,
-            "ActVal": table.base if table.values is None else 0,
-            "numInputVectors": [int(d) for d in shape_of(stream)[:-1]],
-        },
         [shape_of(stream)],
         [result],
         output.dtype,

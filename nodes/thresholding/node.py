@@ -14,9 +14,19 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    NewNode,
+    Ports,
+    Range,
+    Role,
+    Stream,
+    divisors,
+)
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.factoring import Unfactorable, factor
@@ -47,7 +57,33 @@ class Thresholding(DataflowNode):
     """
 
     op_type = "Thresholding"
+    role = Role.THRESHOLDS
+    kind = "threshold"
     folding_attributes = ("PE", "ram_style", "impl_style", "resType")
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: int,
+        steps: int,
+        x: BaseDataType,
+        thresholds: BaseDataType,
+        out: BaseDataType,
+        base: int = 0,
+        vectors: Sequence[int] = (1,),
+    ) -> NewNode:
+        """A table of `steps` thresholds for each channel, unfolded."""
+        return cls.new(
+            NumChannels=channels,
+            PE=1,
+            numSteps=steps,
+            inputDataType=x.name,
+            weightDataType=thresholds.name,
+            outputDataType=out.name,
+            ActVal=base,
+            numInputVectors=list(vectors),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -16,6 +16,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
 )
 from qnnc.nodes.upsample_nearest_neighbour.nearest import picked_pixels
+from qnnc.nodes.upsample_nearest_neighbour.node import UpsampleNearestNeighbour
 
 
 def resize(streams: Streams) -> None:
@@ -34,17 +35,10 @@ def resize(streams: Streams) -> None:
     if not np.array_equal(picked_pixels(node), rows[:, None] * width + columns):
         raise streams.error("Resize picks other pixels than the nearest above and to the left")
     y = streams.emit(
-        "UpsampleNearestNeighbour",
+        UpsampleNearestNeighbour.create(
+            channels=channels, image=(height, width), out_image=out, x=fact.type
+        ),
         [image],
-        {
-            "HI": height,
-            "WI": width,
-            "HO": out[0],
-            "WO": out[1],
-            "NumChannels": channels,
-            "SIMD": 1,
-            "inputDataType": fact.type.name,
-        },
         [(1, *out, channels)],
         [Integer.of(fact.low.min(), fact.high.max(), datatype=fact.type)],
     )[0]

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.loops import Loop
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
-from qnnc.nodes.shared.reordering.node import Loop, Reordering
+from qnnc.nodes.shared.reordering.node import Reordering
 
 
 class UpsampleNearestNeighbour(Reordering):
@@ -21,6 +23,28 @@ class UpsampleNearestNeighbour(Reordering):
     """
 
     op_type = "UpsampleNearestNeighbour"
+    short_name = "upsample"
+    kind = "image"
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: int,
+        image: tuple[int, int],
+        out_image: tuple[int, int],
+        x: BaseDataType,
+    ) -> NewNode:
+        """An image enlarged by whole factors."""
+        return cls.new(
+            HI=image[0],
+            WI=image[1],
+            HO=out_image[0],
+            WO=out_image[1],
+            NumChannels=channels,
+            SIMD=1,
+            inputDataType=x.name,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

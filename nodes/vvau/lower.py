@@ -15,6 +15,7 @@ from qnnc.compiler.lowering.streams import (
     Streams,
 )
 from qnnc.nodes.convolution_input_generator.lower import windows
+from qnnc.nodes.vvau.node import VVAU
 
 
 def depthwise(
@@ -28,19 +29,15 @@ def depthwise(
         f"{node.outputs[0].name}_kernels", values.astype(np.float32)
     )
     set_integer(stored, w_fact)
-    attributes = {
-        "PE": 1,
-        "SIMD": 1,
-        "Dim": list(window.out),
-        "Channels": len(values),
-        "Kernel": list(window.kernel),
-        "inputDataType": streams.fact(vectors).type.name,
-        "weightDataType": w_fact.type.name,
-        "outputDataType": fact.type.name,
-        "accDataType": fact.type.name,
-        "noActivation": 1,
-        "binaryXnorMode": int(attribute(node, "xnor", 0)),
-    }
+    made = VVAU.create(
+        out_image=window.out,
+        channels=len(values),
+        kernel=window.kernel,
+        x=streams.fact(vectors).type,
+        weights=w_fact.type,
+        out=fact.type,
+        xnor=bool(attribute(node, "xnor", 0)),
+    )
     whole = Integer.of(fact.low.min(), fact.high.max())
     kind = node.outputs[0].dtype
-    return streams.emit("VVAU", [vectors, stored], attributes, [out], [whole], kind)[0]
+    return streams.emit(made, [vectors, stored], [out], [whole], kind)[0]

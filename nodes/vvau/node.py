@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import Folding, Range
+from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
 from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -29,7 +29,37 @@ class VVAU(ChannelFold):
     """
 
     op_type = "VVAU"
+    short_name = "vvau"
+    role = Role.CHANNEL_PRODUCT
+    kind = "product"
     folding_attributes = ("PE", "ram_style", "resType")
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        out_image: tuple[int, int],
+        channels: int,
+        kernel: tuple[int, int],
+        x: BaseDataType,
+        weights: BaseDataType,
+        out: BaseDataType,
+        xnor: bool = False,
+    ) -> NewNode:
+        """Products with kernels [channels, 1, height, width], unfolded."""
+        return cls.new(
+            PE=1,
+            SIMD=1,
+            Dim=list(out_image),
+            Channels=channels,
+            Kernel=list(kernel),
+            inputDataType=x.name,
+            weightDataType=weights.name,
+            outputDataType=out.name,
+            accDataType=out.name,
+            noActivation=1,
+            binaryXnorMode=int(xnor),
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

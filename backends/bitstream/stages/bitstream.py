@@ -10,9 +10,9 @@ from qnnc.backends.bitstream.flow import make_bitstream
 from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
 from qnnc.backends.bitstream.stages.driver import package_build, shell_of
 from qnnc.backends.bitstream.vivado.run import run_vivado
-from qnnc.backends.rtl.stages.rtl import not_in_rtl
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
 from qnnc.compiler.board import Board
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.clock import highest_clock
 from qnnc.compiler.errors import TargetError, ToolError
@@ -26,6 +26,7 @@ class BitstreamStage(Stage):
     """nextpnr with a prjxray database, or else Vivado."""
 
     name = "bitstream"
+    after = "driver"
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
@@ -37,7 +38,7 @@ class BitstreamStage(Stage):
         vivado = shutil.which("vivado") if build.options.flow in ("auto", "vivado") else None
         if nextpnr is not None and build.options.prjxray_db is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            result = make_bitstream(build, nextpnr, folder)
+            result = make_bitstream(build, design_of(build), shell_of(build), nextpnr, folder)
         elif vivado is not None:
             folder.mkdir(parents=True, exist_ok=True)
             result = run_vivado(build, Path(vivado), folder)

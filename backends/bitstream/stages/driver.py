@@ -13,17 +13,17 @@ from qnnc.backends.bitstream.shell import Shell, make_shell
 from qnnc.backends.bitstream.shell.shell import build_id
 from qnnc.backends.bitstream.vivado.scripts import write_scripts
 from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 
 SHELL, VIVADO, PACKAGE = "shell", "vivado", "package"
-KEY = "bitstream.shell"
 
 
 class DriverStage(Stage):
     """Everything for the board but the bitstream."""
 
     name = "driver"
+    after = "ip"
     products = (SHELL, VIVADO, PACKAGE, f"{PACKAGE}.zip")
 
     def run(self, build: Build) -> StageOutcome:
@@ -31,7 +31,7 @@ class DriverStage(Stage):
         if missing_rtl:
             return StageOutcome("skipped", missing_rtl)
         shell = make_build_shell(build)
-        build.shared[KEY] = shell
+        build.keep(shell)
         shell.write(build.folder / SHELL)
         write_scripts(shell, build.board, build.clock_mhz, build.folder / VIVADO, f"../{SHELL}")
         package_build(build, shell, None)
@@ -62,8 +62,8 @@ def make_build_shell(build: Build) -> Shell:
 
 def shell_of(build: Build) -> Shell:
     """The shell that the driver stage has left."""
-    shell = build.shared[KEY]
-    assert isinstance(shell, Shell)
+    shell = build.kept(Shell)
+    assert shell is not None, "the driver stage comes first"
     return shell
 
 

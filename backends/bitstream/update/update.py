@@ -32,8 +32,9 @@ from qnnc.backends.rtl.stages.ip import IpStage
 from qnnc.backends.rtl.stages.rtl import FOLDER as RTL
 from qnnc.backends.rtl.stages.rtl import RtlStage, design_of
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.build import Build, options_from, settings_of, write_report
+from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.run import options_from, settings_of, write_report
 from qnnc.compiler.building.workspace import MARKER, MODEL, REPORT, Workspace, read_report
 from qnnc.compiler.errors import ModelError, WorkspaceError
 from qnnc.compiler.files import remove, write_text

@@ -15,7 +15,7 @@ from qnnc.backends.hls.emulator.emulator import Emulation, Emulator, write_emula
 from qnnc.backends.hls.emulator.network import network_of
 from qnnc.backends.hls.hls_node import has_hls
 from qnnc.backends.simulation.compiler import compiler, has_compiler
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.dataflow import is_dataflow
 from qnnc.compiler.errors import quote
@@ -30,6 +30,7 @@ class EmulateStage(Stage):
     """The emulator, against the integers of the dataflow graph."""
 
     name = "emulate"
+    after = "estimate"
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
@@ -96,6 +97,7 @@ def _record(build: Build, comparison: Comparison) -> None:
         LevelReport(
             level="emulator",
             samples=comparison.frames,
+            corner_samples=build.corners_among(comparison.frames),
             mismatches=comparison.mismatches,
             tensors=comparison.tensors,
             engine=os.path.basename(compiler()),

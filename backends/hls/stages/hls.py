@@ -9,13 +9,12 @@ from pathlib import Path
 from qnnc.backends.design import Design
 from qnnc.backends.hls.project.vitis import run_tcl, vitis_command
 from qnnc.backends.hls.project.write import RUN, STITCH, node_projects, write_project
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.identifiers import Namer
 
 FOLDER = "hls"
-DESIGN = "rtl.design"
 """Where the RTL backend leaves the accelerator for others."""
 
 
@@ -23,6 +22,7 @@ class HlsStage(Stage):
     """C++ top functions, testbenches and Tcl for the nodes that are to be HLS."""
 
     name = "hls"
+    after = "synthesize"
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
@@ -30,8 +30,7 @@ class HlsStage(Stage):
         chosen = [i for i, node in enumerate(graph.nodes) if node.made_by == "hls"]
         if not chosen:
             return StageOutcome("skipped", "no node is HLS")
-        design = build.shared.get(DESIGN)
-        assert design is None or isinstance(design, Design)
+        design = build.kept(Design)
         if design is not None:
             names = [instance.name for instance in design.instances]
         else:

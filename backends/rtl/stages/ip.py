@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qnnc.backends.rtl.ip.package import write_ip
 from qnnc.backends.rtl.stages.rtl import design_of, not_in_rtl
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 
 FOLDER = "ip"
@@ -15,6 +15,7 @@ class IpStage(Stage):
     """RTL, memory files, IP-XACT description and testbench in one folder."""
 
     name = "ip"
+    after = "synthesize"
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qnnc.backends.design import Design, WeightPort, updatable
 from qnnc.backends.rtl.stitch import stitch
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.registry import lacks
@@ -14,13 +14,13 @@ from qnnc.compiler.errors import quote
 from qnnc.compiler.report import StreamPort
 
 FOLDER = "rtl"
-DESIGN = "rtl.design"
 
 
 class RtlStage(Stage):
     """SystemVerilog of every node, memory files, and the top that connects them."""
 
     name = "rtl"
+    after = "estimate"
     products = (FOLDER,)
 
     def run(self, build: Build) -> StageOutcome:
@@ -31,7 +31,7 @@ class RtlStage(Stage):
         if build.options.updatable:
             design = updatable(design)
         design.write(build.folder / FOLDER)
-        build.shared[DESIGN] = design
+        build.keep(design)
         build.artifacts.rtl = FOLDER
         for layer, instance in zip(build.layers, design.instances, strict=True):
             layer.instance = instance.name
@@ -76,7 +76,7 @@ def _without_rtl(build: Build) -> DataflowNode | None:
 
 def has_design(build: Build) -> bool:
     """The rtl stage has left a design."""
-    return DESIGN in build.shared
+    return build.kept(Design) is not None
 
 
 def hls_nodes(build: Build) -> int:
@@ -97,6 +97,6 @@ NO_DESIGN = StageOutcome("skipped", "there is no RTL of the whole accelerator")
 
 def design_of(build: Build) -> Design:
     """The design that the rtl stage has left."""
-    design = build.shared[DESIGN]
-    assert isinstance(design, Design)
+    design = build.kept(Design)
+    assert design is not None, "the rtl stage comes first"
     return design

@@ -15,7 +15,7 @@ from qnnc.backends.simulation.simulate import (
     choose_engine,
     simulate,
 )
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.errors import quote
 from qnnc.compiler.report import MEMORY, LevelReport
@@ -29,6 +29,7 @@ class SimulateStage(Stage):
     """RTL simulation, against the integers of the dataflow graph."""
 
     name = "simulate"
+    after = "rtl"
 
     def run(self, build: Build) -> StageOutcome:
         if not has_design(build):
@@ -82,6 +83,7 @@ def record(build: Build, result: SimulationResult) -> None:
         LevelReport(
             level="rtl",
             samples=result.frames,
+            corner_samples=build.corners_among(result.frames),
             mismatches=result.mismatches,
             tensors=len(result.streams),
             engine=result.engine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qnnc.backends.rtl.stages.rtl import NO_DESIGN, design_of, has_design
 from qnnc.backends.synthesis import synthesize
-from qnnc.compiler.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.report import ResourceCount
@@ -15,6 +15,7 @@ class SynthesizeStage(Stage):
     """Yosys synthesis, node by node, from the cache where a node has not changed."""
 
     name = "synthesize"
+    after = "simulate"
 
     def run(self, build: Build) -> StageOutcome:
         if not has_design(build):

@@ -13,18 +13,19 @@ from qnnc.compiler.lowering.streams import (
     Laid,
     Streams,
 )
+from qnnc.nodes.shared.elementwise.node import Elementwise
 
 
-def arithmetic(streams: Streams) -> None:
-    """Add and Mul become ElementwiseAdd and ElementwiseMul."""
+def elementwise(kind: type[Elementwise], streams: Streams) -> None:
+    """An operator of a stream and a constant, or of two streams, becomes a node of a kind."""
     node = streams.node
     if constant(node.inputs[1]) is not None:
-        _with_constant(streams)
+        _with_constant(kind, streams)
     else:
-        _of_two(streams)
+        _of_two(kind, streams)
 
 
-def _with_constant(streams: Streams) -> None:
+def _with_constant(kind: type[Elementwise], streams: Streams) -> None:
     node, x = streams.node, streams.source()
     operand, laid = node.inputs[1], streams.laid(x)
     array = constant(operand)
@@ -47,19 +48,14 @@ def _with_constant(streams: Streams) -> None:
     set_integer(made, Integer.of(values.min(), values.max()))
     fact = streams.fact(node.outputs[0])
     y = streams.emit(
-        f"Elementwise{node.op_type}",
+        kind.create(
+            shape=shape_of(stream),
+            x=streams.fact(stream).type,
+            y=smallest_type(int(values.min()), int(values.max())),
+            out=fact.type,
+            constant=values.size,
+        ),
         [stream, made],
-        {
-            "lhs_dtype": streams.fact(stream).type.name,
-            "rhs_dtype": smallest_type(int(values.min()), int(values.max())).name,
-            "out_dtype": fact.type.name,
-            "lhs_shape": list(shape_of(stream)),
-            "rhs_shape": [values.size],
-            "out_shape": list(shape_of(stream)),
-            "lhs_style": "input",
-            "rhs_style": "const",
-            "PE": 1,
-        },
         [shape_of(stream)],
         [Integer.of(fact.low.min(), fact.high.max())],
         node.outputs[0].dtype,
@@ -73,7 +69,7 @@ def _spread(values: IntArray, shape: tuple[int, ...], laid: Laid) -> IntArray | 
     return rows[0] if bool(np.all(rows == rows[:1])) else None
 
 
-def _of_two(streams: Streams) -> None:
+def _of_two(kind: type[Elementwise], streams: Streams) -> None:
     node = streams.node
     x, y = streams.source(0), streams.source(1)
     if shape_of(x) != shape_of(y):
@@ -86,19 +82,10 @@ def _of_two(streams: Streams) -> None:
     fact = streams.fact(node.outputs[0])
     shape = list(shape_of(left))
     z = streams.emit(
-        f"Elementwise{node.op_type}",
+        kind.create(
+            shape=shape, x=streams.fact(left).type, y=streams.fact(right).type, out=fact.type
+        ),
         [left, right],
-        {
-            "lhs_dtype": streams.fact(left).type.name,
-            "rhs_dtype": streams.fact(right).type.name,
-            "out_dtype": fact.type.name,
-            "lhs_shape": shape,
-            "rhs_shape": shape,
-            "out_shape": shape,
-            "lhs_style": "input",
-            "rhs_style": "input",
-            "PE": 1,
-        },
         [shape],
         [Integer.of(fact.low.min(), fact.high.max())],
         node.outputs[0].dtype,

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.base import (
+    DataflowNode,
+    Folding,
+    NewNode,
+    Ports,
+    Range,
+    Stream,
+    divisors,
+)
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -28,6 +36,29 @@ class Elementwise(DataflowNode):
     input_types = ("lhs_dtype", "rhs_dtype")
     output_types = ("out_dtype",)
     onnx_op: ClassVar[str]
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        shape: Sequence[int],
+        x: BaseDataType,
+        y: BaseDataType,
+        out: BaseDataType,
+        constant: int = 0,
+    ) -> NewNode:
+        """Of two streams of a shape, or of one and `constant` numbers: 1, or one per channel."""
+        return cls.new(
+            lhs_dtype=x.name,
+            rhs_dtype=y.name,
+            out_dtype=out.name,
+            lhs_shape=list(shape),
+            rhs_shape=[constant] if constant else list(shape),
+            out_shape=list(shape),
+            lhs_style="input",
+            rhs_style="const" if constant else "input",
+            PE=1,
+        )
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)

@@ -1,39 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threshold tables with values as FINN has them: counts of thresholds that only rise.
+"""Thresholding in FINN, both ways.
 
-Where a channel's codes fall (a negative scale before its activation), FINN turns the signs of the
-weights that the channel comes from: with x' = -x, or the number of unequal pairs for that of the
-equal ones, the codes rise.
+Threshold tables with values become counts of thresholds that only rise. Where a channel's codes
+fall (a negative scale before its activation), FINN turns the signs of the weights that the channel
+comes from: with x' = -x, or the number of unequal pairs for that of the equal ones, the codes rise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.backends.finn.attributes import INSERTED
-from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
-from qnnc.compiler.datatypes import BIPOLAR, smallest_type, type_of_values
+from qnnc.backends.finn.facet import ToFinn, replace_constant, to_finn
+from qnnc.compiler.dataflow import DataflowNode, Role
+from qnnc.compiler.dataflow.stream_graph import StreamGraph
+from qnnc.compiler.datatypes import smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.facts import IntArray
-from qnnc.nodes.mvau.node import MVAU
+from qnnc.frontends.finn.images import Window
+from qnnc.frontends.finn.operators import Reader
+from qnnc.frontends.finn.sums import give_codes
+from qnnc.frontends.finn.writer import Node, Writer
 from qnnc.nodes.thresholding.node import Thresholding
-from qnnc.nodes.vvau.node import VVAU
+
+LOOKED_UP = (
+    "FINN's Thresholding counts thresholds; it cannot look up values of a function that is not "
+    "monotone"
+)
 
 
-def make_monotone(model: ir.Model) -> None:
-    """Rewrite every Thresholding that looks values up, and the weights before it, in place.
+class Finn(ToFinn):
+    """Counts of thresholds that only rise, base added."""
 
-    Raises:
-        ModelError: a channel's codes neither rise nor fall throughout, or they fall and no product
-            of its own stands before them.
-    """
-    graph = stream_graph(model)
-    for index, node in enumerate(graph.nodes):
-        if isinstance(node, Thresholding) and node.values() is not None:
-            _rewrite(graph, index, node)
+    attributes = (
+        "PE NumChannels numSteps inputDataType weightDataType outputDataType numInputVectors ActVal"
+    )
+    style = "rtl"
+    node: Thresholding
+
+    def prepare(self, graph: StreamGraph, index: int) -> None:
+        if self.node.values() is not None:
+            _rewrite(graph, index, self.node)
+
+    def refusal(self) -> str:
+        return "" if self.node.values() is None else LOOKED_UP
 
 
 def _rewrite(graph: StreamGraph, index: int, node: Thresholding) -> None:
@@ -46,10 +58,7 @@ def _rewrite(graph: StreamGraph, index: int, node: Thresholding) -> None:
         (steps <= 0).all(axis=1) & (steps < 0).any(axis=1), dtype=bool
     )
     if not ((steps >= 0).all(axis=1) | falling).all():
-        raise ModelError(
-            f"node {quote(node.name)}: FINN's Thresholding counts thresholds; it cannot look up "
-            "values of a function that is not monotone"
-        )
+        raise ModelError(f"node {quote(node.name)}: {LOOKED_UP}")
     low, high = int(values.min()), int(values.max())
     found, top = thresholds, 0
     kind = node.x_type
@@ -57,12 +66,12 @@ def _rewrite(graph: StreamGraph, index: int, node: Thresholding) -> None:
         if rows == 1:
             falling = np.repeat(falling, node.channels)
             thresholds, values = (np.repeat(a, node.channels, axis=0) for a in (thresholds, values))
-        source = _source(graph, index)
-        top = _negate(source, falling, node)
+        source, finn = _source(graph, index)
+        top = finn.negate(falling, node.x_type)
         kind = source.type_attr("outputDataType")
     ends = (int(kind.min()), int(kind.max()) + 1)
     found = _counts(thresholds, values, falling, top, (low, high), ends)
-    _replace(node.node, 1, found)
+    replace_constant(node.node, 1, found)
     node.node.resize_inputs(2)
     for name in ("impl_style", "resType"):
         node.node.attributes.pop(name, None)
@@ -103,7 +112,7 @@ def _counts(
     return np.clip(found, *ends)
 
 
-def _source(graph: StreamGraph, index: int) -> MVAU | VVAU:
+def _source(graph: StreamGraph, index: int) -> tuple[DataflowNode, ToFinn]:
     """The product right before a node."""
     at = index
     while True:
@@ -113,10 +122,11 @@ def _source(graph: StreamGraph, index: int) -> MVAU | VVAU:
         at = edges[0].source.node
         if sum(e.source is not None and e.source.node == at for e in graph.edges) > 1:
             break
-        source: DataflowNode = graph.nodes[at]
-        if isinstance(source, MVAU | VVAU):
-            return source
-        if source.op_type not in INSERTED:
+        source = graph.nodes[at]
+        found = to_finn(source)
+        if source.role in (Role.PRODUCT, Role.CHANNEL_PRODUCT):
+            return source, found
+        if not found.inserted:
             break
     raise ModelError(
         f"node {quote(graph.nodes[index].name)}: some of its channels fall; FINN's Thresholding "
@@ -124,37 +134,12 @@ def _source(graph: StreamGraph, index: int) -> MVAU | VVAU:
     )
 
 
-def _negate(source: MVAU | VVAU, falling: NDArray[np.bool_], node: Thresholding) -> int:
-    """Turn the signs of some channels' weights; returns what x' and x then add up to."""
-    weights = source.constant_input(1)
-    shape = (1, -1) if isinstance(source, MVAU) else (-1, 1, 1, 1)
-    turned = falling.reshape(shape)
-    if source.xnor:
-        _replace(source.node, 1, np.where(turned, 1 - weights, weights))
-        return source.MW if isinstance(source, MVAU) else source.window
-    found = np.where(turned, -weights, weights)
-    _replace(source.node, 1, found)
-    low, high = int(node.x_type.min()), int(node.x_type.max())
-    kind = smallest_type(min(low, -high), max(high, -low))
-    if source.w_type != BIPOLAR:
-        source.set_attrs(weightDataType=type_of_values(found.astype(np.int64)).name)
-    source.set_attrs(outputDataType=kind.name, accDataType=kind.name)
-    return 0
+def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
+    """Thresholding."""
+    kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
+    first = writer.is_first(node.inputs[0])
+    x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
+    give_codes(writer, node, x, writer.array(node, 1), kind, base, first)
 
 
-def _replace(node: ir.Node, index: int, array: NDArray[np.generic]) -> None:
-    """Give a constant input other numbers. Its value may have other users: it is a new one."""
-    old = node.inputs[index]
-    assert old is not None and old.const_value is not None
-    kept = array.astype(old.const_value.numpy().dtype)
-    name = f"{old.name}_{node.name}"
-    value = ir.Value(
-        name=name,
-        const_value=ir.tensor(kept, name=name),
-        shape=ir.Shape(kept.shape),
-        type=old.type,
-    )
-    graph = node.graph
-    assert graph is not None
-    graph.initializers[name] = value
-    node.replace_input_with(index, value)
+READERS: Mapping[str, Reader] = {"Thresholding": read}

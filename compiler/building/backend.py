@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from qnnc.backends.table import BACKENDS
+from qnnc.compiler.building.build import Build
 from qnnc.compiler.plugins import Table
-
-if TYPE_CHECKING:
-    from qnnc.compiler.building.build import Build
 
 TABLE = Table("backend", "qnnc.backends", BACKENDS)
 
@@ -33,11 +31,13 @@ class Stage(ABC):
 
     Attributes:
         name: that `--until` takes.
+        after: name of the stage that it follows.
         products: files and folders that it leaves in the build's folder; those of the last
             build are removed before the next, so that nothing old is taken for new.
     """
 
     name: ClassVar[str]
+    after: ClassVar[str] = ""
     products: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corner samples: what they reach, what they find, and that coverage counts it right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+
+from benchmarks.cnn_networks import cnn_1d, resnet8
+from benchmarks.networks import MlpSpec, mlp
+from qnnc.compiler.api import build
+from qnnc.compiler.errors import VerificationError
+from qnnc.compiler.ir.facts import integer
+from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.reference import BatchRunner
+from qnnc.compiler.verification import Coverage, Verifier, corner_samples
+from tests.support.build import compile_with_verifier
+
+DENSE = MlpSpec((16, 12, 8), 3, 3, "relu", 4, seed=2)
+NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
+    "dense": lambda: mlp(DENSE),
+    "one bit": lambda: mlp(MlpSpec((16, 12, 4))),
+    "images": lambda: resnet8(3, image=8),
+    "sequences": lambda: cnn_1d(3, steps=24, channels=(3, 4)),
+}
+Found = tuple[ir.Model, Verifier, Coverage]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def seen(request: pytest.FixtureRequest) -> Found:
+    model, check = compile_with_verifier(NETWORKS[request.param](), samples=4)
+    coverage = Coverage(model)
+    assert check.check(model, coverage).mismatches == 0
+    return model, check, coverage
+
+
+def test_corner_samples_reach_further(seen: Found) -> None:
+    model, check, _ = seen
+    coverage = Coverage(model)
+    check.check(model, coverage)
+    before = coverage.whole()
+    corners = corner_samples(model, check.inputs, coverage)
+    assert coverage.whole() == before  # looking changes nothing
+    again = corner_samples(model, check.inputs, coverage)
+    assert all(np.array_equal(corners[name], again[name]) for name in corners)
+    assert Verifier(check.golden, corners).check(model, coverage).mismatches == 0
+    after = coverage.whole()
+    assert after.crossed > before.crossed and after.range_seen > before.range_seen
+    assert after.ends_reached > before.ends_reached
+    assert (after.thresholds, after.ends) == (before.thresholds, before.ends)
+
+
+def test_every_end_of_the_first_layer_is_reached(seen: Found) -> None:
+    model, check, _ = seen
+    coverage = Coverage(model)
+    check.check(model, coverage)
+    corners = corner_samples(model, check.inputs, coverage)
+    layer = next(node for node in model.graph if node.op_type == "MVAU")
+    fact = integer(layer.outputs[0])
+    assert fact is not None
+    sums = BatchRunner(model, [layer.outputs[0]]).run(corners)[str(layer.outputs[0].name)]
+    rows = sums.reshape(-1, sums.shape[-1])
+    assert np.array_equal(rows.max(axis=0), np.broadcast_to(fact.high, rows.shape[1:]).reshape(-1))
+    assert np.array_equal(rows.min(axis=0), np.broadcast_to(fact.low, rows.shape[1:]).reshape(-1))
+
+
+def test_coverage_counts_what_can_be_counted_one_by_one(seen: Found) -> None:
+    model, check, coverage = seen
+    total = reached = crossed = 0
+    for node in model.graph:
+        if node.op_type != "Thresholding":
+            continue
+        x, table = node.inputs[0], node.inputs[1].const_value.numpy()
+        if x.is_graph_input():
+            values = check.inputs[str(x.name)]
+        else:
+            values = BatchRunner(model, [x]).run(check.inputs)[str(x.name)]
+        fact, rows = integer(x), values.reshape(-1, values.shape[-1])
+        assert fact is not None
+        shape = (1, *values.shape[1:])
+        low, high = (
+            np.broadcast_to(end, shape).reshape(-1, shape[-1]) for end in (fact.low, fact.high)
+        )
+        mine = theirs = ends = 0
+        for channel in range(rows.shape[1]):
+            seen_here = set(rows[:, channel].tolist())
+            least, most = int(low[:, channel].min()), int(high[:, channel].max())
+            ends += (least in seen_here) + (most in seen_here)
+            for threshold in table[channel % len(table)]:
+                if least < threshold <= most:
+                    theirs += 1
+                    mine += len({value >= threshold for value in seen_here}) == 2
+        figures = coverage.of(str(node.name))
+        assert figures is not None
+        assert (figures.crossed, figures.thresholds) == (mine, theirs)
+        assert (figures.ends_reached, figures.ends) == (ends, 2 * rows.shape[1])
+        total, crossed, reached = total + theirs, crossed + mine, reached + ends
+    assert (coverage.whole().thresholds, coverage.whole().crossed) == (total, crossed)
+    assert 0 < crossed < total or reached
+
+
+@pytest.mark.parametrize("kind", ["uint8", None])
+def test_corner_samples_stay_in_the_input_s_range(kind: str | None) -> None:
+    options = {} if kind is None else {"input_type": kind, "input_scale": "1/64"}
+    model, check = compile_with_verifier(NETWORKS["dense"](), samples=4, **options)
+    corners = corner_samples(model, check.inputs, Coverage(model))
+    (name, array), given = next(iter(corners.items())), next(iter(check.inputs.values()))
+    assert str(model.graph.inputs[0].name) == name and array.shape[1:] == given.shape[1:]
+    if kind is None:
+        assert np.isfinite(array).all() and np.abs(array).max() <= 2 * np.abs(given).max()
+    else:
+        assert (array.min(), array.max()) == (0, 255)
+        assert np.array_equal(array, np.rint(array))
+
+
+class Spoil:
+    """Puts the last threshold that can be reached out of reach, behind the last pass."""
+
+    def __init__(self) -> None:
+        self.spoilt = 0
+
+    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        if step.name == "choose-backend":
+            self.spoilt += spoil(model)
+
+
+def spoil(model: ir.Model) -> int:
+    """Put one threshold of each channel of a table out of reach; returns how many."""
+    node = next(n for n in model.graph if n.op_type == "Thresholding")
+    x, old = node.inputs[0], node.inputs[1]
+    fact, table = integer(x), old.const_value.numpy().copy()
+    assert fact is not None
+    high = np.broadcast_to(fact.high, (1, table.shape[0])).reshape(-1)
+    last = (table <= high[:, None]).sum(axis=1) - 1
+    chosen = np.flatnonzero(last >= 0)
+    table[chosen, last[chosen]] = high[chosen] + 1
+    old.const_value = ir.Tensor(np.sort(table, axis=1), name=old.name)
+    return int(chosen.size)
+
+
+def test_a_fault_that_no_sample_shows_is_found_in_a_corner(tmp_path: Path) -> None:
+    model, samples = tmp_path / "model.onnx", tmp_path / "samples.npy"
+    onnx.save(NETWORKS["dense"](), model)
+    np.save(samples, np.zeros((3, 16), np.float32))
+    options = {"samples": samples, "until": "estimate", "verify": "ends"}
+    report = build(model, out=tmp_path / "right", **options)
+    assert report.verification.corner_samples > 10
+    assert report.verification.samples == 3 + report.verification.corner_samples
+    with pytest.raises(VerificationError, match=r"differs: corner samples: tensor .* differs from"):
+        build(model, out=tmp_path / "wrong", watchers=[Spoil()], **options)
+
+
+def test_the_report_says_how_far_it_looked(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    onnx.save(NETWORKS["dense"](), model)
+    report = build(model, out=tmp_path / "out", until="estimate", input_type="int4")
+    whole = report.verification.coverage
+    assert whole is not None and whole.thresholds > whole.ends > 0
+    layers = {layer.op: layer.coverage for layer in report.layers}
+    assert None not in (layers["MVAU"], layers["Thresholding"])
+    tables = [layer.coverage for layer in report.layers if layer.op == "Thresholding"]
+    assert {seen.table for seen in tables if seen is not None} == {"exhaustive"}
+    assert layers["MVAU"] is not None and layers["MVAU"].table is None
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"{whole.crossed:,} of {whole.thresholds:,} thresholds crossed" in page
+    assert page.count("<td>exhaustive</td>") == len(tables)
+
+
+def test_bisected_tables_are_not_called_exhaustive(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    onnx.save(NETWORKS["dense"](), model)
+    report = build(
+        model,
+        out=tmp_path / "out",
+        until="estimate",
+        input_type="int4",
+        passes="...,absorb-tails{max-elements=100},...",
+    )
+    seen = [layer.coverage for layer in report.layers if layer.op == "Thresholding"]
+    assert "bisected" in [found.table for found in seen if found is not None]
