@@ -49,7 +49,7 @@ PRELOADED = ("numpy", "onnx", "onnx_ir", "onnx_ir.passes.common", "onnxruntime",
              "pydantic")  # fmt: skip
 PLANTED = (
     ("compiler/tails/collect.py", '"alpha", 0.01) >= 0', '"alpha", 0.01) >= -9'),
-    ("compiler/tails/curves.py", "alpha >= 0", "alpha >= -9"),
+    ("compiler/tails/curves.py", "_bent(_sign(alpha))", "_bent(1)"),
     ("compiler/folding/goal.py", "math.floor(self.clock_mhz", "math.ceil(self.clock_mhz"),
     ("compiler/folding/options.py", "all(a <= b for", "all(a < b for"),
     ("compiler/verification/verifier.py", "(terms + 8)", "1000 * (terms + 8)"),

@@ -9,6 +9,7 @@ inputs, and every node named. An input of integers is float too, with a fact tha
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,29 @@ import onnx_ir as ir
 from qnnc.compiler.errors import OptionError, PluginError
 from qnnc.compiler.plugins import Table, close_matches
 from qnnc.frontends.table import FRONTENDS
+
+_TORCH = (
+    "a PyTorch file holds weights without a network, or pickled code; give the function that makes "
+    "the quantized (Brevitas) network: package.module:factory with --input-shape 1,3,32,32"
+)
+_KERAS = (
+    "quantize it to a .tflite file of 8-bit integers and convert that with tf2onnx: "
+    "python -m tf2onnx.convert --tflite model.tflite --output model.onnx"
+)
+OTHER_FILES = {
+    ".pt": _TORCH,
+    ".pth": _TORCH,
+    ".ckpt": _TORCH,
+    ".safetensors": _TORCH,
+    ".py": "give the function in it that makes the network: module:factory with --input-shape "
+    "1,3,32,32",
+    ".keras": _KERAS,
+    ".h5": _KERAS,
+    ".hdf5": _KERAS,
+    ".tflite": "convert it with tf2onnx: python -m tf2onnx.convert --tflite model.tflite --output "
+    "model.onnx",
+}
+"""Files that people have and that no frontend reads, by their ending: what to give instead."""
 
 TABLE = Table("frontend", "qnnc.frontends", FRONTENDS)
 
@@ -105,6 +129,9 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
             return frontend
     if broken is not None:
         raise broken
+    hint = OTHER_FILES.get(os.path.splitext(source)[1].lower())
+    if hint is not None:
+        raise OptionError(f"{source!r} cannot be read as it is: {hint}")
     raise OptionError(
         f"no frontend knows what {source!r} is; choose one with --frontend "
         f"(installed: {', '.join(TABLE.names())})"

@@ -13,7 +13,9 @@ _ATTENTION = "use convolutions: a product of two activations has no constant wei
 _REDUCTION = "use GlobalAveragePool, AveragePool or MaxPool"
 _CONTROL = "export the branch that is taken, without control flow"
 _RANDOM = "export the model for inference: it has to give the same result each time"
-_UPSAMPLE = "use Resize of mode nearest by whole factors, or ConvTranspose"
+_UPSAMPLE = (
+    "use Resize of mode nearest, or linear by powers of two (align_corners=False), or ConvTranspose"
+)
 
 REWRITES: dict[str, str] = {
     "Softmax": _LABELS,
@@ -61,7 +63,7 @@ REWRITES: dict[str, str] = {
     "GridSample": _UPSAMPLE,
     "AffineGrid": _UPSAMPLE,
     "CenterCropPad": "use Pad with zeros, or convolutions with pads",
-    "Pad": "pad with zeros, in the convolution behind it",
+    "Pad": "pad with a constant or with the edge",
     "DeformConv": "use Conv",
     "Gather": _PARTS,
     "GatherElements": _PARTS,

@@ -11,16 +11,15 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 from google.protobuf.message import DecodeError
-from onnx import inliner, version_converter
+from onnx import inliner
 from onnx.external_data_helper import load_external_data_for_tensor
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
+from qnnc.frontends import opsets, vendors
 from qnnc.frontends.contents import check_contents
+from qnnc.frontends.sorting import sort_nodes
 
-OPSET = 21
-OLDER_OPSET = 18
-MIN_OPSET = 7
 MICROSOFT = "com.microsoft"
 INTEGER_OPERATORS = frozenset(
     {
@@ -115,7 +114,9 @@ def _operators_in(source: str, changed: int, size: int) -> frozenset[tuple[str, 
 
 
 def uses_integers(domain: str, name: str) -> bool:
-    """The operator belongs to ONNX's own quantized formats, QDQ and QOperator."""
+    """The operator belongs to ONNX's own quantized formats, QDQ and QOperator, or means it."""
+    if vendors.quantizer_name(domain, name) is not None:
+        return True
     return domain == MICROSOFT or (domain == "" and name in INTEGER_OPERATORS)
 
 
@@ -164,12 +165,8 @@ def to_canonical_opset(
     custom_domains: dict[str, str],
     input_types: Collection[int] = (onnx.TensorProto.FLOAT,),
 ) -> ir.Model:
-    """Inline functions, bring standard operators to opset 21, turn Constant nodes into
-    initializers, drop initializers from the inputs.
-
-    Models of opset 18 and before that have an AveragePool go to opset 18 instead: from 19 on ONNX
-    Runtime sums a window in another order, so that a mean that lies between two integers may be
-    rounded the other way.
+    """Inline functions, sort the nodes, bring standard operators to opset 21, turn Constant nodes
+    into initializers, drop initializers from the inputs.
 
     Args:
         custom_domains: domains that the frontend knows -> the canonical name of each.
@@ -183,22 +180,16 @@ def to_canonical_opset(
             proto = inliner.inline_local_functions(proto)
         except Exception as error:
             raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
-    for node in proto.graph.node:
-        if node.domain in ("", "ai.onnx"):
-            node.domain = ""
-        elif node.domain in custom_domains:
-            node.domain = custom_domains[node.domain]
-        else:
-            raise ModelError(
-                f"node {quote(node.name or node.op_type)}: operator {quote(node.op_type)} of "
-                f"domain {quote(node.domain)} is not supported"
-            )
+    _set_domains(proto.graph, custom_domains)
     _set_opsets(proto, set(custom_domains.values()))
     _drop_initializers_from_inputs(proto)
     _check_ends(proto.graph, input_types)
+    vendors.refuse_small_floats(proto)
+    sort_nodes(proto.graph)
     try:
-        onnx.checker.check_model(proto)
-        proto = version_converter.convert_version(proto, _target(proto))
+        proto = opsets.to_canonical(proto)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
     _drop_initializers_from_inputs(proto)
@@ -210,25 +201,23 @@ def to_canonical_opset(
         raise ModelError(f"the model is not valid ONNX: {_reason(error)}") from error
 
 
+def _set_domains(graph: onnx.GraphProto, custom_domains: dict[str, str]) -> None:
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.domain in ("", "ai.onnx"):
+            node.domain = ""
+        elif node.domain in custom_domains:
+            node.domain = custom_domains[node.domain]
+        elif not vendors.to_standard(node, constants):
+            raise vendors.unsupported(node)
+
+
 def _set_opsets(proto: onnx.ModelProto, custom: set[str]) -> None:
-    version = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), None)
-    if version is None:
-        raise ModelError("the model does not say which ONNX opset it uses")
-    newest = onnx.defs.onnx_opset_version()
-    if version > newest:
-        raise ModelError(f"opset {version} is newer than the newest known one ({newest})")
-    if version < MIN_OPSET:
-        raise ModelError(f"opset {version} is too old; export the model with opset 13 or later")
+    version = opsets.check_version(proto)
     del proto.opset_import[:]
     proto.opset_import.append(onnx.helper.make_opsetid("", version))
     proto.opset_import.extend(onnx.helper.make_opsetid(domain, 1) for domain in sorted(custom))
     proto.ir_version = max(proto.ir_version, 4)  # from 4 on, initializers need not be inputs
-
-
-def _target(proto: onnx.ModelProto) -> int:
-    version = next(o.version for o in proto.opset_import if o.domain == "")
-    pools = any(node.op_type == "AveragePool" for node in proto.graph.node)
-    return OLDER_OPSET if pools and version <= OLDER_OPSET else OPSET
 
 
 def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:

@@ -25,6 +25,12 @@ def run(*command: str, folder: Path = ROOT) -> bool:
     return done.returncode == 0
 
 
+def run_code(code: str) -> bool:
+    """Run a line of code with this Python; whether it ended with 0."""
+    print("$", "python -c", repr(code), flush=True)
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def lint() -> bool:
     """Ruff's rules."""
     return run("ruff", "check", ".")
@@ -33,6 +39,11 @@ def lint() -> bool:
 def formatting() -> bool:
     """Ruff's formatting."""
     return run("ruff", "format", "--check", ".")
+
+
+def layers() -> bool:
+    """Who may import whom: the contracts in pyproject.toml."""
+    return run_code("from importlinter.cli import lint_imports; raise SystemExit(lint_imports())")
 
 
 def types() -> bool:
@@ -48,6 +59,7 @@ def tests() -> bool:
 STEPS: dict[str, Callable[[], bool]] = {
     "lint": lint,
     "format": formatting,
+    "layers": layers,
     "types": types,
     "tests": tests,
 }

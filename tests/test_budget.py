@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 
@@ -16,17 +17,26 @@ from benchmarks.pass_scaling import residual as residual_blocks
 from benchmarks.shell_ports import cells
 from qnnc.backends.bitstream.netlist.link import synthesised_shell
 from qnnc.backends.bitstream.shell.shell import TOP
+from qnnc.compiler import build
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.pipeline import declaring_passes
+from qnnc.compiler.building.size import BLOCK_BITS, LUT_BITS, check_size, layers_of
 from qnnc.compiler.dataflow.shell_cost import shell_of, shell_resources
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import TargetError
+from qnnc.compiler.folding import problem
+from qnnc.compiler.folding.goal import choose
+from qnnc.compiler.ir.facts import name_sources
+from qnnc.compiler.passes import set_folding
 from qnnc.compiler.passes.fit_budget import FitBudget, remove_inserted, total_of
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
+from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.resources import Resources
+from qnnc.frontends.qonnx import from_proto
 from tests.support import nodes
 from tests.support.build import compile_proto
 from tests.support.shell import mixer
@@ -87,6 +97,31 @@ def test_a_goal_that_fifos_forbid_is_refused_with_what_they_take(residual: ir.Mo
         assert not total.exceeding(DEVICE.scaled(share))
 
 
+def test_a_search_that_is_broken_off_says_how_far_it_is(
+    residual: ir.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = folded(residual, fps=40000.0)
+    remove_inserted(residual)
+    step = SetFolding(budget=0.99 * alone.LUT / DEVICE.LUT)
+    graph = stream_graph(residual)
+    whole = choose(graph, step.goal(graph))
+    monkeypatch.setattr(problem, "MAX_NODES", 0)
+    monkeypatch.setattr(problem, "GAP", 0.0)
+    early = choose(graph, step.goal(graph))
+    assert not early.resources.exceeding(step.allowed(graph))
+    cost, best = (price(c.resources) for c in (early, whole))
+    slower = max(o.cycles for o in early.options) > max(o.cycles for o in whole.options)
+    assert slower or cost * (1 - early.gap) <= best * (1 + 1e-3)
+    monkeypatch.setattr(set_folding, "WORTH_SAYING", -1.0)
+    step.run(residual)
+    assert "the search was broken off" in step.reasons[0].text
+
+
+def price(resources: Resources) -> float:
+    prices = Resources(1 / DEVICE.LUT, 0.1 / DEVICE.FF, 1 / DEVICE.BRAM18, 1 / DEVICE.DSP)
+    return sum(n * getattr(prices, name) for name, n in resources.as_dict().items())
+
+
 def test_the_shell_has_room_beside_a_whole_device(residual: ir.Model) -> None:
     folded(residual, fps=1000.0)
     graph = stream_graph(residual)
@@ -144,3 +179,46 @@ def test_the_shell_is_as_large_as_synthesised(tmp_path: Path) -> None:
     estimate = shell_resources([64, 64], [64])
     assert luts == pytest.approx(estimate.LUT, rel=0.1)
     assert ffs == pytest.approx(estimate.FF, rel=0.1)
+
+
+TOO_BIG = MlpSpec((2048, 2048, 2048, 2048, 10), 2, 2, "relu", 2)
+
+
+def declared(proto: onnx.ModelProto) -> ir.Model:
+    model = from_proto(proto)
+    name_sources(model)
+    PassManager().run(model, declaring_passes(BuildOptions(model="", out=Path("unused"))))
+    return model
+
+
+def test_too_big_is_said_before_anything_is_compiled() -> None:
+    """With what would fit, which then passes."""
+    model, limit = declared(mlp(TOO_BIG)), DEVICE.scaled(0.8)
+    words = r"too big for Pynq-Z1: its weights take at least 1\d\.\d Mbit.*--batch 16"
+    with pytest.raises(TargetError, match=words) as error:
+        check_size(model, limit, "Pynq-Z1")
+    assert not re.search(r"weights of \d", str(error.value))  # one bit each is too much, too
+    check_size(model, limit, "Pynq-Z1", batch=16)
+    check_size(model, DEVICE.scaled(float("inf")), "Pynq-Z1")
+    with pytest.raises(TargetError, match="weights of 1 bits"):
+        check_size(declared(mlp(MlpSpec((2048, 1400, 10), 4, 4, "relu", 4))), limit, "Pynq-Z1")
+
+
+def test_a_build_says_it_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "big.onnx"
+    onnx.save(mlp(TOO_BIG), path)
+    with pytest.raises(TargetError, match="too big for Pynq-Z1"):
+        build(path, out=tmp_path / "out", until="estimate")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_the_bound_is_below_what_any_folding_takes(bits: int) -> None:
+    """Also of sparse weights, whose zeros logic does not store."""
+    proto = mlp(MlpSpec((128, 64, 10), bits, bits, "relu", bits))
+    bound = sum(layer.weight_bits for layer in layers_of(declared(proto)))
+    model = compile_proto(proto, samples=2)[0]
+    least = 0.0
+    for node in stream_graph(model).nodes:
+        found = [node.resources(folding) for folding in node.foldings()]
+        least += min(r.BRAM18 * BLOCK_BITS + r.LUT * LUT_BITS for r in found)
+    assert 0 < bound <= least

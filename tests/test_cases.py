@@ -61,13 +61,35 @@ CASES = [
     # --- exact/ ---------------------------------------------------------------------------------
     refused("exact/bn_zero_var.onnx", "n15", "variance"),
     # --- public/ --------------------------------------------------------------------------------
+    exact("public/allowzero_flatten.onnx", "public/allowzero_flatten.npy"),
+    exact("public/batch_moved.onnx"),
+    exact("public/chunk_chain.onnx"),
+    exact("public/const_outputs.onnx"),
+    exact("public/global_skip.onnx"),
+    exact("public/pad_chain.onnx"),
+    exact("public/squeeze_excite.onnx"),
+    exact("public/upsample_bilinear.onnx"),
+    refused("public/yolo_fpn.onnx", "'/h1/Conv'", "'/Concat'", "quantizer"),
+    exact("public/shuffle_deep.onnx"),
     # --- qdq/ -----------------------------------------------------------------------------------
+    refused("qdq/convtranspose_qoperator.onnx", "'up'", "'w3'", "QDQ"),
+    exact("qdq/squeeze_excite_qdq.onnx"),
+    exact("qdq/tie_channel.onnx"),
     # --- types/ ---------------------------------------------------------------------------------
+    refused("types/f4.onnx", "'w'", "FLOAT4E2M1", "INT8"),
+    refused("types/f8.onnx", "'w'", "FLOAT8E4M3FN", "INT8"),
     # --- toolkits/ ------------------------------------------------------------------------------
+    exact("toolkits/hgq_perelem.onnx"),
+    refused("toolkits/nncf_torch_ts.onnx", "FakeQuantize", "nncf.strip"),
+    refused("toolkits/ppq_xint8.onnx", "'/fc/Gemm'", "Gemm", "'fc.weight'", "quantize its weights"),
+    refused("toolkits/pt2e_x86_fold.onnx", "'node_add'", "'node_conv2d_2'", "quantizer"),
+    exact("toolkits/quark_XINT8.onnx"),
+    refused("toolkits/tfl_16x8.onnx", "'arith.constant'", "INT64", "INT8"),
     # --- folding/ -------------------------------------------------------------------------------
     # --- recurrent/ -----------------------------------------------------------------------------
     exact("recurrent/unrolled3.onnx"),
     # --- attention/ -----------------------------------------------------------------------------
+    exact("attention/seqfirst.onnx"),
     # --- residual_binary/ -----------------------------------------------------------------------
     # --- sparse/ --------------------------------------------------------------------------------
     exact("sparse/small_dense.onnx"),

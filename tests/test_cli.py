@@ -109,9 +109,9 @@ def test_the_report_says_everything(small_build: SmallBuild) -> None:
     stages = [stage.name for stage in all_stages() if stage.name != "bitstream"]
     assert [stage["name"] for stage in report["stages"]] == stages
     for stage in report["stages"]:
-        assert stage["seconds"] >= 0
         assert stage["status"] in ("done", "cached") or stage["name"] == "hls"
         assert "reason" in stage
+    assert max(stage["seconds"] for stage in report["stages"]) > 0
     assert all({"name", "seconds", "changed", "verified"} <= set(p) for p in report["passes"])
     assert all(p["verified"] for p in report["passes"][5:] if p["changed"])
     performance = report["performance"]

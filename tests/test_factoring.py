@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.factoring import Factored, Unfactorable, factor, staircase
-from qnnc.compiler.factoring.hashing import address_bits, hash_table
+from qnnc.compiler.factoring.hashing import address_bits, hash_tables
 from qnnc.nodes.thresholding.node import Thresholding
 from tests.support import nodes
 from tests.support.nodes import NodeSpec
@@ -201,13 +201,23 @@ def test_a_row_that_turns_round_by_a_last_bit_is_a_staircase_with_exceptions() -
 @given(
     count=st.integers(1, 300),
     key_bits=st.integers(12, 40),
+    stride=st.sampled_from([0, 1, 2, 64, 2048]),
     seed=st.integers(0, 1000),
 )
-def test_hash_tables_find_their_keys_and_no_others(count: int, key_bits: int, seed: int) -> None:
+@example(count=142, key_bits=23, stride=2048, seed=0)
+def test_hash_tables_find_their_keys_and_no_others(
+    count: int, key_bits: int, stride: int, seed: int
+) -> None:
+    """Keys at equal distances are what a channel whose steps lie at ties has."""
     rng = np.random.default_rng(seed)
-    keys = np.unique(rng.integers(0, 1 << key_bits, size=count))
+    keys = rng.integers(0, 1 << key_bits, size=count)
+    if stride:
+        keys = rng.integers(0, 1 << key_bits) + stride * np.arange(count)
+    keys = np.unique(keys % (1 << key_bits))
     values = rng.choice([-1, 1, 3], size=keys.size)
-    table = hash_table(keys, values, key_bits, address_bits(keys.size, key_bits), 3)
+    bits = address_bits(keys.size, key_bits)
+    (table,) = hash_tables([(keys, values)], key_bits, bits, 3)
+    assert table.address_bits >= bits
     assert np.array_equal(table.look_up(keys), values)
     others = np.setdiff1d(rng.integers(0, 1 << key_bits, size=3000), keys)
     assert not table.look_up(others).any()

@@ -20,7 +20,7 @@ from qnnc.backends.finn.export import (
     partition_of,
     prepare,
 )
-from qnnc.backends.finn.facet import finn_class
+from qnnc.backends.finn.nodes import attributes_of
 from qnnc.backends.finn.parent import parent_model
 from qnnc.compiler.api import build
 from qnnc.compiler.dataflow.stream_graph import stream_graph
@@ -62,9 +62,7 @@ def test_partition_is_finns() -> None:
     for node in graph.node:
         assert node.domain == FINN
         found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        assert (
-            set(found) <= finn_class(node.op_type).taken() and found["backend"] == b"fpgadataflow"
-        )
+        assert set(found) <= attributes_of(node.op_type) and found["backend"] == b"fpgadataflow"
         for name in (*node.input, *node.output):
             assert "finn_datatype" in types[name]
         if node.op_type == "MVAU":
@@ -196,7 +194,7 @@ def test_networks_of_images_there_and_back(name: str) -> None:
     graph = partition.model.graph
     for node in graph.node:
         found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        assert set(found) <= finn_class(node.op_type).taken()
+        assert set(found) <= attributes_of(node.op_type)
         users = [user.op_type for user in graph.node if node.output[0] in user.input]
         if node.op_type == "ConvolutionInputGenerator":
             assert found["depthwise"] == int(users[0] in ("Pool", "VVAU", "GlobalAccPool"))

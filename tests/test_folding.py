@@ -6,15 +6,18 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qonnx.core.datatype import DataType
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler.dataflow import Folding
+from qnnc.compiler.dataflow.base import Ports, Stream
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
@@ -198,3 +201,67 @@ def test_the_solver_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
         os.write(1, b"from the library\n")
     os.write(1, b"from us\n")
     assert capfd.readouterr().out == "from us\n"
+
+
+@given(st.integers(1, 10**9), st.sampled_from([100.0, 125.0, 1000 / 7, 62.5]))
+def test_a_goal_leaves_the_most_cycles_that_reach_it(fps: int, clock_mhz: float) -> None:
+    goal = Goal(DEVICE, DEVICE, clock_mhz, fps=fps)
+    most = goal.max_cycles
+    assert most is not None
+    assert goal.reached(most + 1) < fps
+    assert most == 0 or goal.reached(most) >= fps * (1 - 1e-12)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A node whose foldings are given, each as cycles, resources, lanes and bytes."""
+
+    choices: tuple[tuple[int, Resources, int, float], ...]
+
+    def foldings(self) -> list[Folding]:
+        return [Folding(PE=i) for i in range(len(self.choices))]
+
+    def cycles(self, folding: Folding) -> int:
+        return self.choices[folding.PE][0]
+
+    def resources(self, folding: Folding) -> Resources:
+        return self.choices[folding.PE][1]
+
+    def ports(self, folding: Folding) -> Ports:
+        stream = Stream((12,), DataType["INT4"], self.choices[folding.PE][2])
+        return Ports((stream,), (stream,))
+
+    def weight_bytes(self, folding: Folding) -> float:
+        return self.choices[folding.PE][3]
+
+
+SMALL = st.integers(0, 2)
+CHOICE = st.tuples(
+    st.integers(1, 3),
+    st.builds(Resources, SMALL, SMALL, SMALL, SMALL),
+    st.sampled_from([1, 2]),
+    st.sampled_from([0.0, 8.0]),
+)
+
+
+@given(st.lists(CHOICE, max_size=12), st.none() | st.integers(1, 3))
+def test_options_are_those_that_no_other_beats(
+    choices: list[tuple[int, Resources, int, float]], most: int | None
+) -> None:
+    """Of every group with equal streams the best ones, of equals one; flip-flops do not count."""
+    node: Any = Listed(tuple(choices))
+    found = [o.folding.PE for o in options_of(node, most)]
+    keys = [(c[0], c[1].LUT, c[1].BRAM18, c[1].DSP, c[3]) for c in choices]
+    for lanes in (1, 2):
+        fitting = [i for i, c in enumerate(choices) if c[2] == lanes and c[0] <= (most or 9)]
+        best = {
+            keys[i]
+            for i in fitting
+            if not any(
+                keys[j] != keys[i] and all(a <= b for a, b in zip(keys[j], keys[i], strict=True))
+                for j in fitting
+            )
+        }
+        mine = [i for i in found if choices[i][2] == lanes]
+        assert sorted(keys[i] for i in mine) == sorted(best)
+        assert set(mine) <= set(fitting)

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler.board import Board, find_board
 from qnnc.compiler.dataflow import Folding
-from qnnc.compiler.errors import OptionError, PluginError
-from qnnc.compiler.folding.goal import UNLIMITED
+from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
+from qnnc.compiler.errors import OptionError, PluginError, TargetError
+from qnnc.compiler.folding.goal import UNLIMITED, Goal, choose
 from qnnc.compiler.folding.options import Option
 from qnnc.compiler.folding.problem import Limits, MemoryStream, solve
 from qnnc.compiler.memory_ports import MemoryPorts, Traffic, assign, heaviest, spread, word_bytes
 from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.resources import Resources
+from tests.support.build import compile_proto
 
 SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=6)
 DEVICE = Resources(53200, 106400, 280, 220)
@@ -136,3 +139,50 @@ def test_ports_that_there_cannot_be(ports: int) -> None:
         Board("x", "xc7z020clg400-1", DEVICE, 100.0, 2100.0, "", memory_ports=ports)
     with pytest.raises(OptionError, match="memory_ports"):
         SetFolding(memory_ports=ports).run(None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def wide() -> StreamGraph:
+    """Its first layer's weights, 16,384 bytes a batch, find no room in two block RAMs."""
+    model = compile_proto(mlp(MlpSpec((256, 128, 64, 10), 4, 4, "relu", 4)), samples=2)[0]
+    SetFolding(fps=1000.0, batch=16).run(model)
+    return stream_graph(model)
+
+
+def fastest(graph: StreamGraph, memory: MemoryPorts, luts: int = 2650) -> int:
+    """Cycles a frame in a small corner of a device."""
+    room = Resources(luts, 20000, 2, 4)
+    found = choose(graph, Goal(room, room, 100.0, memory=memory))
+    return max(option.cycles for option in found.options)
+
+
+@pytest.mark.parametrize(
+    ("ports", "port_rate", "rate", "cycles"),
+    [
+        (1, 0.57, 9.0, 2048),  # 1,024 bytes of weights a frame and 128 of input
+        (1, 0.56, 9.0, 4096),
+        (2, 0.5, 9.0, 2048),  # each over a port of its own
+        (2, 0.499, 9.0, 4096),
+        (2, 1.0, 0.573, 2048),  # and 20 of output, in all
+        (2, 1.0, 0.572, 4096),
+    ],
+)
+def test_the_fastest_that_memory_feeds(
+    wide: StreamGraph, ports: int, port_rate: float, rate: float, cycles: int
+) -> None:
+    assert fastest(wide, MemoryPorts(ports, port_rate, rate)) == cycles
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        MemoryPorts(1, 0.02, 0.02),
+        MemoryPorts(2, 0.0035, 9.0),  # 128 bytes of a frame in 32,768 cycles come over one port
+        MemoryPorts(2, 9.0, 0.0042),  # and 20 bytes go
+    ],
+)
+def test_memory_that_does_not_even_take_the_frames(wide: StreamGraph, memory: MemoryPorts) -> None:
+    """Weights stay on the chip, where they find room."""
+    assert fastest(wide, memory, luts=2800) == 16384
+    with pytest.raises(TargetError, match="the smallest folding would take more than the budget"):
+        fastest(wide, memory)

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,64 @@ def test_it_works_without_the_checkout(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == str(installed / "qnnc" / "cli" / "main.py")
     assert json.loads(done.stdout)["status"] == "ok"
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, unpacked."""
+    source, target = tmp_path_factory.mktemp("sdist"), tmp_path_factory.mktemp("unpacked")
+    for path in tracked():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, source / path, follow_symlinks=False)
+    code = "import sys, setuptools.build_meta as b; print(b.build_sdist(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, target],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    archive = target / done.stdout.splitlines()[-1]
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+    return target / archive.name.removesuffix(".tar.gz")
+
+
+def test_the_source_distribution_carries_what_is_tested(unpacked: Path) -> None:
+    for folder in ("tests", "examples", "docs", "benchmarks"):
+        wanted = {path for path in tracked() if path.parts[0] == folder}
+        assert wanted and not [path for path in wanted if not (unpacked / path).is_file()]
+    paths = os.pathsep.join([str(unpacked / "src"), str(unpacked)])
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-n0",
+            "tests/test_layout.py",
+        ],
+        cwd=unpacked,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_checkouts_folder_is_not_a_second_copy(folder: str) -> None:
+    """From the root of a checkout `import compiler` would give every class a second time."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {folder}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and f"import qnnc.{folder}" in done.stderr

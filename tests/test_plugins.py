@@ -54,6 +54,7 @@ def install(
     module = folder / package.replace("-", "_")
     module.mkdir(parents=True)
     for name, text in {"__init__.py": "", **files}.items():
+        (module / name).parent.mkdir(exist_ok=True)
         (module / name).write_text(text)
     info = folder / f"{package.replace('-', '_')}-1.0.dist-info"
     info.mkdir()

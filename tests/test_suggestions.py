@@ -83,7 +83,7 @@ def _shaped(operator: str, **attributes: object) -> Make:
 
 def _resize(g: QonnxGraph, x: str) -> list[str]:
     scales = g.constant([1, 1, 2, 2])
-    return g.op("Resize", [x, "", scales], mode="linear")
+    return g.op("Resize", [x, "", scales], mode="cubic")
 
 
 def _lstm(g: QonnxGraph, x: str) -> list[str]:
@@ -137,3 +137,21 @@ def test_an_operator_without_hardware(operator: str, tmp_path: Path, capfd: Capt
     code, output, _ = run_main(capfd, "why", model)
     line = next(line for line in output.splitlines() if line.startswith(name))
     assert code == 1 and line.endswith(REWRITES[operator])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("net.pt", "package.module:factory"),
+        ("net.pth", "--input-shape"),
+        ("net.py", "module:factory"),
+        ("net.keras", "tf2onnx"),
+        ("net.tflite", "tf2onnx"),
+    ],
+)
+def test_a_file_of_another_kind(name: str, words: str, tmp_path: Path, capfd: Capture) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\x80\x02junk")
+    code, _, errors = run_main(capfd, "build", path, "--out", tmp_path / "o")
+    assert code == 2 and errors.count("\n") == 1
+    assert words in errors, errors

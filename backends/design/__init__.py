@@ -5,7 +5,7 @@ synthesis and packaging take."""
 from __future__ import annotations
 
 from qnnc.backends.design.batches import whole_batches
-from qnnc.backends.design.design import Design, Instance, Port, WeightPort, Wire
+from qnnc.backends.design.design import Design, Instance, Port, WeightPort, Wire, used_files
 from qnnc.backends.design.module import BLOCK, LOGIC, LUTS, WEIGHT_PORT, Memory, NodeRtl, port_names
 from qnnc.backends.design.updatable import updatable
 
@@ -23,5 +23,6 @@ __all__ = [
     "Wire",
     "port_names",
     "updatable",
+    "used_files",
     "whole_batches",
 ]

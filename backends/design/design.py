@@ -21,6 +21,21 @@ from qnnc.compiler.files import new_folder
 HEADER = "// SPDX-License-Identifier: Apache-2.0\n"
 
 
+def used_files(texts: Iterable[str], parts: Mapping[str, str]) -> dict[str, str]:
+    """The files of `parts` whose modules the texts instantiate, directly or through each other.
+
+    A library file is named after its only module.
+    """
+    found: dict[str, str] = {}
+    waiting = list(texts)
+    while waiting:
+        modules = re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)
+        for name in {f"{module}.sv" for module in modules} & parts.keys() - found.keys():
+            found[name] = parts[name]
+            waiting.append(parts[name])
+    return dict(sorted(found.items()))
+
+
 @dataclass(frozen=True)
 class Port:
     """An AXI-Stream of the accelerator; tdata is padded to whole bytes."""
@@ -106,7 +121,8 @@ class Design:
         wires: streams between nodes, in the order of the taps.
         inputs: AXI-Streams in.
         outputs: AXI-Streams out.
-        parts: text of every library file there is, by file name.
+        parts: text of every library file there is, and of the macros of their assertions, by file
+            name.
         weights: AXI-Streams of weights into it.
     """
 
@@ -141,15 +157,12 @@ class Design:
 
     def library_for(self, texts: Iterable[str]) -> dict[str, str]:
         """Library files that the texts use, directly or through each other."""
-        found: dict[str, str] = {}
-        waiting = list(texts)
-        while waiting:
-            for module in set(re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)):
-                name = f"{module}.sv"
-                if name in self.parts and name not in found:
-                    found[name] = self.parts[name]
-                    waiting.append(found[name])
-        return dict(sorted(found.items()))
+        return used_files(texts, self.parts)
+
+    @property
+    def macros(self) -> dict[str, str]:
+        """Files that library files include where QNNC_ASSERTIONS is defined, by name."""
+        return {name: text for name, text in self.parts.items() if name.endswith(".svh")}
 
     @property
     def sources(self) -> dict[str, str]:

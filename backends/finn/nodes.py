@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.backends.finn.facet import to_finn
+from qnnc.backends.finn.facet import COMMON, finn_class, to_finn
 from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
@@ -78,6 +78,13 @@ def finn_node(
         node.op_type, names, list(outputs), name=name, domain=FINN, **attributes
     )
     return FinnNode(proto, tensors, annotations, chosen)
+
+
+def attributes_of(op_type: str) -> frozenset[str]:
+    """Attributes that one of FINN's operators takes; raises PluginError for one that no node is."""
+    if op_type == "Reshape":
+        return frozenset(f"{COMMON} inp_shape out_shape dtype PE".split())
+    return finn_class(op_type).taken()
 
 
 def reshape_lanes(before: Stream, after: Stream) -> int:

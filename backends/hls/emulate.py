@@ -78,11 +78,13 @@ def _emulate(
     program, _ = emulator.compile(cache.absolute())
     compile_seconds = time.perf_counter() - start
     words = BatchRunner(pre, chunk=256).run(inputs)
-    fed = {
-        t.name: words[str(v.name)] for t, v in zip(emulator.inputs, pre.graph.outputs, strict=True)
-    }
+    handed_over = list(pre.graph.outputs)
+    streams = handed_over[: len(emulator.inputs)]
+    fed = {t.name: words[str(v.name)] for t, v in zip(emulator.inputs, streams, strict=True)}
     emulation = emulator.run(program, fed, threads=threads)
-    results = emulation.outputs.values()
+    # what is handed past the accelerator comes after its streams, in both halves
+    beside = [words[str(v.name)] for v in handed_over[len(streams) :]]
+    results = [*emulation.outputs.values(), *beside]
     given = {
         str(v.name): a.astype(np.float64 if v.dtype == ir.DataType.DOUBLE else np.float32)
         for v, a in zip(post.graph.inputs, results, strict=True)

@@ -88,12 +88,14 @@ class Kernel:
             takes the input streams, the output streams and the tables.
         ports: the streams.
         tables: in the order of the arguments.
+        includes: headers of other nodes that `header` includes; the library is always there.
     """
 
     header: Header
     template: str
     ports: Ports
     tables: tuple[Table, ...] = ()
+    includes: tuple[Header, ...] = ()
 
 
 def cpp_type(kind: BaseDataType) -> str:
@@ -150,7 +152,7 @@ def headers(kernels: Iterable[Kernel]) -> dict[str, str]:
         PluginError: two packages have different headers of one name.
     """
     found = dict(library())
-    for header in dict.fromkeys(kernel.header for kernel in kernels):
+    for header in dict.fromkeys(h for kernel in kernels for h in (kernel.header, *kernel.includes)):
         text = header.text()
         if found.setdefault(header.name, text) != text:
             raise PluginError(

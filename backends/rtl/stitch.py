@@ -29,12 +29,12 @@ TEMPLATES = Templates(__name__, "templates")
 
 @lru_cache(maxsize=1)
 def library() -> dict[str, str]:
-    """Text of every file of the SystemVerilog library, by name."""
+    """Text of every file of the SystemVerilog library, and of the macros they include, by name."""
     folder = files("qnnc.backends.rtl").joinpath("library")
     return {
         file.name: file.read_text(encoding="utf-8")
         for file in sorted(folder.iterdir(), key=lambda f: f.name)
-        if file.name.endswith(".sv")
+        if file.name.endswith((".sv", ".svh"))
     }
 
 

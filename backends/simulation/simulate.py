@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -130,7 +131,8 @@ def simulate(
         tensors: integer tensors [frames, …] of the dataflow graph, by name.
 
     Raises:
-        VerificationError: it comes to a stop or breaks the AXI-Stream protocol.
+        VerificationError: it comes to a stop, breaks the AXI-Stream protocol, or an assertion of
+            the library fails (with Verilator).
     """
     tensors = whole_batches(tensors, design.batch)
     frames = tensors[str(design.inputs[0].value.name)].shape[0]
@@ -224,10 +226,22 @@ def _run(
             f"the RTL breaks the AXI-Stream protocol at cycle {report[1]}: output "
             f"{design.outputs[int(report[2])].name} changed before it was taken"
         )
+    check_assertions(done.stdout + done.stderr)
     if done.returncode != 0 or len(report) != 3:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ToolError(f"the simulation failed (code {done.returncode}): {reason}")
     return int(report[1]), int(report[2])
+
+
+def check_assertions(text: str) -> None:
+    """Raise if a simulator's output says that an assertion has failed.
+
+    Raises:
+        VerificationError: names the assertion, with its path.
+    """
+    failed = re.search(r"Assertion failed in (?:TOP\.)?([\w.\[\]]+)", text)
+    if failed:
+        raise VerificationError(f"an assertion of the RTL fails: {failed[1]}")
 
 
 def _read(path: Path, end: Port | Wire) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qnnc.backends.design import Design
@@ -77,7 +77,7 @@ def build(design: Design, rtl: Path, how: Compilation) -> Path:
     main = dut_source(design, prelude=PRELUDE, member="model.top.{}", mangle="_")
     texts = [*design.modules.values(), *design.library.values(), design.top_text]
     include = Path(__file__).parent / "cpp"
-    return compile_model(design.top, texts, main, include, rtl, how)
+    return compile_model(design.top, texts, main, include, rtl, how, design.macros)
 
 
 def compile_model(
@@ -87,8 +87,11 @@ def compile_model(
     include: Path,
     rtl: Path,
     how: Compilation,
+    macros: Mapping[str, str],
 ) -> Path:
     """A program around a Verilator model, from the cache if it was built before.
+
+    Assertions are on: one that fails ends the program with a line on standard error.
 
     Args:
         top: the top module; the model's class is `V` and the name that `main` includes.
@@ -96,19 +99,21 @@ def compile_model(
         main: C++ with main().
         include: folder of headers that `main` includes.
         rtl: folder with the sources.
+        macros: text of files that the sources include for their assertions, by name.
     """
     work, cache = how.work, how.cache
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
     level = "-O0" if how.short else "-O1"
     optimization = f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}"
-    key = digest("verilator", version(), optimization, *headers, *texts, main)
+    key = digest("verilator", version(), optimization, *headers, *texts, *macros.values(), main)
     target = cache / f"{key}-verilator"
     if target.exists():
         return target
     found = re.search(r'#include "(V\w+)\.h"', main)
     assert found is not None
     prefix = found.group(1)
-    (work / "main.cpp").write_text(main, encoding="utf-8")
+    for name, text in {"main.cpp": main, **macros}.items():
+        (work / name).write_text(text, encoding="utf-8")
     runtime = _known_runtime(work / "obj", cache, optimization)
     sources = sorted(str(path) for path in rtl.glob("*.sv"))
     done = subprocess.run(
@@ -124,10 +129,11 @@ def compile_model(
             "fast",
             "--x-initial",
             "fast",
-            "--noassert",
-            "-Wno-fatal",
-            "-Wno-lint",
+            "--assert",
+            "-DQNNC_ASSERTIONS",
             "-DQNNC_TAPS",
+            f"-I{work}",
+            "-Wno-fatal",
             "--prefix",
             prefix,
             "--top-module",

@@ -68,10 +68,3 @@ def run_script(commands: Sequence[str], folder: Path, log: Path, what: str) -> N
         last = (text.strip().splitlines() or ["no message"])[-1]
         reason = errors[-1] if errors else f"it ended with code {done.returncode}: {last}"
         raise ToolError(f"Yosys failed at {what}: {reason}")
-
-
-def quoted(text: str) -> str:
-    """A string as a Yosys script takes it."""
-    if not re.fullmatch(r"[\w./+@%:=,-]*", text):
-        raise ToolError(f"cannot hand {text!r} to Yosys: use a folder without special characters")
-    return f'"{text}"'

@@ -14,6 +14,7 @@ from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.plausible import size_warning
 from qnnc.compiler.building.samples import load_inputs, random_inputs
+from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
@@ -66,6 +67,9 @@ class PassesStage(Stage):
         manager = PassManager(listener=build.progress.detail, runs=build.passes)
         manager.watchers = self._watchers(build, model)
         manager.run(model, declaring_passes(options))
+        if not options.stop_after:
+            limit = build.board.resources.scaled(options.share)
+            check_size(model, limit, build.board.name, options.batch)
         build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)
@@ -127,7 +131,7 @@ class PassesStage(Stage):
 
     @staticmethod
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
-        pre, post = host_graphs(model)
+        pre, post = host_graphs(model, {**build.tensors, **build.inputs})
         with new_folder(build.folder / MODEL) as out:
             write_model(golden, out / "golden.onnx")
             write_model(expand(model, any_batch=True), out / "compiled.onnx")

@@ -41,6 +41,9 @@ MOST_ELEMENTS = 1 << 28
 """Of an input."""
 
 
+LEAST_FPS = 1e-3
+
+
 def default_cache() -> Path:
     """Where results are kept between builds: the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -173,6 +176,8 @@ class BuildOptions:
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
+        if self.fps is not None and self.fps < LEAST_FPS:
+            raise OptionError(f"--fps must be at least {LEAST_FPS:g}, not {self.fps}")
         if self.budget is not None:
             check_budget(self.budget)
             if self.budget == math.inf and self.fps is None:

@@ -80,8 +80,10 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
 
 
 def _told(reasons: Sequence[Reason]) -> dict[str, str]:
-    """The last reason that a pass gave for each node of the user's model."""
-    return {name: r.text for r in reasons for name in r.sources}
+    """The last reason that a pass gave for each node of the user's model, with what helps."""
+    return {
+        name: f"{r.text}; {r.remedy}" if r.remedy else r.text for r in reasons for name in r.sources
+    }
 
 
 def _place(node: ir.Node) -> Place:

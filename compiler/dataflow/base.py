@@ -91,7 +91,8 @@ class Role(Enum):
 
     PRODUCT = "a product of vectors with weights [inputs, outputs]"
     CHANNEL_PRODUCT = "a product of each channel with weights [channels, ...]"
-    SUM = "a sum of streams, or streams of sums side by side"
+    SUM = "a sum of streams"
+    JOIN = "streams side by side"
     POOL = "a sum or maximum over a window"
     THRESHOLDS = "codes from thresholds [channels, steps] along the last dimension"
     LABELS = "indices of scores"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +23,49 @@ def bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
 
 
+DEEPEST = BLOCK_SHAPES[-1][0]
+"""Words of the deepest column of RAMB18E1."""
+BLOCK_IN_LUTS = 190
+"""LUTs that are as dear as a RAMB18E1: as many there are for each on a Z7020."""
+
+
 def block_rom(width: int, depth: int) -> int:
-    """RAMB18E1 of a ROM (`qnnc_rom_columns`); more than 16,384 words are not supported."""
+    """RAMB18E1 of a ROM (`qnnc_rom_columns`); raises ValueError beyond `DEEPEST` words."""
     for shape_depth, shape_width in BLOCK_SHAPES:
         if depth <= shape_depth:
             return math.ceil(width / shape_width)
     raise ValueError(f"{depth} words are too deep for one column of block RAM")
 
 
-def block_ram(width: int, depth: int) -> int:
-    """RAMB18E1 of a RAM with one write and one read port; 512 x 36 is simple dual port."""
-    return block_rom(width, depth)
+@dataclass(frozen=True)
+class BlockRam:
+    """A RAM in block RAM with one write and one read port (`qnnc_ram`).
+
+    Attributes:
+        bank: words of each bank but the last, a power of two; 0 where there is only one.
+        banks: how many there are.
+        BRAM18: RAMB18E1 of all of them.
+        LUT: that choose among them.
+    """
+
+    bank: int
+    banks: int
+    BRAM18: int
+    LUT: float
+
+
+@lru_cache(maxsize=4096)
+def block_ram(width: int, depth: int) -> BlockRam:
+    """A RAM of any depth: one bank, or as many as cost least; 512 x 36 is simple dual port."""
+    found = [BlockRam(0, 1, block_rom(width, depth), 0)] if depth <= DEEPEST else []
+    for words, _ in BLOCK_SHAPES:
+        banks = math.ceil(depth / words)
+        if banks > 1:
+            blocks = (banks - 1) * block_rom(width, words)
+            blocks += block_rom(width, depth - (banks - 1) * words)
+            luts = multiplexer(width, banks) + banks
+            found.append(BlockRam(words, banks, blocks, luts))
+    return min(found, key=lambda ram: (ram.BRAM18 + ram.LUT / BLOCK_IN_LUTS, ram.banks))
 
 
 def dual_ram(width: int, depth: int) -> int:

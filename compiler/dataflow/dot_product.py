@@ -28,8 +28,6 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qnnc.compiler.dataflow.compressor import GatedAdders, Plan, make_plan
 from qnnc.compiler.dataflow.dsp_packing import DspGroup, WeightRange, plan_dsp_group
 
-SCHEMES = ("xnor", "ternary", "planes", "dsp")
-
 
 @dataclass(frozen=True)
 class RowAddition:

@@ -3,11 +3,14 @@
 
 A key's place in a way is its low bits, scrambled with its high bits by exclusive-ors; an entry
 keeps the high bits, so that place and entry together tell the key. Each key has one place in each
-way, and is put into either (cuckoo hashing; up to 40 % full, that works almost always).
+way, and is put into either (cuckoo hashing; up to 40 % full, that works almost always). Keys at
+equal distances differ in few bits: where they find no place, more bits are mixed in, and then the
+ways grow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +19,9 @@ from qnnc.compiler.ir.facts import IntArray
 
 FULL = 0.4
 """How full a table is at most."""
-MIXED = 3
-"""High bits of a key that go into each bit of its place, at most."""
+MIXED = (3, None)
+"""High bits of a key that go into each bit of its place, at most: few, and if that does not do,
+each of them with an even chance."""
 SEEDS = 200
 
 
@@ -67,30 +71,57 @@ def places(keys: IntArray, mixing: tuple[tuple[int, ...], ...]) -> IntArray:
     return found
 
 
-def hash_table(
+def hash_tables(
+    parts: Sequence[tuple[IntArray, IntArray]], key_bits: int, bits: int, value_bits: int
+) -> list[HashTable]:
+    """Tables of one size for several sets of keys (not negative, distinct in each) and their
+    values (not 0).
+
+    Args:
+        bits: address bits of a way at least; there are more if some keys find no place.
+    """
+    for size in range(bits, key_bits):
+        tables: list[HashTable] = []
+        for keys, values in parts:
+            found = _hash_table(keys, values, key_bits, size, value_bits)
+            if found is None:
+                break
+            tables.append(found)
+        else:
+            return tables
+    raise ValueError(f"keys of {key_bits} bits that are not distinct")
+
+
+def _hash_table(
     keys: IntArray, values: IntArray, key_bits: int, bits: int, value_bits: int
-) -> HashTable:
-    """Put keys (not negative, distinct) and their values (not 0) into a table of 2**bits places
-    a way."""
+) -> HashTable | None:
+    """A table of 2**bits places a way, or None if none of those tried has room for all keys."""
     tag_bits = key_bits - bits
-    for seed in range(SEEDS):
-        rng = np.random.default_rng(seed)
-        mixing = tuple(
-            tuple((bit, *_some(rng, bits, tag_bits)) for bit in range(bits)) for _ in range(2)
-        )
-        owner = _placed(np.stack([places(keys, mixing[way]) for way in range(2)]), 1 << bits)
-        if owner is None:
-            continue
-        entry = ((keys >> bits) << value_bits) | (values & ((1 << value_bits) - 1))
-        # an empty entry has the value 0, so that a key that seems to match it finds nothing
-        entries = np.where(owner >= 0, entry[np.maximum(owner, 0)], 0) if keys.size else owner * 0
-        return HashTable(bits, tag_bits, value_bits, mixing, entries)
-    raise RuntimeError(f"{keys.size} keys found no place in two times {1 << bits}")
+    for most in MIXED:
+        for seed in range(SEEDS):
+            rng = np.random.default_rng(seed)
+            mixing = tuple(
+                tuple((bit, *_some(rng, bits, tag_bits, most)) for bit in range(bits))
+                for _ in range(2)
+            )
+            owner = _placed(np.stack([places(keys, mixing[way]) for way in range(2)]), 1 << bits)
+            if owner is None:
+                continue
+            entry = ((keys >> bits) << value_bits) | (values & ((1 << value_bits) - 1))
+            # an empty entry has the value 0, so that a key that seems to match it finds nothing
+            kept = entry[np.maximum(owner, 0)] if keys.size else owner
+            entries = np.where(owner >= 0, kept, 0)
+            return HashTable(bits, tag_bits, value_bits, mixing, entries)
+    return None
 
 
-def _some(rng: np.random.Generator, first: int, count: int) -> list[int]:
-    """Up to MIXED of the numbers first..first + count - 1, how many being left to chance too."""
-    chosen = rng.choice(count, min(int(rng.integers(MIXED + 1)), count), replace=False)
+def _some(rng: np.random.Generator, first: int, count: int, most: int | None) -> list[int]:
+    """Some of the numbers first..first + count - 1: up to `most`, how many being left to chance
+    too, or each with an even chance."""
+    if most is None:
+        chosen = np.flatnonzero(rng.integers(2, size=count))
+    else:
+        chosen = rng.choice(count, min(int(rng.integers(most + 1)), count), replace=False)
     return sorted(first + int(i) for i in chosen)
 
 

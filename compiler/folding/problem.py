@@ -31,10 +31,14 @@ from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
-OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
-ANY_NODES = (1 << 31) - 1
-MAX_NODES = 5000
-"""Of the search where streams are put on ports: more would take many seconds."""
+LIMIT, INFEASIBLE = 1, 2
+MAX_NODES, MAX_SPLIT_NODES = 50_000, 5000
+"""Of the search, and of that where streams are put on ports: more would take many minutes, or
+seconds. What was found by then is taken, with its proven distance from the best."""
+MAX_SECONDS = 120.0
+"""Of one search, for nodes that take long."""
+GAP = 1e-4
+"""Share of the cost by which a choice may miss the best."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,12 @@ class Choice:
     Attributes:
         options: the option of each node.
         resources: of all nodes and converters.
+        gap: share of its cost by which the best choice may be cheaper, as far as was proved.
     """
 
     options: tuple[Option, ...]
     resources: Resources
-
-    @property
-    def memory_bytes(self) -> float:
-        """Bytes a frame from memory outside."""
-        return sum(option.memory_bytes for option in self.options)
+    gap: float = 0.0
 
 
 class _Program:
@@ -171,14 +172,15 @@ def solve(
         _add_link(program, link, fitting, first, max_cycles)
     if limits is not None:
         _add_limits(program, limits, fitting, first)
-    x = _run(program, budget, weights, limits)
-    if x is None:
+    found = _run(program, budget, weights, limits)
+    if found is None:
         return None
+    x, gap = found
     chosen = tuple(
         node[int(np.argmax(x[start : start + len(node)]))]
         for node, start in zip(fitting, first, strict=True)
     )
-    return Choice(chosen, total_resources(chosen, links))
+    return Choice(chosen, total_resources(chosen, links), gap)
 
 
 def total_resources(chosen: Sequence[Option], links: Sequence[Link]) -> Resources:
@@ -279,7 +281,8 @@ def _rows(rows: Sequence[list[tuple[int, float]]], count: int) -> csr_array:
 
 def _run(
     program: _Program, budget: Resources, weights: Resources, limits: Limits | None
-) -> NDArray[np.float64] | None:
+) -> tuple[NDArray[np.float64], float] | None:
+    """The solution and the proven gap of its cost, or None if there is none."""
     count = len(program.resources)
     usage = np.array([list(r.as_dict().values()) for r in program.resources])
     most = np.array([getattr(budget, name) for name in RESOURCE_NAMES])
@@ -308,14 +311,21 @@ def _run(
     )
     relaxed = _answer(solver(options={"presolve": False}))
     if relaxed is None or _whole(relaxed[program.whole]):
-        return relaxed
+        return None if relaxed is None else (relaxed, 0.0)
     integrality = np.zeros(count, dtype=np.int64)
     integrality[program.whole] = 1
-    most_nodes = MAX_NODES if limits is not None and limits.split else ANY_NODES
+    split = limits is not None and limits.split
     with quiet_output():
-        return _answer(
-            solver(integrality=integrality, options={"mip_rel_gap": 1e-4, "node_limit": most_nodes})
+        result = solver(
+            integrality=integrality,
+            options={
+                "mip_rel_gap": GAP,
+                "node_limit": MAX_SPLIT_NODES if split else MAX_NODES,
+                "time_limit": MAX_SECONDS,
+            },
         )
+    x = _answer(result)
+    return None if x is None else (x, float(result.mip_gap or 0.0))
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:

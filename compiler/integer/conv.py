@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
@@ -36,14 +39,13 @@ def apply_transposed(editor: Editor, node: ir.Node, forms: Sequence[Form | None]
     turned round.
 
     Raises:
-        Unsupported: as for a convolution; dilation; a group count other than 1.
+        Unsupported: as for a convolution; auto_pad; pads larger than the kernel.
     """
     x, w = forms[0], forms[1]
     if x is None or w is None:
         raise Unsupported("its weights or its input have no quantizer")
-    if any(d != 1 for d in attribute(node, "dilations", [1])) or attribute(node, "group", 1) != 1:
-        raise Unsupported("a dilated or grouped ConvTranspose")
-    codes, w_scale = _weights(_swapped(editor, w))
+    group = int(attribute(node, "group", 1))
+    codes, w_scale = _weights(_swapped(editor, w, group))
     turned = codes[:, :, ::-1, ::-1] if codes.ndim == 4 else codes[:, :, ::-1]
     kernel = codes.shape[2:]
     strides = list(attribute(node, "strides", [1] * len(kernel)))
@@ -56,8 +58,10 @@ def apply_transposed(editor: Editor, node: ir.Node, forms: Sequence[Form | None]
     image = shape_of(x.base)[2:]
     out = shape_of(node.outputs[0])[2:]
     begin = _transposed_pads(node, kernel)
-    before = [k - 1 - p for k, p in zip(kernel, begin, strict=True)]
-    after = [o + k - 1 - i - b for o, k, i, b in zip(out, kernel, image, before, strict=True)]
+    dilation = list(attribute(node, "dilations", [1] * len(kernel)))
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    before = [r - p for r, p in zip(reach, begin, strict=True)]
+    after = [o + r - i - b for o, r, i, b in zip(out, reach, image, before, strict=True)]
     if min(*before, *after) < 0:
         raise Unsupported("a ConvTranspose whose pads are larger than its kernel")
     one = (1,) * len(kernel)
@@ -65,11 +69,11 @@ def apply_transposed(editor: Editor, node: ir.Node, forms: Sequence[Form | None]
         *(
             (filler, v[0]) if len(v) == 1 else (v[0], v[1])
             for v, filler in zip(
-                (image, kernel, one, one, before, after), (1, 1, 1, 1, 0, 0), strict=True
+                (image, kernel, one, dilation, before, after), (1, 1, 1, 1, 0, 0), strict=True
             )
         )
     )
-    return [_convolve(editor, node, x, turned, w_scale, window, 1)]
+    return [_convolve(editor, node, x, turned, w_scale, window, group)]
 
 
 def _transposed_pads(node: ir.Node, kernel: Sequence[int]) -> list[int]:
@@ -78,15 +82,27 @@ def _transposed_pads(node: ir.Node, kernel: Sequence[int]) -> list[int]:
     return list(attribute(node, "pads", [0] * 2 * len(kernel)))[: len(kernel)]
 
 
-def _swapped(editor: Editor, w: Form) -> Form:
-    """ConvTranspose keeps weights as [C, M, …]; a convolution wants [M, C, …]."""
+def _swapped(editor: Editor, w: Form, group: int) -> Form:
+    """ConvTranspose keeps weights as [C, M / groups, …]; a convolution wants [M, C / groups, …]."""
     codes = w.constant
     if codes is None:
         raise Unsupported("weights that are computed")
-    scale, offset = (
-        np.swapaxes(_full(a, codes.ndim), 0, 1) if a.size > 1 else a for a in (w.scale, w.offset)
-    )
-    base = editor.initializer(f"{w.base.name}_swapped", np.swapaxes(codes, 0, 1).astype(np.float32))
+    shape = codes.shape
+
+    def swapped(array: NDArray[Any]) -> NDArray[Any]:
+        apart = np.broadcast_to(_full(array, len(shape)), shape)
+        apart = apart.reshape(group, shape[0] // group, *shape[1:]).swapaxes(1, 2)
+        return apart.reshape(group * shape[1], shape[0] // group, *shape[2:])
+
+    def for_outputs(array: FloatArray) -> FloatArray:
+        if array.size == 1:
+            return array
+        whole = swapped(array)
+        first = whole[(slice(None), *(slice(1),) * (whole.ndim - 1))]
+        return first if np.array_equal(np.broadcast_to(first, whole.shape), whole) else whole
+
+    scale, offset = for_outputs(w.scale), for_outputs(w.offset)
+    base = editor.initializer(f"{w.base.name}_swapped", swapped(codes).astype(np.float32))
     set_integer(base, w.fact.with_(scale=scale, offset=offset))
     return Form(base, scale, offset)
 
@@ -128,7 +144,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
             raise Unsupported("weights with a zero point that is no integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.size > 1 and scale.size != _full(scale, codes.ndim).shape[0]:
-        raise Unsupported("weights with scales that differ along other axes than the outputs")
+        codes, scale = on_one_grid(codes, scale, 0)
     per_output = scale.reshape(-1)
     divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
     if divisor > 1:
@@ -156,7 +172,7 @@ def _convolve(
         unequal = codes.shape[1] * window.elements
         weights, low = (codes + 1) // 2, np.zeros((len(codes), *(1,) * rank), dtype=np.int64)
         fact = Integer.of(low, low + unequal, scale, -scale * unequal / 2)
-        return _insert(editor, node, x.base, weights, window, group, fact, xnor=True)
+        return insert_conv(editor, node, x.base, weights, window, group, fact, xnor=True)
     if window.is_padded and np.any(x.offset):
         before, x = x.scale, bipolar.centred(editor, node, x)
         scale = scale * (x.scale / before).flat[0]
@@ -168,7 +184,7 @@ def _convolve(
         total = (added[_seen(codes.shape, group)] * sums).sum(axis=1)
         offset = total.reshape(spread) * w_scale
     fact = Integer.of(low.reshape(spread), high.reshape(spread), scale, offset)
-    return _insert(editor, node, x.base, codes, window, group, fact)
+    return insert_conv(editor, node, x.base, codes, window, group, fact)
 
 
 def _of_groups(scale: FloatArray, group: int, shape: tuple[int, ...]) -> FloatArray:
@@ -222,7 +238,7 @@ def _per_channel(bound: IntArray, channels: int) -> IntArray:
     return np.full(channels, int(bound.min() if bound.min() < 0 else bound.max()))
 
 
-def _insert(
+def insert_conv(
     editor: Editor,
     node: ir.Node,
     x: ir.Value,
@@ -232,6 +248,7 @@ def _insert(
     fact: Integer,
     xnor: bool = False,
 ) -> Form:
+    """An IntegerConv of integers with the given weights, whose result the fact says."""
     if max(abs(int(fact.low.min())), abs(int(fact.high.max()))) >= 1 << 52:
         raise Unsupported("sums beyond 52 bits")
     wide = carrier(smallest_type(int(fact.low.min()), int(fact.high.max()))) == np.float64

@@ -149,7 +149,10 @@ def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> i
         return form.base
     if np.all(factor == factor.flat[0]):
         factor = np.asarray(factor.flat[0])
-    return _with_constant(editor, node, form.base, "Mul", np.asarray(factor))
+    shape = shape_of(form.base)
+    if np.broadcast_shapes(factor.shape, shape) != shape:
+        raise Unsupported("its scales differ along an axis along which it is repeated")
+    return with_constant(editor, node, form.base, "Mul", np.asarray(factor))
 
 
 def _centred(editor: Editor, node: ir.Node, form: Form) -> ir.Value:
@@ -158,12 +161,13 @@ def _centred(editor: Editor, node: ir.Node, form: Form) -> ir.Value:
         raise Unsupported("a factor that does not represent zero exactly")
     if not np.any(shift):
         return form.base
-    return _with_constant(editor, node, form.base, "Add", np.rint(shift).astype(np.int64))
+    return with_constant(editor, node, form.base, "Add", np.rint(shift).astype(np.int64))
 
 
-def _with_constant(
+def with_constant(
     editor: Editor, node: ir.Node, x: ir.Value, op: str, number: IntArray
 ) -> ir.Value:
+    """Add or multiply integers by a constant that broadcasts against them."""
     operand = editor.initializer(f"{x.name}_{op}_constant", number.astype(np.float32))
     set_integer(operand, Integer.of(number.min(), number.max()))
     y = editor.insert(

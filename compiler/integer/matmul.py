@@ -13,6 +13,7 @@ from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, typ
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
 from qnnc.compiler.integer.ranges import sum_range
+from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
@@ -58,9 +59,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
             raise Unsupported("weights with a zero point that is no integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.ndim == 2 and scale.shape[0] != 1:
-        raise Unsupported(
-            "weights with a scale for each input; quantize them per tensor or per output"
-        )
+        codes, scale = on_one_grid(codes, scale, 1)
     per_output = scale.reshape(-1)
     divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
     if divisor > 1:

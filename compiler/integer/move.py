@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that pick elements of one tensor: Split, Slice, Resize, DepthToSpace, SpaceToDepth,
-Pad."""
+"""Operators that pick elements of one tensor: Split, Slice, Resize, Expand, DepthToSpace,
+SpaceToDepth, Pad."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.integer import interpolate
 from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, is_derived, set_integer
@@ -29,10 +30,11 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     inputs: list[ir.Value | None] = [x.base, *node.inputs[1:]]
     if any(v is not None and constant(v) is None for v in node.inputs[1:]):
         raise Unsupported("its sizes are computed")
-    if node.op_type == "Pad":
+    padded = node.op_type == "Pad" and attribute(node, "mode", "constant") != "edge"
+    if padded:
         inputs[2:3] = [_pad_value(editor, node, x)]
     if node.op_type in ("Resize", "Upsample") and attribute(node, "mode", "nearest") != "nearest":
-        raise Unsupported("interpolation; only nearest is supported")
+        return [interpolate.apply(editor, node, x)]
     attributes = {name: a.value for name, a in node.attributes.items()}
     first = editor.insert(
         node,
@@ -52,7 +54,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
         value.shape = output.shape
         low, high = _bound(node, index, x.fact.low, min), _bound(node, index, x.fact.high, max)
         scale, offset = (_picked(node, index, a) for a in (x.scale, x.offset))
-        if node.op_type == "Pad":
+        if padded:
             number = int(np.asarray(constant(inputs[2])).reshape(()))
             low, high = np.minimum(low, number), np.maximum(high, number)
         fact = Integer.of(
@@ -62,7 +64,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
             offset,
             golden=None if is_derived(output) else output.name,
             quantized=x.fact.quantized,
-            datatype=None if node.op_type == "Pad" else x.fact.datatype,
+            datatype=None if padded else x.fact.datatype,
         )
         set_integer(value, fact)
         results.append(Form(value, fact.scale, fact.offset))
@@ -71,7 +73,9 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
 
 def _pad_value(editor: Editor, node: ir.Node, x: Form) -> ir.Value:
     if attribute(node, "mode", "constant") != "constant":
-        raise Unsupported("padding that repeats the image; only constant padding is supported")
+        raise Unsupported(
+            "padding that mirrors the image; padding with a constant or with the edge is supported"
+        )
     given = constant(node.inputs[2]) if len(node.inputs) > 2 else None
     value = 0.0 if given is None else float(np.asarray(given).reshape(-1)[0])
     code = (value - x.offset) / x.scale
@@ -95,6 +99,8 @@ def _picked(node: ir.Node, index: int, array: Numbers) -> Numbers:
     """A parameter of the input as one of output `index`."""
     if array.size == 1:
         return array.reshape(())
+    if node.op_type == "Expand":
+        return array
     source = node.inputs[0]
     assert source is not None
     rank = len(shape_of(source))

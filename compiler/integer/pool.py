@@ -10,9 +10,10 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
-from qnnc.compiler.integer.window import Window, reaches_beyond_pads, window_of
+from qnnc.compiler.integer.uneven import evened, window_counts
+from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
-from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, integer, set_integer
 
 Numbers = TypeVar("Numbers", FloatArray, IntArray)
 
@@ -52,17 +53,9 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
         window = _whole(node)
     else:
         window = window_of(node)
-        if window.is_padded and not attribute(node, "count_include_pad", 0):
-            raise Unsupported(
-                "an AveragePool that leaves its padding out of the count; use padding of its own "
-                "or count_include_pad=1"
-            )
-        if attribute(node, "ceil_mode", 0) and reaches_beyond_pads(node, window):
-            raise Unsupported(
-                "an AveragePool with ceil_mode, whose last windows count fewer elements; use "
-                "padding of its own"
-            )
-    if window.is_padded and np.any(x.offset):
+    counts = window_counts(node, window) if window.is_padded else None
+    padding_counts = window.is_padded and bool(attribute(node, "count_include_pad", 0))
+    if padding_counts and np.any(x.offset):
         raise Unsupported("padding of an input that does not represent zero exactly")
     fact, count = x.fact, window.elements
     low, high = fact.low * count, fact.high * count
@@ -72,9 +65,17 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
         raise Unsupported("sums beyond 24 bits")
     y = _insert(editor, node, x.base, "SumPool", QNNC, window)
     divisor = 1 if node.op_type == "ReduceSum" else count
-    scale, offset = x.scale / divisor, x.offset * count / divisor
+    offset = x.offset * count / divisor
+    if counts is not None:
+        set_integer(y, Integer.of(low, high))
+        y, divisor = evened(editor, node, y, counts)
+        sums = integer(y)
+        assert sums is not None
+        low, high = sums.low, sums.high
+    scale = x.scale / divisor
     if squeezed:
-        set_integer(y, Integer.of(low, high, scale, offset))
+        # a table may take the squeezed tensor's place: the sum itself must be compared
+        set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
         y = _squeeze(editor, node, y, squeezed)
         low, high = _drop(low, squeezed), _drop(high, squeezed)
         scale, offset = _drop(scale, squeezed), _drop(offset, squeezed)

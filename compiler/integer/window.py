@@ -122,13 +122,6 @@ def window_of(node: ir.Node, kernel: Sequence[int] | None = None) -> Window:
     return window
 
 
-def reaches_beyond_pads(node: ir.Node, window: Window) -> bool:
-    """ceil_mode has added windows that look at more than the image and its padding."""
-    rank = len(shape_of(node.outputs[0])) - 2
-    pads = list(attribute(node, "pads", [0] * 2 * rank))[rank:]
-    return any(a > p for a, p in zip(window.after[2 - rank :], pads, strict=True))
-
-
 def _pair(values: Sequence[int], filler: int) -> Pair:
     return (filler, values[0]) if len(values) == 1 else (values[0], values[1])
 

@@ -25,6 +25,9 @@ _SOURCE = "qnnc.source"
 _PART = "qnnc.part"
 _DERIVED = "qnnc.derived"
 _REASON = "qnnc.reason"
+_REMEDY = "qnnc.remedy"
+_OPERATORS = "qnnc.operators"
+_ORIGIN = "qnnc.origin"
 _EVALUATED = "qnnc.evaluated"
 
 IntArray = NDArray[np.int64]
@@ -174,7 +177,27 @@ def name_sources(model: ir.Model) -> None:
     for index, node in enumerate(model.graph):
         if not node.name:
             node.name = f"{node.op_type}_{index}"
-        node.meta.setdefault(_SOURCE, (node.name,))
+        if _SOURCE not in node.meta:
+            node.meta[_SOURCE] = (node.name,)
+            model.graph.meta.setdefault(_OPERATORS, {})[node.name] = node.op_type
+
+
+def user_operator(node: ir.Node) -> str:
+    """The operator of the node of the user's model that `node` comes from, as far as that is
+    known: Gemm for the MatMul that it has become."""
+    known: dict[str, str] = {} if node.graph is None else node.graph.meta.get(_OPERATORS, {})
+    found = [known[name] for name in sources(node) if name in known]
+    return found[0] if found else node.op_type
+
+
+def set_origin(value: ir.Value, name: str) -> None:
+    """Say which tensor of the user's model a constant was computed from."""
+    value.meta[_ORIGIN] = name
+
+
+def origin(value: ir.Value) -> str:
+    """The tensor of the user's model that a constant was computed from, or its own name."""
+    return str(value.meta.get(_ORIGIN, value.name))
 
 
 HOST_PRE, ACCELERATOR, HOST_POST = "pre", "accelerator", "post"
@@ -208,3 +231,13 @@ def set_reason(node: ir.Node, text: str) -> None:
 def reason(node: ir.Node) -> str:
     """Why a pass left `node` as it is, if one said so."""
     return str(node.meta.get(_REASON, ""))
+
+
+def set_remedy(node: ir.Node, text: str) -> None:
+    """Record what would help a node that a pass left as it is."""
+    node.meta[_REMEDY] = text
+
+
+def remedy(node: ir.Node) -> str:
+    """What would help a node that a pass left as it is, if one said so."""
+    return str(node.meta.get(_REMEDY, ""))

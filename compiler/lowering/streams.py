@@ -77,7 +77,6 @@ class Streams:
         self.editor = editor
         self.node: ir.Node
         self._laid: dict[ir.Value, Laid] = {}
-        self._wants_image: dict[ir.Value, bool] = {}
 
     # --- tensors ----------------------------------------------------------------------------
 
@@ -123,7 +122,7 @@ class Streams:
 
     def plain(self, value: ir.Value) -> ir.Value:
         """The stream of a tensor in the tensor's own order."""
-        return self.ordered(value, None, shape_of(value))
+        return self.ordered(value, None, frame_shape(shape_of(value)))
 
     def ordered(self, value: ir.Value, order: IntArray | None, shape: Sequence[int]) -> ir.Value:
         """The stream of a tensor in a given order and shape, shuffled if need be."""
@@ -213,6 +212,8 @@ class Streams:
     def _entry(self, value: ir.Value) -> Laid:
         shape = shape_of(value)
         if not self._is_image(value):
+            if shape != frame_shape(shape):
+                return Laid(self._framed(value), None)
             return Laid(value, None)
         perm = [0, *range(2, len(shape)), 1]
         y = self.editor.insert(
@@ -230,6 +231,24 @@ class Streams:
         order = channels_last(shape)
         set_integer(y, restated(fact, fact, shape, shape_of(y), order))
         return Laid(y, order)
+
+    def _framed(self, value: ir.Value) -> ir.Value:
+        """A tensor whose first dimension is not the batch, as one frame."""
+        shape = frame_shape(shape_of(value))
+        operand = self.editor.initializer(f"{value.name}_frame", np.asarray(shape, np.int64))
+        y = self.editor.insert(
+            self.node,
+            "Reshape",
+            [value, operand],
+            f"{value.name}_framed",
+            shape=shape,
+            dtype=value.dtype or ir.DataType.FLOAT,
+        )
+        producer, fact = y.producer(), self.fact(value)
+        assert producer is not None
+        set_part(producer, HOST_PRE)
+        set_integer(y, restated(fact, fact, shape_of(value), shape, None))
+        return y
 
     def _is_image(self, value: ir.Value) -> bool:
         """An operator on images lies behind, before anything that takes vectors."""
@@ -251,7 +270,7 @@ class Streams:
     def restore(self, tensor: ir.Value) -> ir.Value:
         """A stream back in the order and shape of its tensor, for the host."""
         laid = self._laid[tensor]
-        shape, y = shape_of(tensor), laid.value
+        shape, y = shape_of(tensor), _unshaped(laid.value)
         if laid.order is not None:
             if same_order(laid.order, channels_last(shape)) and len(shape) in (3, 4):
                 dims = [1, *shape[2:], shape[1]]
@@ -326,6 +345,23 @@ class Streams:
         )[0]
         self._laid[tensor] = Laid(stream, None if same_order(order, None) else order)
         return stream
+
+
+def _unshaped(stream: ir.Value) -> ir.Value:
+    """What a node of the accelerator gives, before reshapes that cost nothing: that is what crosses
+    to the host."""
+    producer = stream.producer()
+    while producer is not None and producer.op_type == "Reshape" and part(producer) == ACCELERATOR:
+        source = producer.inputs[0]
+        if source is None or source.producer() is None:
+            break
+        stream, producer = source, source.producer()
+    return stream
+
+
+def frame_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of one frame of a tensor, a batch of one in front."""
+    return tuple(shape) if len(shape) and shape[0] == 1 else (1, *shape)
 
 
 def channels_last(shape: Sequence[int]) -> IntArray:

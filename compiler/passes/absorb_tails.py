@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -38,9 +40,16 @@ from qnnc.compiler.tails.collect import (
     collect,
     is_tail_end,
 )
-from qnnc.compiler.tails.evaluate import check_steps, evaluate
+from qnnc.compiler.tails.evaluate import Steps, check_steps, evaluate
 from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
-from qnnc.compiler.tails.table import along_one_axis, falling_channels, make_table, mirrored
+from qnnc.compiler.tails.table import (
+    SeveralAxes,
+    along_one_axis,
+    everywhere,
+    falling_channels,
+    make_table,
+    mirrored,
+)
 
 
 @dataclass
@@ -51,11 +60,13 @@ class AbsorbTails(Pass):
         max_elements: integers, channels counted each, up to which a range is evaluated
             throughout; beyond it thresholds are found by bisection.
         max_thresholds: thresholds of a channel beyond which a tail is left alone.
+        flat_thresholds: those of a frame beyond which a tail is that differs along several axes.
     """
 
     name = "absorb-tails"
     max_elements: int = 1 << 24
     max_thresholds: int = 4096
+    flat_thresholds: int = 1 << 20
 
     def run(self, model: ir.Model) -> bool:
         editor = Editor(model.graph)
@@ -116,13 +127,18 @@ class AbsorbTails(Pass):
         replace_value(codes, y)
 
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
-        if len(tail.axes) > 1 and tail.place is not Place.BOTH:
-            raise Unsupported("its parameters differ along several axes")
         steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
         exhaustive = steps.exhaustive
         axis = tail.axes[0] if tail.axes else -1
-        if len(tail.axes) > 1:
-            steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
+        if len(tail.axes) > 1 and tail.place is Place.BOTH:
+            try:
+                steps, axis = along_one_axis(steps, shape_of(tail.anchor)[1:])
+            except SeveralAxes:
+                self._insert_flat(editor, replace(tail, place=Place.BEFORE), steps)
+                return
+        elif len(tail.axes) > 1:
+            self._insert_flat(editor, tail, everywhere(steps, tail))
+            return
         falling = falling_channels(steps)
         if falling.any() and _can_flip(tail, falling):
             steps = mirrored(steps, falling, _flip(editor, tail, falling))
@@ -130,10 +146,33 @@ class AbsorbTails(Pass):
         check_steps(table.thresholds.shape[1], self.max_thresholds)
         self._insert(editor, tail, table, exhaustive)
 
+    def _insert_flat(self, editor: Editor, tail: Tail, steps: Steps) -> None:
+        """A table with a row for every element of a frame, which goes through it flat."""
+        table = make_table(steps, -1)
+        check_steps(table.thresholds.shape[1], self.max_thresholds)
+        if table.thresholds.shape[0] > 1 and table.thresholds.size > self.flat_thresholds:
+            raise Unsupported(
+                "its parameters differ along several axes, so that a table for every element would "
+                f"have {table.thresholds.size} thresholds, {self.flat_thresholds} are the most; "
+                "quantize to fewer bits, or let them differ along one axis only"
+            )
+        self._insert(editor, tail, table, steps.exhaustive, flat=True)
+
     def _insert(
-        self, editor: Editor, tail: Tail, table: multi_threshold.Table, exhaustive: bool
+        self,
+        editor: Editor,
+        tail: Tail,
+        table: multi_threshold.Table,
+        exhaustive: bool,
+        *,
+        flat: bool = False,
     ) -> None:
-        """Put the table on the side of the layout operators on which its channels lie."""
+        """Put the table on the side of the layout operators on which its channels lie.
+
+        Args:
+            exhaustive: it was evaluated at every integer.
+            flat: it has a row for every element.
+        """
         fact = integer(tail.codes)
         assert fact is not None
         name = f"{tail.codes.name}_thresholds"
@@ -143,14 +182,20 @@ class AbsorbTails(Pass):
             low, high = int(table.values.min()), int(table.values.max())
         fact = fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None)
         if tail.layouts and tail.place is not Place.BEHIND:
-            y = multi_threshold.insert(editor, tail.nodes[-1], tail.anchor, table, name, tail.nodes)
+            x = _flattened(editor, tail, tail.anchor) if flat else tail.anchor
+            y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
             _say_how(y, exhaustive)
             set_integer(y, Integer.of(low, high))
+            y = _shaped(editor, tail, y, shape_of(tail.anchor)) if flat else y
             y = _rearranged(editor, tail, y)
         else:
             x = _rearranged(editor, tail, tail.anchor)
+            x = _flattened(editor, tail, x) if flat else x
             y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
             _say_how(y, exhaustive)
+            if flat:
+                set_integer(y, Integer.of(low, high))
+                y = _shaped(editor, tail, y, shape_of(tail.codes))
         set_integer(y, fact)
         replace_value(tail.codes, y)
 
@@ -159,6 +204,27 @@ def _say_how(table: ir.Value, exhaustive: bool) -> None:
     node = table.producer()
     assert node is not None
     set_evaluated(node, EXHAUSTIVE if exhaustive else BISECTED)
+
+
+def _flattened(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
+    """A tensor as one vector a frame."""
+    return _shaped(editor, tail, x, (1, math.prod(shape_of(x))))
+
+
+def _shaped(editor: Editor, tail: Tail, x: ir.Value, shape: Sequence[int]) -> ir.Value:
+    operand = editor.initializer(f"{x.name}_shape", np.asarray(shape, dtype=np.int64))
+    y = editor.insert(
+        tail.nodes[-1],
+        "Reshape",
+        [x, operand],
+        f"{x.name}_shaped",
+        shape=shape,
+        dtype=x.dtype or ir.DataType.FLOAT,
+    )
+    fact = integer(x)
+    assert fact is not None
+    set_integer(y, Integer.of(fact.low.min(), fact.high.max()))
+    return y
 
 
 def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:

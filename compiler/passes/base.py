@@ -15,7 +15,7 @@ from typing import ClassVar
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
-from qnnc.compiler.ir.facts import set_reason, sources
+from qnnc.compiler.ir.facts import set_reason, set_remedy, sources
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Reason:
         node: name of the node.
         sources: nodes of the user's model that it comes from.
         text: the reason, one sentence, with what would help.
+        remedy: what would help, where the text does not say so.
     """
 
     node: str
     sources: tuple[str, ...]
     text: str
+    remedy: str = ""
 
 
 class Pass(InPlacePass):
@@ -44,10 +46,11 @@ class Pass(InPlacePass):
         found: list[Reason] = self.__dict__.setdefault("_reasons", [])
         return found
 
-    def leave(self, node: ir.Node, text: str) -> None:
-        """Record why `node` stays as it is."""
+    def leave(self, node: ir.Node, text: str, remedy: str = "") -> None:
+        """Record why `node` stays as it is, and what would help."""
         set_reason(node, text)
-        self.reasons.append(Reason(node.name or node.op_type, sources(node), text))
+        set_remedy(node, remedy)
+        self.reasons.append(Reason(node.name or node.op_type, sources(node), text, remedy))
 
     @abstractmethod
     def run(self, model: ir.Model) -> bool:

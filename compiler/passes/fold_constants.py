@@ -19,7 +19,7 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import Integer, integer, set_integer
+from qnnc.compiler.ir.facts import Integer, integer, origin, set_integer, set_origin
 from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.reference import Session, expand
@@ -77,7 +77,26 @@ class FoldConstants(Pass):
             fact = integer(value)
             replaced = editor.initializer(f"{value.name}_folded", results[str(value.name)])
             set_integer(replaced, _narrowed(fact, results[str(value.name)]))
+            set_origin(replaced, _largest_leaf(value))
             replace_value(value, replaced)
+
+
+def _largest_leaf(value: ir.Value) -> str:
+    """Name of the largest of the constants that a tensor is computed from: weights, rather than
+    their scale."""
+    best, size = str(value.name), -1
+    stack, seen = [value], set[ir.Value]()
+    while stack:
+        current = stack.pop()
+        node = current.producer()
+        if current in seen:
+            continue
+        seen.add(current)
+        if node is not None:
+            stack += [v for v in node.inputs if v is not None]
+        elif current.const_value is not None and current.const_value.size > size:
+            best, size = origin(current), current.const_value.size
+    return best
 
 
 def _fold_shape(editor: Editor, node: ir.Node) -> list[ir.Value]:

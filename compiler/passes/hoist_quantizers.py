@@ -54,6 +54,8 @@ class HoistQuantizers(Pass):
             sources = computed_inputs(node)
             if node.op_type not in MOVERS or not any(v in curved for v in sources):
                 continue
+            if attribute(node, "mode", "nearest") not in ("nearest", "constant", "DCR", "CRD"):
+                continue  # an interpolation makes values that none of its inputs is
             for chain in list(_chains(node.outputs[0])):
                 try:
                     _hoist(editor, node, chain)

@@ -18,6 +18,7 @@ from qnnc.compiler.ir.facts import (
     integer,
     part,
     reason,
+    remedy,
     set_part,
     sources,
 )
@@ -44,6 +45,8 @@ CORE = frozenset(
                 "Pad",
                 "Resize",
                 "Upsample",
+                "Expand",
+                "Gather",
                 "TopK",
                 "ArgMax",
             )
@@ -145,10 +148,12 @@ def _check_order(node: ir.Node) -> None:
             return
         culprit = _explained(node) or node
         why = reason(culprit) or f"{culprit.op_type} computes in floating point"
-        otherwise = "put a quantizer behind it, or an operator that qnnc supports in its place"
+        advice = remedy(culprit) or _advice(node, up=False)
+        if not advice and ";" not in why:  # where the reason itself says what helps
+            advice = "put a quantizer behind it, or an operator that qnnc supports in its place"
         raise ModelError(
             f"node {quote(_named(culprit))} lies between two quantized layers and cannot go into "
-            f"hardware: {why}; {_advice(node, up=False) or otherwise}"
+            f"hardware: {why}{f'; {advice}' if advice else ''}"
         )
 
 
@@ -192,9 +197,12 @@ def _check_layers(nodes: list[ir.Node]) -> None:
     for node in nodes:
         if node.op_type in LAYERS and part(node) != ACCELERATOR:
             why = reason(node) or "it stays in floating point"
-            otherwise = "quantize it, or allow layers on the host with --host-layers"
+            advice = remedy(node) or _advice(node, up=True)
+            if not advice and ";" not in why:
+                advice = "quantize it"
+            rest = f"{advice}, or allow" if advice else "or allow"
             raise ModelError(
-                f"node {quote(_named(node))}: {why}; {_advice(node, up=True) or otherwise}"
+                f"node {quote(_named(node))}: {why}; {rest} layers on the host with --host-layers"
             )
 
 

@@ -15,6 +15,7 @@ from qnnc.compiler.integer.window import window_of
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.quantizers import quantizer
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.passes.shape_arithmetic import fold_shape_arithmetic
 from qnnc.compiler.reference import expand
 
 
@@ -32,6 +33,7 @@ class InferShapes(Pass):
     def run(self, model: ir.Model) -> bool:
         for value in model.graph.inputs:
             _fix_batch(value)
+        folded = fold_shape_arithmetic(model)
         for value in model.graph.outputs:
             if value.producer() is not None:
                 value.shape = None  # exporters leave symbols here that contradict the input
@@ -40,7 +42,7 @@ class InferShapes(Pass):
         known = {v.name: v for node in plain.graph for v in node.outputs}
         # a quantizer's output is as its input, which may be an input of the graph or a constant
         known |= {node.outputs[0].name: source for node, source in quantized.items()}
-        changed = False
+        changed = folded
         for node in model.graph:
             for value in node.outputs:
                 inferred = known.get(value.name)

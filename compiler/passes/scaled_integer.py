@@ -9,10 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import quote
 from qnnc.compiler.integer import affine, clip, conv, join, layout, matmul, move, pool
 from qnnc.compiler.integer.form import Form, Unsupported, own_form
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
-from qnnc.compiler.ir.facts import is_derived, reason, set_integer
+from qnnc.compiler.ir.facts import (
+    is_derived,
+    origin,
+    reason,
+    set_integer,
+    sources,
+    user_operator,
+)
 from qnnc.compiler.ir.operators import dequantize
 from qnnc.compiler.passes.base import Pass
 
@@ -33,7 +41,8 @@ LINEAR: dict[str, Linear] = {
     "Mul": join.multiply,
     "Concat": join.concat,
     **dict.fromkeys(
-        ("Split", "Slice", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Pad"), move.apply
+        ("Split", "Slice", "Resize", "Upsample", "Expand", "DepthToSpace", "SpaceToDepth", "Pad"),
+        move.apply,
     ),
 }
 """What computes an operator on integers, by its name."""
@@ -67,7 +76,7 @@ class ScaledInteger(Pass):
         given = [None if v is None else forms.get(v) for v in node.inputs]
         if all(form is None for form in given):
             if node.op_type in LAYERS:
-                self.leave(node, _missing_quantizer(node, forms))
+                self.leave(node, _missing_quantizer(node, forms), _remedy(node, forms))
             return False
         try:
             index = next(i for i, form in enumerate(given) if form is not None)
@@ -87,10 +96,14 @@ class ScaledInteger(Pass):
                     return _computed(editor, node, clip.apply(editor, node, given), forms)
             elif node.op_type in LINEAR:
                 if node.op_type in LAYERS and None in given[:2]:
-                    raise Unsupported(_missing_quantizer(node, forms))
+                    text = _missing_quantizer(node, forms)
+                    text = f"{user_operator(node)} stays in floating point: {text}"
+                    self.leave(node, text, _remedy(node, forms))
+                    return False
                 return _computed(editor, node, LINEAR[node.op_type](editor, node, given), forms)
         except Unsupported as why:
-            self.leave(node, f"{node.op_type} stays in floating point: {why}")
+            text, remedy = _cause(node, given, str(why))
+            self.leave(node, f"{user_operator(node)} stays in floating point: {text}", remedy)
         return False
 
 
@@ -148,8 +161,87 @@ def _others_constant(node: ir.Node, index: int) -> bool:
 def _missing_quantizer(node: ir.Node, forms: dict[ir.Value, Form]) -> str:
     missing = [v for v in node.inputs[:2] if v is not None and v not in forms]
     what = " and ".join(
-        f"its {'weights' if constant(v) is not None else 'input'} '{v.name}'" for v in missing
+        f"its {'weights' if constant(v) is not None else 'input'} {_shown(v)}" for v in missing
     )
     made = [v.producer() for v in missing]
     why = next((f" ({reason(node)})" for node in made if node is not None and reason(node)), "")
-    return f"{what} has no quantizer{why}"
+    several = len(missing) > 1 or any(constant(v) is not None for v in missing)
+    return f"{what} {'have' if several else 'has'} no quantizer{why}"
+
+
+def _remedy(node: ir.Node, forms: dict[ir.Value, Form]) -> str:
+    """What gives a layer the quantizer that it lacks."""
+    missing = [v for v in node.inputs[:2] if v is not None and v not in forms]
+    if any(constant(v) is not None for v in missing):
+        if node.op_type == "ConvTranspose":
+            return (
+                "quantize its weights, in the QDQ format: ONNX Runtime's QOperator leaves "
+                "ConvTranspose in floating point"
+            )
+        return "quantize its weights"
+    if missing and _is_raw(missing[0]):
+        return (
+            "say with --input-type what the real input is (such as uint8 with --input-scale "
+            "1/255), or put a quantizer before it"
+        )
+    return ""
+
+
+def _cause(node: ir.Node, given: Sequence[Form | None], why: str) -> tuple[str, str]:
+    """Where scales do not fit together: what joins them, and where a quantizer helps."""
+    if node.op_type in ("Add", "Sub"):
+        loose = [
+            producer
+            for value, form in zip(node.inputs, given, strict=False)
+            if value is not None and form is not None and not form.fact.quantized
+            and (producer := value.producer()) is not None and sources(producer)
+        ]  # fmt: skip
+        if loose and len(loose) < len(node.inputs):
+            named = quote(sources(loose[0])[-1])
+            return why.split(";")[0], f"put a quantizer behind node {named}, before the two meet"
+    form = given[0] if given else None
+    joining = _concat_before(node)
+    if node.op_type in LAYERS and form is not None and form.scale.size > 1 and joining is not None:
+        scales = ", ".join(f"{s:.6g}" for s in np.unique(form.scale)[:4])
+        name = quote(sources(joining)[-1] if sources(joining) else joining.name)
+        return (
+            f"its input comes from Concat node {name}, which joins tensors of scales {scales} that "
+            "are no small multiples of a common one",
+            f"let what Concat {name} joins go through one quantizer, or quantizers of one scale",
+        )
+    return why, ""
+
+
+def _concat_before(node: ir.Node) -> ir.Node | None:
+    """The Concat that a layer's input comes from, nothing but moves and scales between."""
+    value = node.inputs[0]
+    while value is not None:
+        producer = value.producer()
+        if producer is None or producer.op_type == "Concat":
+            return producer
+        value = producer.inputs[0] if producer.inputs else None
+    return None
+
+
+def _is_raw(value: ir.Value) -> bool:
+    """A tensor that comes from the model's inputs without any layer between."""
+    stack, seen = [value], set[ir.Value]()
+    while stack:
+        current = stack.pop()
+        producer = current.producer()
+        if current in seen or constant(current) is not None:
+            continue
+        seen.add(current)
+        if producer is not None:
+            if producer.op_type in LAYERS:
+                return False
+            stack += [v for v in producer.inputs if v is not None]
+    return True
+
+
+def _shown(value: ir.Value) -> str:
+    """A tensor as the user's model calls it."""
+    node = value.producer()
+    if node is not None and is_derived(value) and sources(node):
+        return f"(the output of node {quote(sources(node)[-1])})"
+    return quote(origin(value))

@@ -15,7 +15,7 @@ from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
-from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.resources import Resources, check_budget
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NOTHING = Resources()
 REMEDIAL_BATCH = 16
+WORTH_SAYING = 0.001
+"""Gap of a choice's cost from the best."""
 
 
 @dataclass
@@ -80,6 +82,9 @@ class SetFolding(Pass):
             raise TargetError(f"{error}{self._batch_helps(graph, dense, goal)}") from error
         for node, option in zip(graph.nodes, choice.options, strict=True):
             node.apply(option.folding)
+        if choice.gap > WORTH_SAYING:
+            text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
+            self.reasons.append(Reason(self.name, (), text))
 
     def goal(self, graph: StreamGraph, reserved: Resources = NOTHING) -> Goal:
         """What to solve for."""

@@ -23,7 +23,7 @@ from qnnc.compiler.passes.base import Pass
 
 @dataclass
 class Tidy(Pass):
-    """Turn Constants into initializers, split biases off Gemm and Conv; drop Identity, Dropout."""
+    """Make Constants initializers and regular Gathers Slices, split off biases; drop Identity."""
 
     name = "tidy"
 
@@ -43,6 +43,8 @@ class Tidy(Pass):
                 changed = True
             elif node.op_type in ("Conv", "ConvTranspose"):
                 changed |= _split_bias(editor, node)
+            elif node.op_type == "Gather":
+                changed |= _slice_instead(editor, node)
         remove_unused(model)
         return changed or model.graph.num_nodes() != before
 
@@ -61,7 +63,10 @@ def _moves_nothing(node: ir.Node) -> bool:
         return perm is not None and list(perm) == sorted(perm)
     if node.op_type == "Concat":
         return len(node.inputs) == 1
-    return node.op_type in ("Reshape", "Flatten", "Pad")
+    if node.op_type == "Pad":
+        pads = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+        return pads is not None and not np.any(pads)
+    return node.op_type in ("Reshape", "Flatten", "Expand")
 
 
 def _bypass(node: ir.Node) -> bool:
@@ -135,6 +140,55 @@ def _split_bias(editor: Editor, node: ir.Node) -> bool:
     biased = editor.insert(node, "Add", [y, spread], f"{base}_biased", origins=origins)
     biased.shape = output.shape
     replace_value(output, biased)
+    return True
+
+
+def _slice_instead(editor: Editor, node: ir.Node) -> bool:
+    """A Gather of places at equal distances, such as x[:, -1] or x[:, ::2], is a Slice, and a
+    Reshape where it drops the axis."""
+    source, index = node.inputs[0], constant(node.inputs[1])
+    output = node.outputs[0]
+    if source is None or constant(source) is not None or index is None or not index.size:
+        return False
+    if source.shape is None or output.shape is None or index.ndim > 1:
+        return False
+    shape = shape_of(source)
+    axis = int(attribute(node, "axis", 0)) % len(shape)
+    places = index.reshape(-1).astype(np.int64) % shape[axis]
+    steps = np.diff(places)
+    step = int(steps[0]) if steps.size else 1
+    if step < 1 or np.any(steps != step):
+        return False
+    base = output.name or "gather"
+    numbers = (int(places[0]), int(places[-1]) + 1, axis, step)
+    operands = [
+        editor.initializer(f"{base}_{name}", np.array([number], np.int64))
+        for name, number in zip(("start", "end", "axis", "step"), numbers, strict=True)
+    ]
+    dtype = source.dtype or ir.DataType.FLOAT
+    kept = [*shape[:axis], places.size, *shape[axis + 1 :]]
+    y = editor.insert(
+        node,
+        "Slice",
+        [source, *operands],
+        f"{base}_slice",
+        shape=kept,
+        dtype=dtype,
+        origins=(node,),
+    )
+    if index.ndim == 0:
+        target = editor.initializer(f"{base}_shape", np.array(shape_of(output), np.int64))
+        set_derived(y)
+        y = editor.insert(
+            node,
+            "Reshape",
+            [y, target],
+            f"{base}_dropped",
+            shape=shape_of(output),
+            dtype=dtype,
+            origins=(node,),
+        )
+    replace_value(output, y)
     return True
 
 

@@ -21,7 +21,9 @@ class BatchRunner:
     """Runs a model, given with a batch of one, on any number of samples.
 
     Whether the graph can take a larger batch is tried with two copies of the first sample; a
-    reshape to fixed sizes may forbid it.
+    reshape to fixed sizes may forbid it, or a tensor whose first dimension is not the batch.
+    Tensors come out as [samples, ...]: those that have no batch of one in front are stacked, and
+    those that do not depend on the inputs are repeated.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class BatchRunner:
         # both are written now: the model may change before the first run
         self._free = expand(model, outputs=outputs, any_batch=True)
         self._fixed = expand(model, outputs=outputs)
+        self._constants = _independent(self._fixed)
         self._chunk = chunk
         self._batched: Session | None = None
         self._single: Session | None = None
@@ -43,16 +46,18 @@ class BatchRunner:
             self._single = Session(self._fixed)
         session, size = (self._batched, self._chunk) if batched else (self._single, 1)
         assert session is not None
-        if count <= size:
-            return session.run(feeds, outputs)
         results: Tensors = {}
         for start in range(0, count, size):
             part = session.run({n: a[start : start + size] for n, a in feeds.items()}, outputs)
             for name, array in part.items():
-                rows = len(array) // min(size, count - start)  # of a sample: one, if batches are
+                if not batched or name in self._constants:
+                    array = stacked(array)
+                if count <= size and len(array) == count:
+                    results[name] = array
+                    continue
                 if name not in results:
-                    results[name] = np.empty((count * rows, *array.shape[1:]), array.dtype)
-                results[name][start * rows : start * rows + len(array)] = array
+                    results[name] = np.empty((count, *array.shape[1:]), array.dtype)
+                results[name][start : start + size] = array
         return results
 
     def _takes_batches(self, feeds: Feeds) -> bool:
@@ -68,9 +73,25 @@ class BatchRunner:
         except ModelError:
             return False
         if all(
-            double[n].shape == (2, *single[n].shape[1:])
+            single[n].ndim > 0
+            and double[n].shape == (2, *single[n].shape[1:])
             and np.array_equal(double[n][:1], double[n][1:])
             for n in single
+            if n not in self._constants
         ):
             self._batched = session
         return self._batched is not None
+
+
+def stacked(tensor: NDArray[Any]) -> NDArray[Any]:
+    """One sample's tensor as [1, ...]: a batch of one that it has already is that dimension."""
+    return tensor if tensor.ndim and tensor.shape[0] == 1 else tensor[None]
+
+
+def _independent(model: ir.Model) -> frozenset[str]:
+    """Names of outputs that do not depend on the inputs."""
+    computed = set(model.graph.inputs)
+    for node in model.graph:
+        if any(v in computed for v in node.inputs if v is not None):
+            computed.update(node.outputs)
+    return frozenset(str(v.name) for v in model.graph.outputs if v not in computed)

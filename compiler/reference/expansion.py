@@ -17,7 +17,7 @@ from qnnc.compiler.dataflow import declaration, is_dataflow
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir import operators
 from qnnc.compiler.ir.builder import PlainBuilder
-from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.quantizers import quantizer
 
 OPSET = 21
@@ -144,13 +144,20 @@ class _Writer:
         inputs: list[ir.Value | None] = [
             None if value is None else self.value(value) for value in node.inputs
         ]
+        attributes = list(node.attributes.values())
         if self.any_batch and node.op_type == "Reshape":
             inputs[1] = self._free_batch(node) or inputs[1]
+        if self.any_batch and node.op_type == "Resize":
+            sizes = self._sizes_without_batch(node)
+            if sizes is not None:
+                inputs[1:] = [None, None, sizes]
+                axes = range(1, 1 + len(shape_of(node.outputs[0])[1:]))
+                attributes.append(ir.AttrInt64s("axes", list(axes)))
         new = ir.Node(
             "",
             node.op_type,
             inputs,
-            list(node.attributes.values()),
+            attributes,
             num_outputs=len(node.outputs),
             name=node.name,
         )
@@ -167,6 +174,22 @@ class _Writer:
         if not keeps or (target[1:] == 0).any():
             return None
         return self.builder.constant(np.concatenate([[0], target[1:]]), np.int64)
+
+    def _sizes_without_batch(self, node: ir.Node) -> ir.Value | None:
+        """The sizes of a Resize that keeps a batch of 1, for its other axes."""
+        sizes = constant(node.inputs[3]) if len(node.inputs) > 3 else None
+        source, shape = node.inputs[0], node.outputs[0].shape
+        if sizes is None or source is None or source.shape is None or shape is None:
+            return None
+        if "axes" in node.attributes or attribute(node, "keep_aspect_ratio_policy", "stretch") != (
+            "stretch"
+        ):
+            return None
+        if attribute(node, "coordinate_transformation_mode", "") == "tf_crop_and_resize":
+            return None
+        if not sizes.size or sizes[0] != 1 or source.shape[0] != 1 or len(shape) != sizes.size:
+            return None
+        return self.builder.constant(sizes[1:], np.int64)
 
     def _finish(self, old: ir.Value, new: ir.Value) -> None:
         if new in self.named:  # a definition that hands an input through

@@ -7,9 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.ir.operators.multi_threshold import Table
+from qnnc.compiler.tails.collect import Place, Tail
 from qnnc.compiler.tails.evaluate import Steps
+
+
+class SeveralAxes(Unsupported):
+    """Steps are not the same along all axes but one."""
 
 
 def falling_channels(steps: Steps) -> NDArray[np.bool_]:
@@ -34,7 +40,7 @@ def along_one_axis(steps: Steps, shape: tuple[int, ...]) -> tuple[Steps, int]:
     and that axis, negative.
 
     Raises:
-        Unsupported: they differ along several axes.
+        SeveralAxes: they differ along several axes.
     """
     numbers = _kinds(steps).reshape(shape)
     for axis, size in enumerate(shape):
@@ -43,10 +49,16 @@ def along_one_axis(steps: Steps, shape: tuple[int, ...]) -> tuple[Steps, int]:
             of_each = np.arange(numbers.size).reshape(shape)
             chosen = np.moveaxis(of_each, axis, 0).reshape(size, -1)[:, 0]
             return _chosen(steps, chosen), axis - len(shape)
-    raise Unsupported(
-        "its parameters differ along several axes, some before and some behind a reshape; "
-        "put a quantizer between them"
-    )
+    raise SeveralAxes("its parameters differ along several axes")
+
+
+def everywhere(steps: Steps, tail: Tail) -> Steps:
+    """Steps along some axes of a tensor as those of each of its elements."""
+    shape = shape_of(tail.codes if tail.place is Place.BEHIND else tail.anchor)
+    rank = len(shape)
+    dims = [size if axis - rank in tail.axes else 1 for axis, size in enumerate(shape)][1:]
+    numbers = np.arange(len(steps.at), dtype=np.int64).reshape(dims)
+    return _chosen(steps, np.broadcast_to(numbers, shape[1:]).reshape(-1))
 
 
 def _kinds(steps: Steps) -> IntArray:

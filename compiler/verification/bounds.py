@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.dataflow import Role, role_of
+from qnnc.compiler.dataflow import Role, declaration, is_dataflow, role_of
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import Integer, integer
 from qnnc.compiler.verification.compare import FLOAT32_EPSILON
@@ -44,8 +44,11 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     operand = integer(x) if x is not None else None
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     role = role_of(node)
-    if node.op_type in SUMS or role is Role.SUM:
+    if node.op_type in SUMS or role in (Role.SUM, Role.JOIN):
         return _added(node, reach.astype(np.float64))
+    if operand is not None and weights is not None and x is not None and _multiplies(node):
+        terms, magnitude = _summed(x, operand)
+        return terms, np.broadcast_to(magnitude.max() * np.abs(weights).max(), ())
     first = node.op_type == "IntegerConv" or role is Role.CHANNEL_PRODUCT  # outputs, then inputs
     is_product = first or node.op_type in PRODUCTS or role is Role.PRODUCT
     if not is_product or operand is None or weights is None:
@@ -63,6 +66,13 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     if node.op_type == "IntegerConv":
         per_output = per_output.reshape(-1, *(1,) * (len(shape_of(value)) - 2))
     return weights.size // (len(weights) if first else weights.shape[-1]), per_output
+
+
+def _multiplies(node: ir.Node) -> bool:
+    """A product of elements, also as a dataflow node."""
+    if not is_dataflow(node):
+        return node.op_type == "Mul"
+    return getattr(declaration(node), "onnx_op", "") == "Mul"
 
 
 def _added(node: ir.Node, reach: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:

@@ -11,12 +11,12 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.dataflow import DataflowNode, declaration, is_dataflow
+from qnnc.compiler.dataflow import DataflowNode, Role, declaration, is_dataflow
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import IntArray, integer
 
-PASSING_ON = frozenset({"StreamingConcat", "LabelSelect"})
-"""Nodes besides those that keep the coding whose outputs say nothing new."""
+PASSING_ON = frozenset({Role.JOIN, Role.LABELS})
+"""Roles of nodes besides those that keep the coding whose outputs say nothing new."""
 UNREACHABLE = int(np.iinfo(np.int64).max)
 EVEN = 8
 """Parts into which a range is divided where there are no thresholds."""
@@ -105,7 +105,7 @@ class Coverage:
                 continue
             declared = declaration(node)
             value = node.inputs[0] if _thresholds(declared) is not None else node.outputs[0]
-            if value is None or declared.keeps_coding or node.op_type in PASSING_ON:
+            if value is None or declared.keeps_coding or declared.role in PASSING_ON:
                 continue
             made = _sum(value, _thresholds(declared))
             if made is None:

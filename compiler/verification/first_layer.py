@@ -14,13 +14,12 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.dataflow import declaration, is_dataflow
+from qnnc.compiler.dataflow import Role, declaration, is_dataflow, role_of
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.reference import Session, expand
 
-PRODUCT = "MVAU"
 ELEMENTWISE = frozenset(
     {"Add", "Sub", "Mul", "Div", "Clip", "Round", "Floor", "Ceil", "Sign", "Cast", "Identity"}
     | {"Relu", "BatchNormalization", "GreaterOrEqual", "Greater", "MultiThreshold", "Dequantize"}
@@ -45,7 +44,7 @@ def first_layer(model: ir.Model) -> tuple[IntArray, NDArray[np.float64]] | None:
     """
     before: list[ir.Node] = []
     for node in model.graph:
-        if is_dataflow(node) and node.op_type == PRODUCT:
+        if role_of(node) is Role.PRODUCT:
             break
         before.append(node)
     else:

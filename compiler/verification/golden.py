@@ -14,6 +14,7 @@ from qnnc.compiler.errors import ModelError
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.reference import BatchRunner, Session, Tensors, expand
+from qnnc.compiler.reference.batches import stacked
 
 _LINEAR = frozenset(
     {
@@ -68,6 +69,11 @@ class Golden:
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
         self._runner = BatchRunner(model, watched)
+        self._shapes = {
+            str(v.name): tuple(int(d) for d in v.shape if isinstance(d, int))
+            for v in (*graph.inputs, *(v for node in graph for v in node.outputs))
+            if v.shape is not None and v.shape.is_static()
+        }
         self._free = expand(model, outputs=watched, any_batch=True)
         self._fixed = expand(model, outputs=watched)
 
@@ -91,12 +97,11 @@ class Golden:
             return starts[target]
         try:
             return self._run_between(self._free, starts, target, whole=True)
-        except ModelError:  # a reshape to fixed sizes forbids a batch
+        except ModelError:  # a reshape to fixed sizes forbids a batch, or it is not in front
             return self._run_between(self._fixed, starts, target, whole=False)
 
-    @staticmethod
     def _run_between(
-        plain: ir.Model, starts: Mapping[str, NDArray[Any]], target: str, *, whole: bool
+        self, plain: ir.Model, starts: Mapping[str, NDArray[Any]], target: str, *, whole: bool
     ) -> NDArray[Any] | None:
         nodes, used = _between(plain, starts, target)
         if nodes is None or not used:
@@ -104,14 +109,26 @@ class Golden:
         ends = [v for node in nodes for v in node.outputs if v.name == target]
         session = Session(expand(plain, inputs=used, outputs=ends, nodes=nodes, any_batch=True))
         feeds = {str(v.name): np.asarray(starts[str(v.name)], np.float32) for v in used}
-        if whole:
-            return session.run(feeds, [target])[target]
         count = len(next(iter(feeds.values())))
+        if whole:
+            if any(len(self._shapes.get(n, a.shape)) != a.ndim for n, a in feeds.items()):
+                raise ModelError("tensors whose first dimension is not the batch")
+            found = session.run(feeds, [target])[target]
+            if found.ndim == 0 or len(found) != count:
+                raise ModelError("a result whose first dimension is not the batch")
+            return found
         parts = [
-            session.run({n: a[i : i + 1] for n, a in feeds.items()}, [target])[target]
+            stacked(
+                session.run({n: self._frame(n, a[i]) for n, a in feeds.items()}, [target])[target]
+            )
             for i in range(count)
         ]
         return np.concatenate(parts)
+
+    def _frame(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """One sample of a tensor in the shape that the graph gives it."""
+        shape = self._shapes.get(name)
+        return values[None] if shape is None else values.reshape(shape)
 
 
 def _between(

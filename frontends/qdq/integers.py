@@ -15,6 +15,8 @@ from qnnc.compiler.ir.edit import QNNC, Editor
 
 INT32 = ir.DataType.INT32
 RANGES = {
+    ir.DataType.INT2: (-2, 1),
+    ir.DataType.UINT2: (0, 3),
     ir.DataType.INT4: (-8, 7),
     ir.DataType.UINT4: (0, 15),
     ir.DataType.INT8: (-128, 127),

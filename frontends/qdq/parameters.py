@@ -71,7 +71,8 @@ class Parameters:
             raise self.error(
                 index,
                 "zero point",
-                f"is of type {kind.name}; hardware takes integers of 4 to 16 bits",
+                f"is of type {kind.name}; hardware takes integers of 2 to 16 bits: quantize to "
+                "INT8 (in TFLite not the 16x8 mode, whose biases are INT64)",
             )
         return found.astype(np.int64), kind
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The windows of an image, one behind the other, from a ring of the pixels they still need.
+// The windows of an image, one after another, from a ring buffer of the pixels still needed.
 #pragma once
 
 #include "qnnc_types.h"
@@ -8,7 +8,7 @@ namespace qnnc {
 
 // Pixels of H x W, WORDS words of SIMD elements each, come row by row. Windows of KH x KW pixels,
 // DH and DW apart, move SH rows and SW columns at a time. The ring holds CAPACITY pixels. In a
-// cycle, a word is taken if there is one and room for it, and one is given if its window is whole.
+// cycle, a word is taken if there is one and room for it, and one is delivered if its window is complete.
 template <class T, int SIMD, int WORDS, int H, int W, int KH, int KW, int SH, int SW, int DH,
           int DW, int CAPACITY>
 struct windows {

@@ -165,7 +165,8 @@ class ConvolutionInputGenerator(DataflowNode):
         luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 4
         ffs = 3 * address + 18
         if folding.ram_style == "block":
-            return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(width, depth))
+            ram = cost.block_ram(width, depth)
+            return Resources(LUT=luts + ram.LUT, FF=ffs, BRAM18=ram.BRAM18)
         return Resources(LUT=luts + cost.lut_ram(width, depth), FF=ffs + width)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

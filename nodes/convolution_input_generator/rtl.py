@@ -6,7 +6,7 @@ from __future__ import annotations
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.cost import bits_for
+from qnnc.compiler.dataflow.cost import bits_for, block_ram
 from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 TEMPLATES = Templates(__name__)
@@ -31,6 +31,8 @@ def generate(node: DataflowNode) -> NodeRtl:
     abits = bits_for(depth)
     capacity = node.capacity(folding)
     reach = max(capacity, *freed) + 1
+    width_in_bits = folding.SIMD * node.datatype.bitwidth()
+    block = folding.ram_style == "block"
     counts = (words, kw, kh, ow, oh)
     names = ("word", "kernel_column", "kernel_row", "column", "row")
     text = TEMPLATES.render(
@@ -39,14 +41,15 @@ def generate(node: DataflowNode) -> NodeRtl:
         capacity=capacity,
         span=node.span,
         words=words,
-        width=folding.SIMD * node.datatype.bitwidth(),
+        width=width_in_bits,
         fill_bits=bits_for(reach + 1) + 2,
         abits=abits,
         depth=depth,
         levels=[{"name": n, "count": c} for n, c in zip(names, counts, strict=True)],
         jump=_choice([f"{abits + 1}'d{jump % depth}" for jump in jumps], counts),
         freed=_choice([f"{bits_for(reach + 1) + 2}'sd{f}" for f in freed], counts[3:], first=3),
-        block=int(folding.ram_style == "block"),
+        block=int(block),
+        bank=block_ram(width_in_bits, depth).bank if block else 0,
     )
     return finish(node, text)
 

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """C++ of ElementwiseMul."""
 
-from qnnc.nodes.shared.elementwise.hls import Hls
+from __future__ import annotations
 
-__all__ = ["Hls"]
+from qnnc.nodes.shared.elementwise.hls import ElementwiseHls
+
+
+class Hls(ElementwiseHls):
+    """The product."""
+
+    operation = "qnnc::product_of"

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """SystemVerilog of ElementwiseMul."""
 
-from qnnc.nodes.shared.elementwise.rtl import generate
+from __future__ import annotations
 
-__all__ = ["generate"]
+from functools import partial
+
+from qnnc.nodes.shared.elementwise.rtl import generate as elementwise
+
+generate = partial(elementwise, operator="*")
+"""The node under the folding in its attributes."""

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.integer.window import Window
-from qnnc.compiler.ir.edit import constant, shape_of
+from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.lowering import Lowering
 from qnnc.compiler.lowering.streams import (
     Streams,
@@ -45,22 +46,52 @@ def border(streams: Streams, image: ir.Value, pads: list[int], value: int) -> ir
 
 
 def pad(streams: Streams) -> None:
-    """Pad becomes an FMPadding; only the image's axes can be padded."""
+    """Pad: a border of an image is one FMPadding, along other axes one for each of them; negative
+    pads cut off, and edges are repeated."""
+    from qnnc.nodes.upsample_nearest_neighbour.repeat import along, axes_in_stream, define
+
     node, x = streams.node, streams.source()
-    rank = len(shape_of(x))
+    shape, pads = shape_of(x), pads_of(node)
+    edge = attribute(node, "mode", "constant") == "edge"
+    operand = constant(node.inputs[2]) if len(node.inputs) > 2 and not edge else None
+    value = 0 if operand is None else int(np.asarray(operand).reshape(()))
+    if len(shape) in (3, 4) and not edge and not any(pads[axis] != (0, 0) for axis in (0, 1)):
+        rows, columns = ((0, 0), pads[2]) if len(shape) == 3 else (pads[2], pads[3])
+        if min(*rows, *columns) >= 0:
+            sides = [rows[0], columns[0], rows[1], columns[1]]
+            y = border(streams, streams.image(x), sides, value)
+            streams.define(node.outputs[0], y, channels_last(shape_of(node.outputs[0])))
+            return
+    stream, axes = axes_in_stream(streams, x)
+    dims = [shape[axis] for axis in axes]
+    for place, axis in enumerate(axes):
+        before, after = pads[axis]
+        picks = np.arange(-before if edge else max(0, -before), dims[place] + after)
+        if not edge:
+            picks = picks[picks < dims[place]]
+        stream = along(streams, stream, dims, place, np.clip(picks, 0, dims[place] - 1))
+        dims[place] = len(picks)
+        sides = [0, max(0, before), 0, max(0, after)]
+        if not edge and any(sides):
+            slow, each = math.prod(dims[:place]), math.prod(dims[place + 1 :])
+            whole = streams.reshaped(stream, (1, slow, dims[place], each))
+            stream = border(streams, whole, sides, value)
+            dims[place] += sum(sides)
+    define(streams, node.outputs[0], stream, axes)
+
+
+def pads_of(node: ir.Node) -> dict[int, tuple[int, int]]:
+    """What a Pad adds before and after each axis; less than 0 where it cuts off."""
+    source = node.inputs[0]
+    assert source is not None
+    rank = len(shape_of(source))
     given = np.asarray(constant(node.inputs[1])).reshape(-1).tolist()
     axes = constant(node.inputs[3]) if len(node.inputs) > 3 else None
-    pads = dict.fromkeys(range(rank), (0, 0))
     names = [int(a) % rank for a in axes.reshape(-1)] if axes is not None else list(range(rank))
+    pads = dict.fromkeys(range(rank), (0, 0))
     for i, axis in enumerate(names):
         pads[axis] = int(given[i]), int(given[i + len(names)])
-    if any(sum(pads[axis]) for axis in (0, 1)) or min(min(p) for p in pads.values()) < 0:
-        raise streams.error("only the rows and columns of an image can be padded")
-    rows, columns = ((0, 0), pads[2]) if rank == 3 else (pads[2], pads[3])
-    operand = constant(node.inputs[2]) if len(node.inputs) > 2 else None
-    value = 0 if operand is None else int(np.asarray(operand).reshape(()))
-    y = border(streams, streams.image(x), [rows[0], columns[0], rows[1], columns[1]], value)
-    streams.define(node.outputs[0], y, channels_last(shape_of(node.outputs[0])))
+    return pads
 
 
 LOWERINGS: Mapping[str, Lowering] = {"Pad": pad}

@@ -6,7 +6,7 @@
 
 namespace qnnc {
 
-// Element types X (scores) and Y (indices); LANES scores a word, one index a word.
+// Element types X (scores) and Y (indices); LANES scores per word, one index per word.
 template <class X, class Y, int LABELS, int K, int LANES, int VECTORS> struct label_select {
   static void run(stream<word_t<X, LANES> > &in, stream<word_t<Y, 1> > &out) {
     typename X::value best[K];
@@ -38,7 +38,7 @@ template <class X, class Y, int LABELS, int K, int LANES, int VECTORS> struct la
     }
   }
 
-  // A newcomer goes before the first it exceeds; those behind move down one place.
+  // A newcomer goes before the first it exceeds; those after it move down one place.
   static void insert(typename X::value best[K], typename Y::value index[K], bool filled[K],
                      typename X::value score, int label) {
 #pragma HLS INLINE

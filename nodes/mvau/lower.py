@@ -15,6 +15,7 @@ from qnnc.compiler.lowering import Lowering
 from qnnc.compiler.lowering.streams import (
     Streams,
     channels_last,
+    frame_shape,
     image_shape,
 )
 from qnnc.nodes.convolution_input_generator.lower import windows
@@ -34,10 +35,11 @@ def matmul(streams: Streams) -> None:
     k = shape[-1]
     values = np.rint(weights).astype(np.int64)
     if laid.order is not None and laid.order.size == k:
-        stream, values = streams.reshaped(laid.value, shape), values[laid.order]
+        stream, values = streams.reshaped(laid.value, frame_shape(shape)), values[laid.order]
     else:
         stream = streams.plain(x)
-    y = mvau(streams, stream, node.inputs[1], values, node.op_type != "MatMul", shape_of(output))
+    out = frame_shape(shape_of(output))
+    y = mvau(streams, stream, node.inputs[1], values, node.op_type != "MatMul", out)
     streams.define(output, y, None)
 
 

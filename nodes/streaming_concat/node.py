@@ -21,7 +21,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
-from qnnc.compiler.datatypes import datatype
+from qnnc.compiler.datatypes import carrier, datatype
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
@@ -30,7 +30,7 @@ class StreamingConcat(DataflowNode):
     """Inputs [..., C1], [..., C2], …; output [..., C1 + C2 + …]. SIMD divides every Ci."""
 
     op_type = "StreamingConcat"
-    role = Role.SUM
+    role = Role.JOIN
     kind = "plumbing"
     folding_attributes = ("SIMD",)
 
@@ -100,4 +100,7 @@ class StreamingConcat(DataflowNode):
         return Resources(LUT=luts, FF=2 * width + cost.bits_for(longest) + count + 2)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
-        return [b.op("Concat", *inputs, axis=-1)]
+        wide = carrier(self.out_type) == np.float64
+        # parts that float32 carries lie beside one that it does not
+        parts = [b.op("Cast", x, to=ir.DataType.DOUBLE) if wide else x for x in inputs]
+        return [b.op("Concat", *parts, axis=-1)]

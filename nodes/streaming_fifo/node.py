@@ -71,8 +71,8 @@ class StreamingFIFO(Fifo):
         rows = self.depth - 1
         luts = 2 * cost.counter(rows) + cost.bits_for(rows + 1) + 5
         if self.block:
-            blocks = cost.block_ram(width, rows)
-            return Resources(LUT=luts, FF=40, BRAM18=blocks)
+            ram = cost.block_ram(width, rows)
+            return Resources(LUT=luts + ram.LUT, FF=40, BRAM18=ram.BRAM18)
         return Resources(LUT=luts + cost.lut_ram(width, rows), FF=width + 30)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.cost import block_ram
 from qnnc.nodes.streaming_fifo.node import StreamingFIFO
 
 TEMPLATES = Templates(__name__)
@@ -14,10 +15,12 @@ TEMPLATES = Templates(__name__)
 def generate(node: DataflowNode) -> NodeRtl:
     """The library's FIFO with this node's sizes."""
     assert isinstance(node, StreamingFIFO)
+    width = node.lanes * node.datatype.bitwidth()
     text = TEMPLATES.render(
         "streaming_fifo.sv.j2",
         depth=node.depth,
-        width=node.lanes * node.datatype.bitwidth(),
+        width=width,
         block=int(node.block),
+        bank=block_ram(width, node.depth - 1).bank if node.block else 0,
     )
     return finish(node, text)

@@ -31,7 +31,8 @@ def split(streams: Streams) -> None:
 
 
 def cut(streams: Streams) -> None:
-    """Slice of some neighbouring channels: a split of which one part is used."""
+    """Slice: of neighbours along one axis a split of which one part is used; along several axes
+    or in steps one after the other."""
     node = streams.node
     shape = shape_of(streams.source())
     arrays = [constant(v) for v in node.inputs[1:]]
@@ -49,7 +50,11 @@ def cut(streams: Streams) -> None:
         streams.follow(node.outputs[0], laid, laid.order)
         return
     if len(cut_axes) > 1 or ranges[cut_axes[0]].step != 1:
-        raise streams.error("a Slice along several axes, or in steps")
+        from qnnc.nodes.upsample_nearest_neighbour.repeat import pick  # which uses this module
+
+        picks = {axis: np.array(ranges[axis], dtype=np.int64) for axis in sorted(cut_axes)}
+        pick(streams, streams.source(), picks)
+        return
     kept = ranges[cut_axes[0]]
     sizes = [kept.start, len(kept), shape[cut_axes[0]] - kept.stop]
     index = 1 if sizes[0] else 0

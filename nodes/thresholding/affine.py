@@ -21,7 +21,7 @@ from qnnc.compiler.dataflow.compressor import Plan, make_plan
 from qnnc.compiler.dataflow.cost import bits_for, block_rom, logic_rom
 from qnnc.compiler.dataflow.dot_product import plane_worths
 from qnnc.compiler.factoring import Factored
-from qnnc.compiler.factoring.hashing import HashTable, address_bits, hash_table
+from qnnc.compiler.factoring.hashing import HashTable, address_bits, hash_tables
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.resources import Resources
 
@@ -234,11 +234,9 @@ class Affine:
 
     def exception_words(self, lanes: int) -> int:
         """Words of either way of a lane's table of exceptions, 0 where there is none."""
-        rows = self.form.exceptions[:, 0]
-        if not rows.size:
+        if not len(self.form.exceptions):
             return 0
-        most = int(np.bincount(rows % lanes if self.form.rows > 1 else rows).max())
-        return 1 << address_bits(most, self.key_bits)
+        return 1 << self.exception_tables(lanes)[0].address_bits
 
     def exception_tables(self, lanes: int) -> list[HashTable]:
         """The table of exceptions of each lane, of one for all where all share their row."""
@@ -247,11 +245,9 @@ class Affine:
             x_bits = self.x_type.bitwidth()
             count = lanes if self.form.rows > 1 else 1
             keys = (row // count << x_bits) | (x & ((1 << x_bits) - 1))
-            bits = self.exception_words(lanes).bit_length() - 1
-            self._exception_tables[lanes] = [
-                hash_table(keys[mine], value[mine], self.key_bits, bits, self.value_bits)
-                for mine in (row % count == lane for lane in range(count))
-            ]
+            parts = [(keys[mine], value[mine]) for mine in (row % count == n for n in range(count))]
+            bits = address_bits(max(part[0].size for part in parts), self.key_bits)
+            self._exception_tables[lanes] = hash_tables(parts, self.key_bits, bits, self.value_bits)
         return self._exception_tables[lanes]
 
     @cached_property

@@ -29,6 +29,9 @@ def thresholds(streams: Streams) -> None:
     inputs = [laid.value, *node.inputs[1:]]
     if table.thresholds.shape[0] > 1:
         rows = along_stream(np.arange(shape[table.axis]), table.axis, shape, laid)
+        if rows is None and laid.numbers.size == shape[table.axis]:
+            flat = streams.reshaped(laid.value, (1, laid.numbers.size))
+            inputs[0], rows = flat, laid.numbers  # every element of the frame has its own
         if rows is None:
             laid = with_last(streams, x, table.axis)
             inputs[0] = laid.value
@@ -61,7 +64,7 @@ def thresholds(streams: Streams) -> None:
         [result],
         output.dtype,
     )[0]
-    streams.define(output, y, laid.order)
+    streams.define(output, streams.reshaped(y, shape_of(laid.value)), laid.order)
 
 
 LOWERINGS: Mapping[str, Lowering] = {"MultiThreshold": thresholds}

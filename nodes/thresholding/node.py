@@ -44,7 +44,7 @@ MIN_STEPS, MIN_TABLE_BITS = 7, 2048
 """Thresholds a channel, and bits of all, below which a table is not worth factoring."""
 MAX_WORDS = 32
 """Words that the output FIFO can hold, and so the pipeline."""
-TABLE, FACTORED, REQUANT = "table", "factored", "requant"
+TABLE, REQUANT = "table", "requant"
 _AFFINE = "qnnc.affine"
 
 

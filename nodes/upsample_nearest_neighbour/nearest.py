@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.ir.edit import constant, shape_of
+from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, as_integers
 from qnnc.compiler.reference import Session
 
@@ -30,7 +30,9 @@ def picked_pixels(node: ir.Node) -> IntArray:
             continue
         single = np.array(array)
         if np.issubdtype(single.dtype, np.integer):
-            single[:2] = 1  # one channel tells what all do
+            for place, axis in enumerate(attribute(node, "axes", range(single.size))):
+                if axis % len(shape) < 2:
+                    single[place] = 1  # one channel tells what all do
         tensor = ir.tensor(single, name=f"c{index}")
         constants.append(
             ir.Value(

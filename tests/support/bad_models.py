@@ -117,7 +117,7 @@ for _percent in (1, 30, 70, 99):
     )
 _add("missing file", lambda folder: folder / "absent.onnx", "absent.onnx", "No such file")
 _add("a folder", lambda folder: _folder(folder / "model.onnx"), "model.onnx", "directory")
-_add("unknown kind", _file(lambda: b"x", "model.h5"), "model.h5", "no frontend")
+_add("unknown kind", _file(lambda: b"x", "model.h5"), "model.h5", "tf2onnx")
 _add(
     "under a file",
     lambda folder: _file(lambda: b"x", "f")(folder) / "model.onnx",
@@ -291,9 +291,14 @@ _number("bit width of 200", "x_q_bits", 200, "Quant_x_q", "bit width")
 _number("bit width not a number", "x_q_bits", np.nan, "Quant_x_q", "bit width")
 
 
-@spoilt("several bit widths", "Quant_w0_q", "bit width")
+@spoilt("several bit widths, one broken", "Quant_w0_q", "bit width")
 def _(proto: onnx.ModelProto) -> None:
-    put(proto, "w0_q_bits", [2, 3])
+    put(proto, "w0_q_bits", [2, 2.5])
+
+
+@spoilt("bit widths that do not fit the tensor", "Quant_w0_q", "'w0_q_bits'")
+def _(proto: onnx.ModelProto) -> None:
+    put(proto, "w0_q_bits", [2, 3, 2, 3, 2])
 
 
 @spoilt("bit width of no elements", "Quant_w0_q", "bit width")
@@ -401,11 +406,17 @@ def _(proto: onnx.ModelProto) -> None:
     node(proto, "Relu_a0").input[0] = "a0"
 
 
-@spoilt("nodes out of order", "sorted", "BatchNormalization_n1")
+@spoilt("nodes in a circle", "its own output")
 def _(proto: onnx.ModelProto) -> None:
-    nodes = list(proto.graph.node)[::-1]
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)
+    first = next(n for n in proto.graph.node if n.op_type == "MatMul")
+    last = proto.graph.node[-1].output[0]
+    proto.graph.node.append(onnx.helper.make_node("Identity", [last], ["circle"]))
+    first.input[0] = "circle"
+
+
+@spoilt("a tensor that two nodes compute", "computed twice")
+def _(proto: onnx.ModelProto) -> None:
+    proto.graph.node.append(proto.graph.node[-1])
 
 
 @spoilt("no output", "output")

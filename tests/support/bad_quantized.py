@@ -122,7 +122,7 @@ def scale_that_is_computed() -> onnx.ModelProto:
     return m.build(m.node("QuantizeLinear", "x s z", "q"), TensorProto.UINT8)
 
 
-@bad("n_q", "'z'", "FLOAT8E4M3FN", "4 to 16 bits")
+@bad("n_q", "'z'", "FLOAT8E4M3FN", "2 to 16 bits")
 def float8() -> onnx.ModelProto:
     m = Model()
     m.constant("s", 0.5)

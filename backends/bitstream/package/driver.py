@@ -252,8 +252,9 @@ class Accelerator:
         wanted = self.description["input_types"]
         arrays = [a.astype(kind, copy=False) for a, kind in zip(arrays, wanted)]
         tensors = self.pre.run(arrays)
-        found = [f.astype(np.float32) for f in self.run(tensors)]
-        results = self.post.run(found)
+        streams, beside = tensors[: len(self.inputs)], tensors[len(self.inputs) :]
+        found = [f.astype(np.float32) for f in self.run(streams)]
+        results = self.post.run(found + beside)
         return results[0] if len(results) == 1 else results
 
     def throughput(self, frames=None):

@@ -48,8 +48,16 @@ def host_steps(path: Path) -> tuple[Steps, dict[str, NDArray[Any]]]:
     return {
         "inputs": [name(i.name) for i in graph.input if i.name not in given],
         "outputs": [name(o.name) for o in graph.output],
+        "one_frame": _one_frame(graph),
         "nodes": nodes,
     }, constants
+
+
+def _one_frame(graph: onnx.GraphProto) -> bool:
+    """The graph takes one frame at a time: the batch of its inputs is fixed."""
+    given = {i.name for i in graph.initializer}
+    shapes = [i.type.tensor_type.shape.dim for i in graph.input if i.name not in given]
+    return any(len(dims) > 0 and dims[0].HasField("dim_value") for dims in shapes)
 
 
 def _plain(value: Any) -> Any:

@@ -87,6 +87,12 @@ OPERATORS = {
 }
 
 
+def _stacked(tensor):
+    """One frame's tensor as [1, ...]: a batch of one that it has already is that dimension."""
+    tensor = np.asarray(tensor)
+    return tensor if tensor.ndim and tensor.shape[0] == 1 else tensor[None]
+
+
 class HostPart:
     """A host-side part of the network, in onnxruntime or numpy."""
 
@@ -115,7 +121,14 @@ class HostPart:
                 self.constants = {key: data[key] for key in data.files}
 
     def run(self, arrays):
-        """Outputs by position, for inputs by position."""
+        """Outputs by position, for inputs by position, [frames, ...] each."""
+        if not self.steps.get("one_frame"):
+            return self._run(arrays)
+        frames = range(len(arrays[0]) if arrays else 1)
+        parts = [self._run([array[i : i + 1] for array in arrays]) for i in frames]
+        return [np.concatenate([_stacked(part) for part in column]) for column in zip(*parts)]
+
+    def _run(self, arrays):
         if self.session is not None:
             names = [value.name for value in self.session.get_inputs()]
             return self.session.run(None, dict(zip(names, arrays)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from qnnc.backends.design import LUTS, Design, Memory, Port, WeightPort
+from qnnc.backends.design import LUTS, Design, Memory, Port, WeightPort, used_files
 from qnnc.compiler.board import Board
 from qnnc.compiler.dataflow.memory_traffic import batch_cycles
 from qnnc.compiler.errors import TargetError
@@ -169,15 +168,8 @@ class Shell:
         """SystemVerilog of the shell and what it uses of the library, without the accelerator's
         own modules and without the top at the PS7."""
         parts = {**self.design.parts, **library()}
-        found = {f"{MODULE}.sv": self.text}
-        waiting = [self.text]
-        while waiting:
-            for module in set(re.findall(r"^\s*(qnnc_\w+)\b", waiting.pop(), re.MULTILINE)):
-                name = f"{module}.sv"
-                if name in parts and name not in found:
-                    found[name] = parts[name]
-                    waiting.append(found[name])
-        return dict(sorted(found.items()))
+        own = {f"{MODULE}.sv": self.text}
+        return dict(sorted({**own, **used_files([self.text], parts)}.items()))
 
     @cached_property
     def top_sources(self) -> dict[str, str]:

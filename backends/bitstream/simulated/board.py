@@ -15,6 +15,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnc.backends.simulation.simulate import check_assertions
 from qnnc.compiler.errors import ToolError, VerificationError
 
 MEMORY_BASE = 0x10000000
@@ -101,9 +102,11 @@ class SimulatedBoard:
             answer = self._process.stdout.read(8)
         except OSError:
             answer = b""
-        if len(answer) != 8:
-            assert self._process.stderr is not None
-            text = self._process.stderr.read().decode(errors="replace").strip()
+        if len(answer) != 8 or answer.startswith(b"["):  # Verilator's words on an assertion
+            assert self._process.stderr is not None and self._process.stdout is not None
+            words = answer + self._process.stdout.read() + self._process.stderr.read()
+            text = words.decode(errors="replace").strip()
+            check_assertions(text)
             last = (text.splitlines() or ["it ended without a message"])[-1]
             raise VerificationError(f"simulated board: {last}")
         status, value = struct.unpack("<2I", answer)

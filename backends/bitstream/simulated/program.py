@@ -112,7 +112,7 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
             "get": "\n".join(f"    s.{name} = top.{port};" for port, name in get),
         }
         texts = [*shell.design.sources.values(), *shell.sources.values()]
-        return verilator.compile_model(MODULE, texts, main, CPP, rtl, how)
+        return verilator.compile_model(MODULE, texts, main, CPP, rtl, how, shell.design.macros)
     main = _CXXRTL % {
         "ports": len(shell.ports),
         "put": "\n".join(f"    put(top.{_cxx(port)}, d.{name});" for port, name in put),

@@ -57,7 +57,7 @@ public:
 // One tensor of all frames.
 struct Tensor {
   std::string file;
-  size_t bytes;  // a frame
+  size_t bytes;  // per frame
   std::vector<char> data;
   template <class V> V *frame(size_t index) { return (V *)(data.data() + index * bytes); }
 };

@@ -54,7 +54,7 @@ public:
   bool empty() const { return head == words.size(); }
   size_t size() const { return words.size() - head; }
   const W &peek(size_t i) const { return words[head + i]; }
-  // Ready for the next frame; nobody may hold on to a word.
+  // Ready for the next frame; nothing may keep a reference to a word.
   void clear() {
     words.clear();
     head = 0;
@@ -72,7 +72,7 @@ template <class T> typename T::value value_of(uint64_t code) {
 
 template <class WORD, class T, int LANES> typename WORD::type read_hex(const char *digits) {
   typename WORD::type w = WORD::blank();
-  const int count = (int)std::strlen(digits) - 2;  // behind 0x
+  const int count = (int)std::strlen(digits) - 2;  // after 0x
   for (int lane = 0; lane < LANES; lane++) {
     uint64_t code = 0;
     for (int b = 0; b < T::bits; b++) {

@@ -78,7 +78,7 @@ struct dotted<X, W, Y, SIMD, by_planes, XNOR> : plane_operands<X, W, SIMD> {
   }
 };
 
-// Bipolar weights b in {0, 1}: sum x (2 b - 1) = 2 sum(x b) - sum(x), the latter once a word.
+// Bipolar weights b in {0, 1}: sum x (2 b - 1) = 2 sum(x b) - sum(x), the latter once per word.
 template <class X, class W, class Y, int SIMD, bool XNOR>
 struct dotted<X, W, Y, SIMD, by_sign, XNOR> {
   typedef planes<W, SIMD> weights;
@@ -114,7 +114,7 @@ struct dotted<X, W, Y, SIMD, by_arrays, XNOR> {
   typedef typename machine<narrow ? 1 : middle ? 2 : 3, true>::type element;
   typedef typename machine<Y::bits <= 32 ? 2 : 3, true>::type sum;
   typedef typename machine<Y::bits <= 32 ? 2 : 3, false>::type modular;  // wraps, is never wrong
-  // zeros behind the last element, so that vectors come out even
+  // zeros after the last element, so that it is whole vectors
   static const int padded = SIMD < 8 ? SIMD : (SIMD + 15) / 16 * 16;
   struct operand { element value[padded]; };
   typedef operand weights;

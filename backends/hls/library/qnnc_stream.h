@@ -26,7 +26,7 @@ template <class T, int LANES, int WORDS, int DEPTH> struct fifo {
 };
 
 // Words of IN elements become words of OUT elements by way of words of BETWEEN, their greatest
-// common divisor; one of those a cycle.
+// common divisor; one of those per cycle.
 template <class T, int IN, int OUT, int BETWEEN, int ELEMENTS> struct width_converter {
   static void run(stream<word_t<T, IN> > &in, stream<word_t<T, OUT> > &out) {
     word_t<T, IN> x = blank<T, IN>();

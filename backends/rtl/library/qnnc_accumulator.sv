@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adds up SF partial sums, each of one or two numbers (ROWS). `total` is the
-// running sum with this cycle's partial sum; it is the result when the last one
-// of a pass comes in. START folds every constant of the arithmetic (offsets of
-// encodings, inverted sign planes) into the register's reset value, where it
+// running sum including this cycle's partial sum; it is the result when the last
+// one of a pass comes in. START folds every constant of the arithmetic (offsets
+// of encodings, inverted sign planes) into the register's reset value, where it
 // costs nothing.
 //
-// With BATCH above 1 (3 to 33), that many sums take turns: partial sums come for
-// one after the other, SF times round. The sums wait in shift registers of
-// BATCH - 1 places and the register; `last` then says that the next partial sum
+// With BATCH above 1 (3 to 33), that many sums are interleaved: one partial sum for
+// each of them in turn, SF rounds in all. The sums wait in the register and in
+// shift registers of BATCH - 1 places; `last` then says that the next partial sum
 // is the first of its sum.
 module qnnc_accumulator #(
     parameter integer WIDTH = 16,
@@ -31,16 +31,16 @@ module qnnc_accumulator #(
       reg  [WIDTH-1:0] acc;
       wire [WIDTH-1:0] next;
       assign so_far = acc;
-      // one reset that outranks the enable, as the flip-flops have it
+      // a reset with priority over the enable, as flip-flops have it
       wire start = ~aresetn | (valid & last);
       always @(posedge aclk)
         if (start) acc <= START;
         else if (valid) acc <= next;
       if (BATCH == 1) begin : alone
         assign next = total;
-      end else begin : turns
+      end else begin : interleaved
         localparam integer ABITS = BATCH > 17 ? 5 : 4;
-        localparam [ABITS-1:0] PLACE = BATCH - 2;
+        localparam [ABITS-1:0] PLACE = ABITS'(BATCH - 2);
         qnnc_shift_register #(
             .WIDTH(WIDTH),
             .ABITS(ABITS)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // sum = a + b + c, modulo 2**WIDTH. Operands are zero from bit USED on.
 //
-// A LUT for each used bit and one carry chain: a LUT gives the majority of its
-// three bits to the next position, where it is added to their parity.
+// One LUT per used bit and one carry chain: each LUT passes the majority of its
+// three bits to the next position, where it is added to the parity of that one's.
 module qnnc_add3 #(
     parameter integer WIDTH = 8,
     parameter integer USED = WIDTH

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes BATCH vectors of SF words and plays them NF times, word 0 of all
-// vectors first, then word 1 of all, so that all of them meet one word of
-// weights. Two banks: while one batch is played, the next one is written.
+// Takes BATCH vectors of SF words and plays them NF times: word 0 of every vector,
+// then word 1 of every vector, and so on, so that each weight word serves all of
+// them. There are two banks: while one batch is played, the next is written.
 //
-// `step` is made here: a batch is there, a weight word at its first vector
-// (weights), and at the last step of a sum room for it (room). A word and its
-// flags are out two cycles behind its step.
+// `step` is made here. It needs a batch, a weight word when it is the first
+// vector's turn (weights), and room for the sum at the sum's last step (room). A
+// word and its flags come out two cycles after the step.
 module qnnc_batch_input #(
     parameter integer WIDTH = 8,
     parameter integer SF = 4,
@@ -20,8 +20,8 @@ module qnnc_batch_input #(
     output wire             s_axis_tready,
     input  wire             weights,
     input  wire             room,
-    output wire             ends,     // a sum
-    output wire             load,     // the weight word, two cycles behind its first step
+    output wire             ends,     // the last step of a sum
+    output wire             load,     // the weight word, two cycles after its first step
     output wire [WIDTH-1:0] x,
     output wire             x_valid,
     output wire             x_first,  // the next valid word is the first of its sum
@@ -29,14 +29,16 @@ module qnnc_batch_input #(
 );
   localparam integer WORDS = 2 * BATCH * SF;
   localparam integer ABITS = $clog2(WORDS);
+  localparam [ABITS-1:0] HALF = ABITS'(WORDS / 2 - 1);
+  localparam [ABITS-1:0] END = ABITS'(WORDS - 1);
   reg [ABITS-1:0] write_address;
   reg write_bank;
   reg [1:0] full;
   wire [ABITS-1:0] read_address;
   wire read_bank, first_vector, last_vector, first_word, last_word, last_pass;
   wire write = s_axis_tvalid & s_axis_tready;
-  wire half = write_address == WORDS / 2 - 1;
-  wire end_ = write_address == WORDS - 1;
+  wire half = write_address == HALF;
+  wire end_ = write_address == END;
   assign s_axis_tready = ~full[write_bank];
 
   wire step = full[read_bank] & (~first_vector | weights) & (~last_word | room);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Results come as word 0 of all BATCH vectors, word 1 of all, and leave vector
-// by vector. There is room for one batch: results of the next go where words
-// have been read. The producer holds a credit for each place; `released` gives
-// one back.
+// Results come in as word 0 of all BATCH vectors, then word 1 of all, and so on,
+// and go out vector by vector. There is room for one batch: results of the next
+// go where words have been read. The producer holds a credit for each place;
+// `released` returns one.
 module qnnc_batch_output #(
     parameter integer WIDTH = 8,
     parameter integer NF = 4,
@@ -22,7 +22,7 @@ module qnnc_batch_output #(
   localparam integer ABITS = $clog2(WORDS);
   wire [ABITS-1:0] read_address, write_address;
   wire read_last, write_last;
-  reg whole;  // a batch is there
+  reg whole;  // a batch is complete
   assign released = whole & (~m_axis_tvalid | m_axis_tready);
 
   always @(posedge aclk)
@@ -74,4 +74,18 @@ module qnnc_batch_output #(
       .read_address(read_address),
       .read_data(m_axis_tdata)
   );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  localparam integer CBITS = $clog2(WORDS + 1);
+  localparam [CBITS-1:0] FULL = CBITS'(WORDS);
+  reg [CBITS-1:0] stored;
+  always @(posedge aclk)
+    if (!aresetn) stored <= {CBITS{1'b0}};
+    else if (push & ~released) stored <= stored + 1'b1;
+    else if (released & ~push) stored <= stored - 1'b1;
+  `QNNC_ASSERT(no_overflow, ~push | stored != FULL)
+  `QNNC_ASSERT(no_underflow, ~released | stored != 0)
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

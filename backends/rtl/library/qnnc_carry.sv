@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain of CARRY4: sum = s ^ carry, the carry out of a position is its `di`
-// where s is 0. For synthesis only.
+// A chain of CARRY4: sum = s ^ carry; the carry out of a position is its `di` where
+// s is 0, else the carry into it. For synthesis only.
 `ifdef QNNC_XILINX_LUT
 module qnnc_carry #(
     parameter integer WIDTH = 4

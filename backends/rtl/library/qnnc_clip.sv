@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole part of a fixed-point number (two's complement, WIDTH bits, SHIFT of
-// them behind the point), rounded down and held within LOW..HIGH; two cycles.
-// EVEN rounds exact whole numbers that are odd down by one: with half of one
-// added before, ties go to even. The result has OUT bits, signed if LOW is
-// negative. A range that the number cannot leave at one end is told by
-// CHECK_LOW or CHECK_HIGH being 0.
+// The integer part of a fixed-point number (two's complement, WIDTH bits, SHIFT
+// of them fractional), rounded down and clipped to LOW..HIGH; two cycles. With
+// EVEN, numbers that are exactly an odd integer become one less: if 1/2 was added
+// before, ties round to even. The result has OUT bits, signed if LOW is negative.
+// CHECK_LOW or CHECK_HIGH is 0 if the number cannot lie beyond that end.
 module qnnc_clip #(
     parameter integer WIDTH = 16,
     parameter integer SHIFT = 4,
@@ -19,13 +18,11 @@ module qnnc_clip #(
     input  wire [WIDTH-1:0] in,
     output reg  [  OUT-1:0] out
 );
-  // one more bit at the top, so that there is always a sign above the result
+  // one bit more than needed, so that there is always a sign above the result
   localparam integer WHOLE = (WIDTH - SHIFT > OUT ? WIDTH - SHIFT : OUT) + 1;
-  localparam integer SIGNED = LOW < 0;
   localparam [OUT-1:0] LOWEST = LOW[OUT-1:0];
   localparam [OUT-1:0] HIGHEST = HIGH[OUT-1:0];
-  wire [WIDTH+OUT:0] extended = {{OUT + 1{in[WIDTH-1]}}, in};
-  wire [WHOLE-1:0] floor = extended[SHIFT+:WHOLE];
+  wire [WHOLE-1:0] floor = WHOLE'($signed(in[WIDTH-1:SHIFT]));
   wire [WHOLE-1:0] whole;
   generate
     if (EVEN != 0 && SHIFT > 0) begin : ties
@@ -35,12 +32,20 @@ module qnnc_clip #(
       assign whole = floor;
     end
   endgenerate
-  // bits above the result must equal its sign, or 0
-  wire [WHOLE-OUT:0] above = {whole[WHOLE-1:OUT], SIGNED != 0 ? whole[OUT-1] : 1'b0};
-  wire outside = SIGNED != 0 ? ~((&above) | ~(|above)) : |above;
   wire [OUT-1:0] low_part = whole[OUT-1:0];
-  wire under = SIGNED != 0 ? $signed(low_part) < $signed(LOWEST) : low_part < LOWEST;
-  wire over = SIGNED != 0 ? $signed(low_part) > $signed(HIGHEST) : low_part > HIGHEST;
+  wire outside, under, over;
+  generate
+    if (LOW < 0) begin : signed_result
+      // the bits above the result are not all like its sign
+      assign outside = ~(&whole[WHOLE-1:OUT-1]) & |whole[WHOLE-1:OUT-1];
+      assign under = $signed(low_part) < $signed(LOWEST);
+      assign over = $signed(low_part) > $signed(HIGHEST);
+    end else begin : unsigned_result
+      assign outside = |whole[WHOLE-1:OUT];
+      assign under = low_part < LOWEST;
+      assign over = low_part > HIGHEST;
+    end
+  endgenerate
 
   reg too_low, too_high;
   reg [OUT-1:0] held;

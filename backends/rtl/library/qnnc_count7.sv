@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // COUNT counters of seven bits side by side: a + b + ... + g = s + 2*t + 4*u.
 //
-// Two LUTs and half a CARRY4 each. g is the carry in. The first position adds
-// the parity of a to f; its carry is g if they are odd, else f. What is left of
+// Each takes two LUTs and half a CARRY4. g is the carry in. The first position
+// adds the parity of a to f; its carry is g if that is odd, else f. The rest of
 // the count, halved, does not depend on f: it is half of a + ... + e, rounded
-// down, so 0, 1 or 2, and the second position adds that.
+// down, so 0, 1 or 2, and the second position adds it.
 module qnnc_count7 #(
     parameter integer COUNT = 1
 ) (

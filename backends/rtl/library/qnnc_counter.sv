@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts 0 to COUNT - 1 and starts again; `last` in the last of them.
+// Counts from 0 to COUNT - 1 and starts over; `last` says that it is at COUNT - 1.
 module qnnc_counter #(
     parameter integer COUNT = 4
 ) (
@@ -12,11 +12,12 @@ module qnnc_counter #(
     if (COUNT == 1) begin : constant
       assign last = 1'b1;
     end else begin : counter
-      reg [$clog2(COUNT)-1:0] value;
-      assign last = value == COUNT - 1;
+      localparam integer BITS = $clog2(COUNT);
+      reg [BITS-1:0] value;
+      assign last = value == BITS'(COUNT - 1);
       always @(posedge aclk)
-        if (!aresetn) value <= 0;
-        else if (advance) value <= last ? 0 : value + 1'b1;
+        if (!aresetn) value <= {BITS{1'b0}};
+        else if (advance) value <= last ? {BITS{1'b0}} : value + 1'b1;
     end
   endgenerate
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Credits for a free-running pipeline that ends in a qnnc_output_buffer of
-// COUNT words: `take` when a word enters the pipeline, `give` when one leaves
-// the buffer. `available` comes from registers alone.
+// Credits for a free-running pipeline that ends in an output buffer of COUNT
+// words: `take` when a word enters the pipeline, `give` when one leaves the
+// buffer. `available` comes from registers only.
 module qnnc_credit #(
     parameter integer COUNT = 1
 ) (
@@ -19,6 +19,11 @@ module qnnc_credit #(
         else if (take) busy <= 1'b1;
         else if (give) busy <= 1'b0;
       assign available = ~busy;
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+      `QNNC_ASSERT(never_negative, ~take | ~busy)
+      `QNNC_ASSERT(returns_what_was_taken, ~give | busy)
+`endif
     end else begin : many
       localparam integer BITS = $clog2(COUNT + 1);
       reg [BITS-1:0] left;
@@ -27,6 +32,11 @@ module qnnc_credit #(
         else if (take & ~give) left <= left - 1'b1;
         else if (give & ~take) left <= left + 1'b1;
       assign available = |left;
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+      `QNNC_ASSERT(never_negative, ~take | left != 0)
+      `QNNC_ASSERT(returns_what_was_taken, ~give | left != COUNT[BITS-1:0])
+`endif
     end
   endgenerate
 endmodule

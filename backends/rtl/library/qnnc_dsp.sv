@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A multiplier and adder in one DSP48E1: p = a * b + addend.
+// A multiplier and adder in one DSP48E1: p = a * b + addend. Every DSP48E1 of the
+// library is this one.
 //
 // Operands are registered once, or twice with DELAY = 1, and the product once.
-// p is registered if REGISTERED = 1. ADDEND says what is added to the product:
-//   0  c, registered once
-//   1  cascade, which is `up` of the DSP below
+// The sum is registered if REGISTERED = 1. ADDEND says what is added:
+//   0  c, registered if C_REGISTER = 1
+//   1  cascade, which is `up` of the DSP48E1 below
 //   2  p itself, or START when `fresh`; p keeps its value unless `enable`
+//   3  nothing
 module qnnc_dsp #(
     parameter integer A_BITS = 25,
     parameter integer A_SIGNED = 1,
@@ -14,6 +16,7 @@ module qnnc_dsp #(
     parameter integer DELAY = 0,
     parameter integer REGISTERED = 1,
     parameter integer ADDEND = 0,
+    parameter integer C_REGISTER = 1,
     parameter [47:0] START = 48'd0
 ) (
     input  wire              aclk,
@@ -27,12 +30,16 @@ module qnnc_dsp #(
     output wire [      47:0] up
 );
 `ifdef QNNC_XILINX_DSP
-  wire [29:0] a_in = {{30 - A_BITS{A_SIGNED != 0 ? a[A_BITS-1] : 1'b0}}, a};
-  wire [18:0] b_in = {{19 - B_BITS{B_SIGNED != 0 ? b[B_BITS-1] : 1'b0}}, b};
+  // What goes into the adder's Z input: C (011), PCIN (001), P (010) or nothing.
+  wire [2:0] z = ADDEND == 0 ? 3'b011 : ADDEND == 1 ? 3'b001 : ADDEND == 2 ? {2'b01, fresh} : 3'b000;
+  localparam integer C_USED = ADDEND == 0 ? C_REGISTER : 0;
+  // One more bit makes an unsigned operand a non-negative signed one.
+  wire signed [A_BITS:0] a_in = {A_SIGNED != 0 ? a[A_BITS-1] : 1'b0, a};
+  wire signed [B_BITS:0] b_in = {B_SIGNED != 0 ? b[B_BITS-1] : 1'b0, b};
   DSP48E1 #(
       .AREG(1 + DELAY),
       .BREG(1 + DELAY),
-      .CREG(ADDEND == 0),
+      .CREG(C_USED),
       .DREG(0),
       .ADREG(0),
       .MREG(1),
@@ -48,17 +55,17 @@ module qnnc_dsp #(
       .USE_MULT("MULTIPLY")
   ) dsp (
       .CLK(aclk),
-      .A(a_in),
-      .B(b_in[17:0]),
-      .C(ADDEND == 0 ? c : START),
+      .A(30'(a_in)),
+      .B(18'(b_in)),
+      .C(ADDEND == 0 ? c : ADDEND == 3 ? 48'd0 : START),
       .D(25'd0),
       .PCIN(ADDEND == 1 ? cascade : 48'd0),
       .P(p),
       .PCOUT(up),
       .ALUMODE(4'b0000),
       .INMODE(5'b00000),
-      // the product goes through X and Y; Z is C (011), PCIN (001) or P (010)
-      .OPMODE({ADDEND == 0 ? 3'b011 : ADDEND == 1 ? 3'b001 : {2'b01, fresh}, 4'b0101}),
+      // the product goes through X and Y
+      .OPMODE({z, 4'b0101}),
       .CARRYIN(1'b0),
       .CARRYINSEL(3'b000),
       .CEA1(DELAY != 0),
@@ -68,7 +75,7 @@ module qnnc_dsp #(
       .CEM(1'b1),
       .CEAD(1'b0),
       .CEALUMODE(1'b0),
-      .CEC(ADDEND == 0),
+      .CEC(C_USED != 0),
       .CECARRYIN(1'b0),
       .CECTRL(1'b0),
       .CED(1'b0),
@@ -89,7 +96,7 @@ module qnnc_dsp #(
   // One more bit makes an unsigned operand a non-negative signed one.
   reg signed [A_BITS:0] a_q;
   reg signed [B_BITS:0] b_q;
-  reg signed [A_BITS+B_BITS:0] product;
+  (* use_dsp = "yes" *) reg signed [A_BITS+B_BITS:0] product;
   generate
     if (DELAY != 0) begin : delay
       reg [A_BITS-1:0] a_1;
@@ -110,20 +117,27 @@ module qnnc_dsp #(
   always @(posedge aclk) product <= a_q * b_q;
 
   wire [47:0] addend;
-  wire [47:0] sum = {{47 - A_BITS - B_BITS{product[A_BITS+B_BITS]}}, product} + addend;
+  wire [47:0] sum = 48'(product) + addend;
   assign up = p;
   generate
     if (ADDEND == 0) begin : from_c
-      reg [47:0] c_q;
-      always @(posedge aclk) c_q <= c;
-      assign addend = c_q;
+      qnnc_delay #(
+          .WIDTH(48),
+          .CYCLES(C_REGISTER)
+      ) c_register (
+          .aclk(aclk),
+          .in(c),
+          .out(addend)
+      );
     end else if (ADDEND == 1) begin : from_below
       assign addend = cascade;
-    end else begin : from_p
+    end else if (ADDEND == 2) begin : from_p
       assign addend = fresh ? START : p;
+    end else begin : from_nothing
+      assign addend = 48'd0;
     end
     if (REGISTERED != 0) begin : registered
-      reg [47:0] p_q;
+      (* use_dsp = "yes" *) reg [47:0] p_q;
       always @(posedge aclk) if (ADDEND != 2 || enable) p_q <= sum;
       assign p = p_q;
     end else begin : combinational

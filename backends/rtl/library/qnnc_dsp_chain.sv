@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// COUNT DSP48E1 in a chain: for each of FIELDS lanes, the sum of COUNT products
-// of a weight of the lane and an activation that the lanes share. DSPs add two
-// to a cycle as long as there are more than LEVELS cycles, then one; operands
-// come together and are delayed here. A sum comes out 2 + LEVELS cycles later,
-// with the lane's part of STARTS added, and 2**OVERLAP - 1 more in every lane
-// but the first (compiler/dataflow/dsp_packing.py says why).
+// A chain of COUNT DSP48E1s: for each of FIELDS lanes, the sum of COUNT products of
+// the lane's weights and activations that the lanes share. The first COUNT -
+// LEVELS cycles hold two DSP48E1s each, the others one, so that there are LEVELS
+// cycles; operands arrive together and are delayed here. A sum comes out 2 +
+// LEVELS cycles later, with the lane's part of STARTS added, and 2**OVERLAP - 1
+// more in every lane but the first (compiler/dataflow/dsp_packing.py says why).
 //
-// Weights are digits for `qnnc_dsp_word`: all of lane 0 first.
+// Weights are digits for `qnnc_dsp_word`, all of lane 0 first.
 module qnnc_dsp_chain #(
     parameter integer COUNT = 4,
     parameter integer LEVELS = 2,
@@ -28,11 +28,18 @@ module qnnc_dsp_chain #(
 );
   localparam integer WORD = (FIELDS - 1) * SPACING + W_BITS;
   // the 25-bit port takes the wider operand
-  localparam integer SWAP = FIELDS == 1 && X_BITS + (X_SIGNED == 0) > 18;
+  localparam [0:0] SWAP = FIELDS == 1 && X_BITS + (X_SIGNED == 0 ? 1 : 0) > 18;
+  localparam integer A_BITS = SWAP ? X_BITS : WORD;
+  localparam integer B_BITS = SWAP ? WORD : X_BITS;
   localparam integer DOUBLES = COUNT - LEVELS;
-  // STARTS has zeros where residues come in
-  wire [(FIELDS+1)*48-1:0] starts;
-  assign starts[47:0] = STARTS;
+  // STARTS has zeros where residues go
+  wire [FIELDS*48-1:0] residues;
+  reg [47:0] starts;
+  integer k;
+  always @* begin
+    starts = STARTS;
+    for (k = 0; k < FIELDS; k = k + 1) starts = starts | residues[k*48+:48];
+  end
   wire [COUNT*48-1:0] p;
   wire [COUNT*48-1:0] up;
   wire [47:0] sum = p[(COUNT-1)*48+:48];
@@ -66,6 +73,15 @@ module qnnc_dsp_chain #(
           .digits(digits_q),
           .word(word)
       );
+      wire [A_BITS-1:0] a;
+      wire [B_BITS-1:0] b;
+      if (SWAP) begin : swapped
+        assign a = x_q;
+        assign b = word;
+      end else begin : straight
+        assign a = word;
+        assign b = x_q;
+      end
       wire [47:0] below;
       if (i == 0) begin : first
         assign below = 48'd0;
@@ -73,18 +89,18 @@ module qnnc_dsp_chain #(
         assign below = up[(i-1)*48+:48];
       end
       qnnc_dsp #(
-          .A_BITS(SWAP ? X_BITS : WORD),
+          .A_BITS(A_BITS),
           .A_SIGNED(SWAP ? X_SIGNED : W_SIGNED),
-          .B_BITS(SWAP ? WORD : X_BITS),
+          .B_BITS(B_BITS),
           .B_SIGNED(SWAP ? W_SIGNED : X_SIGNED),
-          .DELAY(LEVEL > 0),
+          .DELAY(LEVEL > 0 ? 1 : 0),
           .REGISTERED(LAST),
-          .ADDEND(i > 0)
+          .ADDEND(i > 0 ? 1 : 0)
       ) mac (
           .aclk(aclk),
-          .a(SWAP ? x_q : word),
-          .b(SWAP ? word : x_q),
-          .c(starts[FIELDS*48+:48]),
+          .a(a),
+          .b(b),
+          .c(starts),
           .cascade(below),
           .fresh(1'b0),
           .enable(1'b1),
@@ -95,7 +111,7 @@ module qnnc_dsp_chain #(
 
     for (f = 0; f < FIELDS; f = f + 1) begin : field
       if (OVERLAP == 0 || f == 0) begin : whole
-        assign starts[(f+1)*48+:48] = starts[f*48+:48];
+        assign residues[f*48+:48] = 48'd0;
         assign sums[f*WIDTH+:WIDTH] = sum[f*SPACING+:WIDTH];
       end else begin : split
         wire [COUNT-1:0] negative;
@@ -103,8 +119,7 @@ module qnnc_dsp_chain #(
           assign negative[i] = W_SIGNED != 0 ? w[((f-1)*COUNT+i+1)*W_BITS-1] : 1'b0;
         end
         wire [OVERLAP-1:0] g, g_q;
-        wire [47:0] padded = {{48 - OVERLAP{1'b0}}, g};
-        assign starts[(f+1)*48+:48] = starts[f*48+:48] | (padded << (f * SPACING));
+        assign residues[f*48+:48] = 48'(g) << (f * SPACING);
         qnnc_dsp_residue #(
             .COUNT(COUNT),
             .BITS(OVERLAP),

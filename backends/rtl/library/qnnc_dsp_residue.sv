@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // g = REST - (sum of COUNT products w * x), modulo 2**BITS, one cycle later.
-// A weight comes as its stored digit, which lacks one where the field below it
-// is negative (`below`).
+// Weights come as their stored digits, which are one too small where the field
+// below is negative (`below`).
 module qnnc_dsp_residue #(
     parameter integer COUNT = 4,
     parameter integer BITS = 1,
@@ -17,7 +17,7 @@ module qnnc_dsp_residue #(
     input  wire [       COUNT-1:0] below,
     output reg  [        BITS-1:0] g
 );
-  // two products modulo 2 are a function of six bits
+  // the sum of two products modulo 2 is a function of six bits
   localparam integer EACH = BITS == 1 ? 2 : 1;
   localparam integer PARTS = (COUNT + EACH - 1) / EACH;
   reg [PARTS*BITS-1:0] parts;
@@ -27,14 +27,11 @@ module qnnc_dsp_residue #(
   generate
     for (i = 0; i < PARTS * EACH; i = i + 1) begin : product
       if (i < COUNT) begin : used
-        wire [X_BITS+BITS-1:0] x_i = {
-          {BITS{X_SIGNED != 0 ? x[(i+1)*X_BITS-1] : 1'b0}}, x[i*X_BITS+:X_BITS]
-        };
-        wire [W_BITS+BITS-1:0] w_i = {
-          {BITS{W_SIGNED != 0 ? w[(i+1)*W_BITS-1] : 1'b0}}, w[i*W_BITS+:W_BITS]
-        };
-        wire [BITS-1:0] weight = w_i[BITS-1:0] + below[i];
-        assign products[i*BITS+:BITS] = weight * x_i[BITS-1:0];
+        wire x_sign = X_SIGNED != 0 ? x[(i+1)*X_BITS-1] : 1'b0;
+        wire w_sign = W_SIGNED != 0 ? w[(i+1)*W_BITS-1] : 1'b0;
+        wire [BITS-1:0] x_i = BITS'($signed({x_sign, x[i*X_BITS+:X_BITS]}));
+        wire [BITS-1:0] w_i = BITS'($signed({w_sign, w[i*W_BITS+:W_BITS]})) + BITS'(below[i]);
+        assign products[i*BITS+:BITS] = w_i * x_i;
       end else begin : unused
         assign products[i*BITS+:BITS] = {BITS{1'b0}};
       end

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights side by side in one word for a DSP48E1's 25-bit port: the sum of
-// w_f * 2**(f * SPACING), from stored digits. Field 0 comes first; a negative
-// field fills the bits below the next one, which has been made one less.
+// w_f * 2**(f * SPACING), from stored digits. Field 0 is in the low bits; a
+// negative field fills the bits up to the next one, whose digit was stored one
+// smaller.
 module qnnc_dsp_word #(
     parameter integer FIELDS = 2,
     parameter integer SPACING = 17,

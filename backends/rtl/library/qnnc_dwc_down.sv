@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Data width converter: one word becomes RATIO words of WIDTH bits, low bits
-// first, without a bubble. Above four parts the selection is a one-hot gate in
-// the registers' own resets followed by a wide OR, which takes about half the
-// LUTs of a multiplexer.
+// first, without bubbles. Above four parts, one-hot gates in the registers' own
+// resets and a wide OR make the selection, in about half the LUTs of a
+// multiplexer.
 module qnnc_dwc_down #(
     parameter integer WIDTH = 8,
     parameter integer RATIO = 2
@@ -41,8 +41,13 @@ module qnnc_dwc_down #(
   generate
     if (RATIO <= 4) begin : multiplexer
       localparam integer CBITS = $clog2(RATIO);
+      localparam [CBITS-1:0] LAST = CBITS'(RATIO - 1);
       reg [CBITS-1:0] count;
-      assign last = count == RATIO - 1;
+      assign last = count == LAST;
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+      `QNNC_ASSERT(counts_words, count <= LAST)
+`endif
       assign advance = busy & out_ready;
       always @(posedge aclk) begin
         if (!aresetn) count <= {CBITS{1'b0}};
@@ -57,6 +62,10 @@ module qnnc_dwc_down #(
       wire gate_ready = ~gated_valid | out_ready;
       wire [RATIO*WIDTH-1:0] gated;
       assign last = select[RATIO-1];
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+      `QNNC_ASSERT_ONE_HOT(selects_one_part, select)
+`endif
       assign advance = busy & gate_ready;
       always @(posedge aclk) begin
         if (!aresetn) select <= {{RATIO - 1{1'b0}}, 1'b1};
@@ -81,4 +90,9 @@ module qnnc_dwc_down #(
       always @(posedge aclk) if (out_ready) m_axis_tdata <= merged;
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data width converter: RATIO words of WIDTH bits become one, first word in
-// the low bits. No bubble while the consumer takes each word within RATIO - 1
-// cycles.
+// Data width converter: RATIO words of WIDTH bits become one, the first in the
+// low bits. There are no bubbles as long as the consumer takes each word within
+// RATIO - 1 cycles.
 module qnnc_dwc_up #(
     parameter integer WIDTH = 8,
     parameter integer RATIO = 2
@@ -16,9 +16,10 @@ module qnnc_dwc_up #(
     input  wire                   m_axis_tready
 );
   localparam integer CBITS = $clog2(RATIO);
+  localparam [CBITS-1:0] LAST = CBITS'(RATIO - 1);
   reg [CBITS-1:0] count;
   reg [(RATIO-1)*WIDTH-1:0] collected;
-  wire last = count == RATIO - 1;
+  wire last = count == LAST;
   wire take = s_axis_tvalid & s_axis_tready;
   assign s_axis_tready = ~last | ~m_axis_tvalid;
 
@@ -35,4 +36,10 @@ module qnnc_dwc_up #(
     if (take) collected <= word[RATIO*WIDTH-1:WIDTH];
     if (take & last) m_axis_tdata <= word;
   end
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(counts_words, count <= LAST)
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

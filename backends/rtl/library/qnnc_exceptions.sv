@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small set of keys and what is to be added to the result for each: a hash
-// table of two ways, read at once. Each way is a table of 2**ABITS entries; a
-// key's place in it is its low ABITS bits, scrambled with the others (places is
-// computed outside: place_0, place_1), and an entry holds the others (the tag,
-// TAG bits) and the value (two's complement, VALUE bits), 0 for an empty entry.
-// Three cycles.
+// A small set of keys and, for each, what to add to the result: a hash table of two
+// ways, read at the same time. Each way is a table of 2**ABITS entries. A key's
+// place in it is its low ABITS bits, scrambled with the others (place_0 and
+// place_1, which the caller computes). An entry holds the other bits (the tag, TAG
+// bits) and the value (two's complement, VALUE bits), 0 for an empty entry. Three
+// cycles.
 module qnnc_exceptions #(
     parameter integer ABITS = 4,
     parameter integer TAG = 8,

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // FIFO of DEPTH words (at least 2) in distributed or block RAM, with a
-// registered output; the output register counts towards DEPTH.
+// registered output; the output register counts towards DEPTH. BANK: words of a
+// bank of the block RAM (qnnc_ram).
 module qnnc_fifo #(
     parameter integer WIDTH = 8,
     parameter integer DEPTH = 32,
-    parameter integer BLOCK = 0
+    parameter integer BLOCK = 0,
+    parameter integer BANK  = 0
 ) (
     input  wire             aclk,
     input  wire             aresetn,
     input  wire [WIDTH-1:0] s_axis_tdata,
     input  wire             s_axis_tvalid,
     output wire             s_axis_tready,
-    output reg  [WIDTH-1:0] m_axis_tdata,
+    output wire [WIDTH-1:0] m_axis_tdata,
     output reg              m_axis_tvalid,
     input  wire             m_axis_tready
 );
   localparam integer ROWS = DEPTH - 1;
   localparam integer ABITS = ROWS > 1 ? $clog2(ROWS) : 1;
   localparam integer CBITS = $clog2(ROWS + 1);
+  localparam [ABITS-1:0] LAST = ABITS'(ROWS - 1);
+  localparam [CBITS-1:0] FULL = CBITS'(ROWS);
   reg [ABITS-1:0] write_address, read_address;
   reg [CBITS-1:0] stored;
   wire write = s_axis_tvalid & s_axis_tready;
   wire read = (stored != 0) & (~m_axis_tvalid | m_axis_tready);
-  assign s_axis_tready = stored != ROWS;
+  assign s_axis_tready = stored != FULL;
 
   always @(posedge aclk)
     if (!aresetn) begin
@@ -31,27 +35,33 @@ module qnnc_fifo #(
       stored <= {CBITS{1'b0}};
       m_axis_tvalid <= 1'b0;
     end else begin
-      if (write) write_address <= write_address == ROWS - 1 ? {ABITS{1'b0}} : write_address + 1'b1;
-      if (read) read_address <= read_address == ROWS - 1 ? {ABITS{1'b0}} : read_address + 1'b1;
+      if (write) write_address <= write_address == LAST ? {ABITS{1'b0}} : write_address + 1'b1;
+      if (read) read_address <= read_address == LAST ? {ABITS{1'b0}} : read_address + 1'b1;
       if (write & ~read) stored <= stored + 1'b1;
       else if (read & ~write) stored <= stored - 1'b1;
       if (read) m_axis_tvalid <= 1'b1;
       else if (m_axis_tready) m_axis_tvalid <= 1'b0;
     end
 
-  generate
-    if (BLOCK != 0) begin : block
-      (* ram_style = "block" *) reg [WIDTH-1:0] mem[0:ROWS-1];
-      always @(posedge aclk) begin
-        if (write) mem[write_address] <= s_axis_tdata;
-        if (read) m_axis_tdata <= mem[read_address];
-      end
-    end else begin : distributed
-      (* ram_style = "distributed" *) reg [WIDTH-1:0] mem[0:ROWS-1];
-      always @(posedge aclk) begin
-        if (write) mem[write_address] <= s_axis_tdata;
-        if (read) m_axis_tdata <= mem[read_address];
-      end
-    end
-  endgenerate
+  qnnc_ram #(
+      .WIDTH(WIDTH),
+      .DEPTH(ROWS),
+      .ABITS(ABITS),
+      .BLOCK(BLOCK),
+      .BANK (BANK)
+  ) words (
+      .aclk(aclk),
+      .write(write),
+      .write_address(write_address),
+      .write_data(s_axis_tdata),
+      .read(read),
+      .read_address(read_address),
+      .read_data(m_axis_tdata)
+  );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(never_overfull, stored <= FULL)
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

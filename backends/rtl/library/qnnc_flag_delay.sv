@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CYCLES registers in a row, cleared by reset: for valid flags of a pipeline.
+// CYCLES registers in a row, cleared by reset: for the valid flags of a pipeline.
 module qnnc_flag_delay #(
     parameter integer CYCLES = 1
 ) (

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // COUNT additions side by side, each of two rows of BITS gated bits: bit p of a
 // row is its bit ANDed with the row's gate, inverted where INVERT_A or INVERT_B
-// says so. Vectors hold bit 0 of all rows, then bit 1, …; so does the sum, of
-// BITS + 1 bits.
+// says so. Vectors hold bit 0 of every row, then bit 1, and so on; so does the
+// sum, of BITS + 1 bits.
 //
-// A LUT for each bit and a carry chain for each addition.
+// One LUT per bit and one carry chain per addition.
 module qnnc_gated_add #(
     parameter integer COUNT = 1,
     parameter integer BITS = 2,
@@ -17,9 +17,10 @@ module qnnc_gated_add #(
     input  wire [         COUNT-1:0] gate_b,
     output wire [(BITS+1)*COUNT-1:0] sum
 );
-  genvar i, p;
+  genvar p;
   generate
 `ifdef QNNC_XILINX_LUT
+    genvar i;
     for (i = 0; i < COUNT; i = i + 1) begin : addition
       wire [BITS-1:0] s, di, total;
       for (p = 0; p < BITS; p = p + 1) begin : place
@@ -52,16 +53,19 @@ module qnnc_gated_add #(
       );
     end
 `else
-    wire [(BITS+1)*COUNT-1:0] carry;
-    assign carry[COUNT-1:0] = {COUNT{1'b0}};
     for (p = 0; p < BITS; p = p + 1) begin : place
       wire [COUNT-1:0] bit_a = (a[p*COUNT+:COUNT] & gate_a) ^ {COUNT{INVERT_A[p]}};
       wire [COUNT-1:0] bit_b = (b[p*COUNT+:COUNT] & gate_b) ^ {COUNT{INVERT_B[p]}};
-      wire [COUNT-1:0] below = carry[p*COUNT+:COUNT];
+      wire [COUNT-1:0] below, carry;
+      if (p == 0) begin : first
+        assign below = {COUNT{1'b0}};
+      end else begin : next
+        assign below = place[p-1].carry;
+      end
       assign sum[p*COUNT+:COUNT] = bit_a ^ bit_b ^ below;
-      assign carry[(p+1)*COUNT+:COUNT] = (bit_a & bit_b) | (below & (bit_a | bit_b));
+      assign carry = (bit_a & bit_b) | (below & (bit_a | bit_b));
     end
-    assign sum[BITS*COUNT+:COUNT] = carry[BITS*COUNT+:COUNT];
+    assign sum[BITS*COUNT+:COUNT] = place[BITS-1].carry;
 `endif
   endgenerate
 endmodule

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Indices of the K largest of LABELS scores that arrive one a cycle, largest
+// Indices of the K largest of LABELS scores that arrive one per cycle, largest
 // first; among equals the lower index comes first, as in ONNX TopK.
 module qnnc_label_select #(
     parameter integer WIDTH = 8,
@@ -19,14 +19,14 @@ module qnnc_label_select #(
 );
   localparam integer CBITS = LABELS > 1 ? $clog2(LABELS) : 1;
 
-  // First a register, so that the comparison has a whole cycle.
+  // a register first, so that the comparison has a whole cycle
   reg [WIDTH-1:0] score;
   reg score_valid;
   wire score_ready;
   assign s_axis_tready = ~score_valid | score_ready;
 
   reg [CBITS-1:0] index;
-  wire last = index == LABELS - 1;
+  wire last = index == CBITS'(LABELS - 1);
   reg [K*WIDTH-1:0] best;
   reg [K*CBITS-1:0] best_index;
   reg [K-1:0] filled;
@@ -61,7 +61,6 @@ module qnnc_label_select #(
     end
   endgenerate
 
-  wire [K:0] more_filled = {filled, 1'b1};
   wire pop = m_axis_tvalid & m_axis_tready;
   always @(posedge aclk) begin
     if (!aresetn) begin
@@ -73,7 +72,7 @@ module qnnc_label_select #(
       if (s_axis_tready) score_valid <= s_axis_tvalid;
       if (take) begin
         index  <= last ? {CBITS{1'b0}} : index + 1'b1;
-        filled <= last ? {K{1'b0}} : more_filled[K-1:0];
+        filled <= last ? {K{1'b0}} : K'({filled, 1'b1});
       end
       if (take & last) left <= {K{1'b1}};
       else if (pop) left <= left >> 1;
@@ -87,6 +86,10 @@ module qnnc_label_select #(
     else if (pop) result <= result >> CBITS;
   end
   assign m_axis_tvalid = left[0];
-  wire [IBITS+CBITS-1:0] padded = {{IBITS{1'b0}}, result[CBITS-1:0]};
-  assign m_axis_tdata = padded[IBITS-1:0];
+  assign m_axis_tdata  = IBITS'(result[CBITS-1:0]);
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One bit of a ROM in LUT6 primitives, read at once: 64 words a LUT, MUXF7 and
-// MUXF8 up to 256 words, a multiplexer in logic beyond. Contents
+// One bit of a ROM in LUT6 primitives, read in the same cycle: 64 words per LUT,
+// MUXF7 and MUXF8 up to 256 words, a multiplexer in logic beyond that. Contents
 // are patched into the netlist: LUT k holds words 64*k to 64*k + 63.
 (* keep_hierarchy *)
 module qnnc_lut_rom #(
@@ -14,7 +14,7 @@ module qnnc_lut_rom #(
   localparam integer PAIRS = (LUTS + 1) / 2;
   localparam integer QUADS = (LUTS + 3) / 4;
   localparam integer QBITS = QUADS > 1 ? $clog2(QUADS) : 1;
-  wire [ABITS+7:0] padded = {8'd0, address};
+  wire [7:0] padded = 8'(address);
   wire [LUTS-1:0] word;
   wire [PAIRS-1:0] pair;
   wire [QUADS-1:0] quad;
@@ -22,7 +22,7 @@ module qnnc_lut_rom #(
   genvar i;
   generate
     for (i = 0; i < LUTS; i = i + 1) begin : lut
-      // until it is patched, a function of all six inputs that nothing simplifies
+      // until it is patched, a function of all six inputs that nothing can simplify
       (* keep *)
       LUT6 #(
           .INIT(64'h6996966996696996)
@@ -63,7 +63,7 @@ module qnnc_lut_rom #(
     if (QUADS == 1) begin : one
       assign data = quad[0];
     end else begin : several
-      wire [QUADS+(1<<QBITS)-1:0] all = {{(1 << QBITS) {1'b0}}, quad};
+      wire [(1<<QBITS)-1:0] all = (1 << QBITS)'(quad);
       assign data = all[address[8+:QBITS]];
     end
   endgenerate

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elastic output buffer: DEPTH registers in a row that close up towards the
-// output. The producer never pushes more words than it holds credits for, so
-// there is no ready signal towards it; a pop returns the credit.
+// output. The producer never pushes more words than it holds credits for, so it
+// needs no ready signal; a pop returns the credit.
 //
-// Cost: no LUT for data (clock enables only), one LUT a stage for control.
+// Cost: no LUTs for data (clock enables only), one LUT per stage for control.
 module qnnc_output_buffer #(
     parameter integer WIDTH = 8,
     parameter integer DEPTH = 1
@@ -37,7 +37,7 @@ module qnnc_output_buffer #(
         assign in_valid = valid[i-1];
         assign in_data  = data[(i-1)*WIDTH+:WIDTH];
       end
-      // a free stage from here on, or the last word leaves; no net depends on itself
+      // a stage from here on is free, or the last word leaves: no net depends on itself
       assign ready[i] = ~(&valid[DEPTH-1:i]) | m_axis_tready;
       always @(posedge aclk) begin
         if (!aresetn) valid[i] <= 1'b0;
@@ -46,4 +46,10 @@ module qnnc_output_buffer #(
       end
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(no_overflow, ~push | ready[0])
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

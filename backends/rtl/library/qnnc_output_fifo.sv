@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output buffer for pipelines that give a word almost every cycle: a FIFO of
-// up to 32 words in shift registers (one LUT a bit) with a registered output.
+// Output buffer for pipelines that deliver a word almost every cycle: a FIFO of
+// up to 32 words in shift registers (one LUT per bit) with a registered output.
 // As with qnnc_output_buffer, credits keep the producer from overfilling it.
 module qnnc_output_fifo #(
     parameter integer WIDTH = 8,
@@ -16,8 +16,7 @@ module qnnc_output_fifo #(
     input  wire             m_axis_tready
 );
   localparam integer ABITS = DEPTH > 16 ? 5 : 4;
-  // One less than the number of words stored; all ones, and so negative, when
-  // there is none.
+  // The number of words stored minus one: all ones, and so negative, when empty.
   reg [ABITS:0] top;
   wire stored = ~top[ABITS];
   wire move = stored & (~m_axis_tvalid | m_axis_tready);
@@ -47,4 +46,10 @@ module qnnc_output_fifo #(
       .address(top[ABITS-1:0]),
       .out(oldest)
   );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(no_overflow, ~push | move | top != {1'b0, {ABITS{1'b1}}})
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A register that regroups a word of ELEMENTS numbers of BITS bits: bit p of
-// all elements comes to lie together at planes[p*ELEMENTS +: ELEMENTS].
+// A register that regroups a word of ELEMENTS numbers of BITS bits: bit p of every
+// element goes to planes[p*ELEMENTS +: ELEMENTS].
 //
-// Registers are made of up to 16 bits each: CXXRTL writes what goes into one as
-// a single expression, and C++ compilers take very long over long ones.
+// It consists of registers of up to 16 bits: CXXRTL writes the input of each as a
+// single expression, and C++ compilers are very slow at long ones.
 module qnnc_plane_register #(
     parameter integer ELEMENTS = 4,
     parameter integer BITS = 2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two words of buffer between two handshakes: full rate, and no combinational
-// path from one side to the other.
+// A buffer of two words between two handshakes: one word per cycle, and no
+// combinational path from one side to the other.
 module qnnc_register_slice #(
     parameter integer WIDTH = 8
 ) (
@@ -31,4 +31,10 @@ module qnnc_register_slice #(
     if (~full) waiting <= s_axis_tdata;
     if (move) m_axis_tdata <= full ? waiting : s_axis_tdata;
   end
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(fills_in_order, ~full | m_axis_tvalid)
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

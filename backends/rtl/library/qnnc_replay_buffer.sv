@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes vectors of SF words and plays each NF times, a word for every `step`,
-// LATENCY cycles later. Two banks: while one vector is played, the next one is
-// written. With NF = 1 nothing is stored and words pass straight through.
+// Takes vectors of SF words and plays each of them NF times: one word per `step`,
+// LATENCY cycles after it. There are two banks: while one vector is played, the
+// next is written. With NF = 1 nothing is stored and words pass straight through.
 //
-// `step` is made here: a word is there, and if it is the last of a pass, the
-// pipeline behind has room for a result (can_finish).
+// `step` is made here. It needs a word and, for the last word of a pass, room for
+// a result at the end of the pipeline (can_finish).
 module qnnc_replay_buffer #(
     parameter integer WIDTH = 8,
     parameter integer SF = 4,
@@ -26,8 +26,10 @@ module qnnc_replay_buffer #(
   localparam integer SBITS = SF > 1 ? $clog2(SF) : 1;
   localparam integer NBITS = NF > 1 ? $clog2(NF) : 1;
 
+  localparam [SBITS-1:0] LAST_WORD = SBITS'(SF - 1);
+  localparam [NBITS-1:0] LAST_PASS = NBITS'(NF - 1);
   reg [SBITS-1:0] index;  // of the word within the pass
-  wire last = index == SF - 1;
+  wire last = index == LAST_WORD;
   assign step_last = step & last;
   always @(posedge aclk)
     if (!aresetn) index <= {SBITS{1'b0}};
@@ -46,11 +48,11 @@ module qnnc_replay_buffer #(
           .out(x)
       );
     end else begin : replay
-      reg [NBITS-1:0] nf;
-      wire vector_end = step_last & (nf == NF - 1);
+      reg [NBITS-1:0] nf;  // of the pass
+      wire vector_end = step_last & (nf == LAST_PASS);
       always @(posedge aclk)
         if (!aresetn) nf <= {NBITS{1'b0}};
-        else if (step_last) nf <= nf == NF - 1 ? {NBITS{1'b0}} : nf + 1'b1;
+        else if (step_last) nf <= nf == LAST_PASS ? {NBITS{1'b0}} : nf + 1'b1;
 
       if (SF == 1) begin : registers
         reg [WIDTH-1:0] waiting, playing;
@@ -84,7 +86,7 @@ module qnnc_replay_buffer #(
         reg [1:0] full;
         reg [SBITS-1:0] write_index;
         wire write = s_axis_tvalid & s_axis_tready;
-        wire write_end = write & (write_index == SF - 1);
+        wire write_end = write & (write_index == LAST_WORD);
         assign s_axis_tready = ~full[write_bank];
         assign step = full[read_bank] & (~last | can_finish);
 
@@ -140,4 +142,9 @@ module qnnc_replay_buffer #(
       .in(step_last),
       .out(x_last)
   );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(results_have_room, ~step_last | can_finish)
+`endif
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DEPTH words passed round and round: `oldest` is the word that was put in
-// DEPTH steps ago.
+// A circular buffer of DEPTH words: `oldest` is the word that went in DEPTH steps
+// ago.
 module qnnc_ring #(
     parameter integer WIDTH = 8,
     parameter integer DEPTH = 4
@@ -18,13 +18,14 @@ module qnnc_ring #(
       assign oldest = word;
     end else begin : many
       localparam integer ABITS = $clog2(DEPTH);
+      localparam [ABITS-1:0] LAST = ABITS'(DEPTH - 1);
       reg [ABITS-1:0] place;
       (* ram_style = "distributed" *) reg [WIDTH-1:0] mem[0:DEPTH-1];
       assign oldest = mem[place];
       always @(posedge aclk) if (step) mem[place] <= newest;
       always @(posedge aclk)
         if (!aresetn) place <= {ABITS{1'b0}};
-        else if (step) place <= place == DEPTH - 1 ? {ABITS{1'b0}} : place + 1'b1;
+        else if (step) place <= place == LAST ? {ABITS{1'b0}} : place + 1'b1;
     end
   endgenerate
 endmodule

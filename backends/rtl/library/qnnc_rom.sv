@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Read-only memory with a registered output (one cycle), optionally with a
-// second register behind it (OUTPUT_REGISTER, two cycles; in block RAM that
-// register is the primitive's own).
+// Read-only memory with a registered output (one cycle) and, with OUTPUT_REGISTER,
+// a second register after it (two cycles; in block RAM, the primitive's own).
 //
-// INIT_FILE is a $readmemh file of DEPTH words, word 0 first. STYLE says what
-// the contents are kept in:
+// INIT_FILE is a $readmemh file of DEPTH words, word 0 first. STYLE says where the
+// contents are kept:
 //   0  logic: they are part of the design and are optimised with it
 //   1  block RAM
 //   2  LUTs used as memory (LUT6, MUXF7, MUXF8)
@@ -86,7 +85,7 @@ module qnnc_rom #(
         );
       end
 `else
-      // rom_style must be a literal where it is read
+      // the attribute must be a literal, so there is one memory per style
       reg [WIDTH-1:0] word;
       if (STYLE == 1) begin : block
         (* rom_style = "block" *) reg [WIDTH-1:0] mem[0:DEPTH-1];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// WIDTH shift registers of 2**ABITS places, read at `address` (0 is the word
-// that came last): SRL16E or SRLC32E.
+// WIDTH shift registers of 2**ABITS places, read at `address` (0 is the latest
+// word): SRL16E or SRLC32E.
 module qnnc_shift_register #(
     parameter integer WIDTH = 8,
     parameter integer ABITS = 4

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// a or -a, as b is 1 (for +1) or 0 (for -1); two cycles. The product has
+// a if b is 1 (for +1), -a if it is 0 (for -1); two cycles. The product has
 // A_BITS + 1 bits, signed.
 module qnnc_sign_product #(
     parameter integer A_BITS = 4,

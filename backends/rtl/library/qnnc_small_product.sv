@@ -23,5 +23,5 @@ module qnnc_small_product #(
     b_q <= b_in;
     product <= a_q * b_q;
   end
-  assign p = product[A_BITS+B_BITS-1:0];
+  assign p = (A_BITS + B_BITS)'(product);
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses of a memory of two banks, each of COUNT vectors of LENGTH words
-// that lie one behind the other: word 0 of all vectors, word 1 of all vectors,
-// and so on, REPEAT times, then the other bank. Everything comes from registers.
+// Addresses of a memory of two banks, each of which holds COUNT vectors of LENGTH
+// words, one after another: word 0 of every vector, word 1 of every vector, and
+// so on, REPEAT times, then the other bank. Every output comes from registers.
 module qnnc_strided #(
     parameter integer COUNT = 4,
     parameter integer LENGTH = 4,
@@ -27,13 +27,13 @@ module qnnc_strided #(
   reg [PBITS-1:0] pass;
   reg [ABITS-1:0] row;  // address of this word of vector 0
   assign first_vector = vector == {VBITS{1'b0}};
-  assign last_vector = vector == COUNT - 1;
+  assign last_vector = vector == VBITS'(COUNT - 1);
   assign first_word = place == {WBITS{1'b0}};
-  assign last_word = place == LENGTH - 1;
-  assign last_pass = pass == REPEAT - 1;
+  assign last_word = place == WBITS'(LENGTH - 1);
+  assign last_pass = pass == PBITS'(REPEAT - 1);
 
   wire next_bank = bank ^ last_pass;
-  localparam [ABITS-1:0] SECOND = COUNT * LENGTH;
+  localparam [ABITS-1:0] SECOND = ABITS'(COUNT * LENGTH);
   wire [ABITS-1:0] next_row = last_word ? (next_bank ? SECOND : {ABITS{1'b0}}) : row + 1'b1;
   always @(posedge aclk)
     if (!aresetn) begin

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// COUNT products of ternary numbers side by side, each plus one: one + 2*two is
-// 0, 1 or 2. A LUT each. Bit 0 of a ternary number says that it is not zero,
+// COUNT products of ternary numbers side by side, each plus one: one + 2*two is 0,
+// 1 or 2. Each takes one LUT. Bit 0 of a ternary number says that it is not zero,
 // bit 1 that it is -1.
 module qnnc_ternary_product #(
     parameter integer COUNT = 1

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One step of the binary search over a channel's sorted thresholds: reads the
-// threshold at the middle of what is left (a table of DEPTH entries addressed
-// by channel fold and the decisions so far) and appends the comparison x >= t
-// to the decisions. Two cycles: table, comparison.
+// threshold in the middle of the remaining ones (a table of DEPTH entries, by
+// channel fold and the decisions so far) and compares: the next decision is
+// x >= t. Two cycles: table, comparison.
 module qnnc_threshold_stage #(
     parameter integer WIDTH = 8,
     parameter integer SIGNED = 1,

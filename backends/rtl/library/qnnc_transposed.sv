@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses for transposing matrices of ROWS x COLUMNS words one after the other
-// in place: each goes to the addresses that the one before is read from. Word i
-// of matrix k lies at i * COLUMNS**k modulo SIZE - 1, the last word at SIZE - 1,
-// and matrix k is read as matrix k + 1 is written. So an address is the last one
-// plus a step, which is COLUMNS times that of the matrix before: the address
-// which word COLUMNS of that one had.
+// Addresses for transposing a sequence of matrices of ROWS x COLUMNS words in
+// place: each is written to the addresses that the one before is read from. Word
+// i of matrix k lies at i * COLUMNS**k modulo SIZE - 1, the last word at SIZE - 1,
+// and matrix k is read in the order in which matrix k + 1 is written. So each
+// address is the one before plus a stride, which is COLUMNS times the previous
+// matrix's stride: the address that word COLUMNS of that matrix had.
 module qnnc_transposed #(
     parameter integer ROWS = 4,
     parameter integer COLUMNS = 4,
@@ -18,14 +18,15 @@ module qnnc_transposed #(
     output wire             last
 );
   localparam integer SIZE = ROWS * COLUMNS;
-  localparam [ABITS-1:0] FIRST = ROWS > 1 && READS != 0 ? COLUMNS : 1;
-  localparam [ABITS:0] MODULUS = SIZE - 1;
+  localparam [ABITS-1:0] FIRST = ABITS'(ROWS > 1 && READS != 0 ? COLUMNS : 1);
+  localparam [ABITS:0] MODULUS = (ABITS + 1)'(SIZE - 1);
+  localparam [ABITS-1:0] LAST = ABITS'(SIZE - 1);
+  localparam [ABITS-1:0] BEFORE_LAST = ABITS'(SIZE - 2);
   reg [ABITS-1:0] count, stride;
   wire [ABITS:0] sum = {1'b0, address} + {1'b0, stride};
-  wire [ABITS:0] less = sum - MODULUS;
-  wire [ABITS-1:0] next = sum < MODULUS ? sum[ABITS-1:0] : less[ABITS-1:0];
+  wire [ABITS-1:0] next = ABITS'(sum < MODULUS ? sum : sum - MODULUS);
   wire [ABITS-1:0] next_stride;
-  assign last = count == SIZE - 1;
+  assign last = count == LAST;
 
   always @(posedge aclk)
     if (!aresetn) begin
@@ -38,7 +39,7 @@ module qnnc_transposed #(
         address <= {ABITS{1'b0}};
         stride  <= next_stride;
       end else begin
-        address <= count == SIZE - 2 ? MODULUS[ABITS-1:0] : next;
+        address <= count == BEFORE_LAST ? LAST : next;
       end
     end
   generate
@@ -46,7 +47,7 @@ module qnnc_transposed #(
       assign next_stride = stride;
     end else begin : other
       reg [ABITS-1:0] found;
-      always @(posedge aclk) if (step & count == COLUMNS) found <= address;
+      always @(posedge aclk) if (step & count == ABITS'(COLUMNS)) found <= address;
       assign next_stride = found;
     end
   endgenerate

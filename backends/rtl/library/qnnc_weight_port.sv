@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weight words from outside: BEATS words of PORT bits each, the first in the
-// low bits. `there` says that the next one is complete; `load` takes it, and it
-// stays on `word` until the next load.
+// Weight words from off-chip memory: each is BEATS beats of PORT bits, the first
+// in the low bits. `there` says that the next one is complete; `load` takes it,
+// and it stays on `word` until the next load.
 module qnnc_weight_port #(
     parameter integer PORT = 64,
     parameter integer BEATS = 1,
@@ -48,4 +48,9 @@ module qnnc_weight_port #(
       );
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(no_underflow, ~load | there)
+`endif
 endmodule

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights of a matrix-vector unit, delivered in the order of use, over and
-// over: one word for every `advance`, LATENCY cycles later. GROUP words lie
-// side by side in a memory row, so that deep and narrow contents fill block
-// RAMs (rows up to 1,024); a counter then picks the word from the row.
+// Weights of a matrix-vector unit, delivered in the order of use, over and over:
+// one word per `advance`. GROUP words lie side by side in a memory row, so that
+// deep and narrow contents fill block RAMs (up to 1,024 rows); a counter then
+// picks the word from the row.
 //
-// LATENCY = 2 + (GROUP > 1 ? 1 : 0): a word that `advance` asks for in cycle t is
-// on `word` in cycle t + LATENCY.
+// A word that `advance` asks for in cycle t is on `word` in cycle t + LATENCY,
+// where LATENCY = 2 + (GROUP > 1 ? 1 : 0).
 module qnnc_weight_stream #(
     parameter integer WIDTH = 8,
     parameter integer DEPTH = 64,
@@ -28,6 +28,7 @@ module qnnc_weight_stream #(
       initial $readmemh(INIT_FILE, mem);
       assign word = mem[0];
     end else begin : stream
+      localparam [RBITS-1:0] LAST_ROW = RBITS'(ROWS - 1);
       reg [RBITS-1:0] row;
       wire [GROUP*WIDTH-1:0] line;
       qnnc_rom #(
@@ -43,15 +44,16 @@ module qnnc_weight_stream #(
           .data(line)
       );
       if (GROUP == 1) begin : plain
-        wire last = row == ROWS - 1;
+        wire last = row == LAST_ROW;
         always @(posedge aclk)
           if (!aresetn) row <= {RBITS{1'b0}};
           else if (advance) row <= last ? {RBITS{1'b0}} : row + 1'b1;
         assign word = line;
       end else begin : grouped
         reg [GBITS-1:0] sub;
-        wire row_end = sub == GROUP - 1;
-        wire last = (row == ROWS - 1) & (sub == (DEPTH - 1) % GROUP);
+        localparam [GBITS-1:0] LAST_SUB = GBITS'((DEPTH - 1) % GROUP);
+        wire row_end = sub == GBITS'(GROUP - 1);
+        wire last = (row == LAST_ROW) & (sub == LAST_SUB);
         always @(posedge aclk)
           if (!aresetn) begin
             row <= {RBITS{1'b0}};

@@ -98,7 +98,7 @@ inline std::vector<uint32_t> load(const std::string &path) {
 
 // Arguments: folder, seed, percent of cycles in which a source offers a word,
 // percent in which a sink takes one, idle cycles that mean deadlock, frames, and
-// the words a frame of each output. Reads in_<i>.bin, writes out_<i>.bin,
+// the words per frame of each output. Reads in_<i>.bin, writes out_<i>.bin,
 // tap_<i>.bin and frames.txt (for each output and frame the cycle of its last
 // word), and prints the number of cycles and that of the first input word.
 inline int run(Dut &dut, int argc, char **argv) {

@@ -111,6 +111,18 @@ class Quantizer(ABC):
             )
         return int(bits.item())
 
+    def bit_widths(self, index: int) -> FloatArray:
+        """A bit width input that may differ from element to element, checked."""
+        bits = self.parameter(index, "bit width")
+        if bits.size <= 1:
+            return np.asarray(float(self.bit_width(index)))
+        if np.any(bits != np.rint(bits)) or bits.min() < 1 or bits.max() > MAX_BITS:
+            raise ModelError(
+                f"node {quote(self.node.name)}: its bit widths must be integers from 1 to "
+                f"{MAX_BITS}, not {np.array2string(bits, threshold=4)}"
+            )
+        return bits
+
     def rounding_mode(self, default: str) -> str:
         """The rounding mode attribute, checked."""
         found = self.node.attributes.get("rounding_mode")

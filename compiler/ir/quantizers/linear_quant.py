@@ -21,7 +21,6 @@ from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import attribute
 from qnnc.compiler.ir.quantizers.base import Quantizer, is_integer_array
 
-ORDERS = ("after", "before", "included")
 STORED = {(-128, 127): np.int8, (0, 255): np.uint8}
 """Types that QuantizeLinear has had since its first version, by range."""
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C++ of ElementwiseAdd and ElementwiseMul, with a constant or of two streams."""
+"""C++ of elementwise nodes, with a constant or of two streams."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,13 +15,18 @@ from qnnc.nodes.shared.elementwise.node import Elementwise
 
 HEADER = Header.beside(__name__, "elementwise.h")
 
-_OPERATIONS = {"Add": "qnnc::sum_of", "Mul": "qnnc::product_of"}
 
+class ElementwiseHls(HlsNode):
+    """`qnnc::elementwise_constant` or `qnnc::elementwise`.
 
-class Hls(HlsNode):
-    """`qnnc::elementwise_constant` or `qnnc::elementwise`."""
+    Attributes:
+        operation: class of what is done to two elements.
+        header: that has it.
+    """
 
     node: Elementwise
+    operation: ClassVar[str]
+    header: ClassVar[Header] = HEADER
 
     def __init__(self, node: DataflowNode) -> None:
         assert isinstance(node, Elementwise)
@@ -32,12 +38,15 @@ class Hls(HlsNode):
     def kernel(self, folding: Folding) -> Kernel:
         node = self.node
         ports = node.ports(folding)
-        types = (_OPERATIONS[node.onnx_op], node.x_type, node.y_type, node.out_type)
+        types = (self.operation, node.x_type, node.y_type, node.out_type)
         shape = (ports.inputs[0].words, folding.PE)
         if not node.is_constant:
-            return Kernel(HEADER, template("elementwise", *types, *shape), ports)
+            return Kernel(
+                self.header, template("elementwise", *types, *shape), ports, includes=(HEADER,)
+            )
         rows = node.operand().reshape(node.folds(folding), -1)
         if rows.shape[1] != folding.PE:
             rows = np.repeat(rows, folding.PE, axis=1)
         name = template("elementwise_constant", *types, *shape, rows.shape[0])
-        return Kernel(HEADER, name, ports, (Table("row", node.y_type, rows),))
+        table = Table("row", node.y_type, rows)
+        return Kernel(self.header, name, ports, (table,), (HEADER,))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SystemVerilog of ElementwiseAdd and ElementwiseMul."""
+"""SystemVerilog of elementwise nodes: one adder or multiplier a lane."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from qnnc.nodes.shared.elementwise.node import Elementwise
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
-    """One adder or multiplier a lane."""
+def generate(node: DataflowNode, *, operator: str) -> NodeRtl:
+    """The node under the folding in its attributes.
+
+    Args:
+        operator: SystemVerilog's, such as "+".
+    """
     assert isinstance(node, Elementwise)
     if is_bipolar(node.x_type) or is_bipolar(node.y_type):
         raise ModelError(f"node {quote(node.name)}: BIPOLAR operands are not supported")
-    return _with_constant(node) if node.is_constant else _of_two(node)
+    return _with_constant(node, operator) if node.is_constant else _of_two(node, operator)
 
 
-def _of_two(node: Elementwise) -> NodeRtl:
+def _of_two(node: Elementwise, operator: str) -> NodeRtl:
     x_bits, y_bits = node.x_type.bitwidth(), node.y_type.bitwidth()
     out_bits = node.out_type.bitwidth()
     text = TEMPLATES.render(
@@ -35,12 +39,12 @@ def _of_two(node: Elementwise) -> NodeRtl:
         y_signed=node.y_type.min() < 0,
         out_bits=out_bits,
         work_bits=max(x_bits + y_bits + 2, out_bits),
-        operator="+" if node.onnx_op == "Add" else "*",
+        operator=operator,
     )
     return finish(node, text)
 
 
-def _with_constant(node: Elementwise) -> NodeRtl:
+def _with_constant(node: Elementwise, operator: str) -> NodeRtl:
     """Constants come from a table."""
     folding = node.folding()
     folds = node.folds(folding)
@@ -63,7 +67,7 @@ def _with_constant(node: Elementwise) -> NodeRtl:
         constant_signed=node.y_type.min() < 0,
         out_bits=out_bits,
         work_bits=max(x_bits + constant_bits + 2, out_bits),
-        operator="+" if node.onnx_op == "Add" else "*",
+        operator=operator,
     )
     memory = Memory(
         packed(codes(rows, False), constant_bits), folding.PE * constant_bits, LOGIC, "rom"

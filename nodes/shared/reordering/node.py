@@ -39,8 +39,10 @@ class Reordering(DataflowNode):
         return math.prod(loop.count for loop in self.loops(folding))
 
     def depth(self, folding: Folding) -> int:
-        """Words of both halves."""
-        return 2 << cost.bits_for(self.block_words(folding))
+        """Words from the start of one half to the end of the other, which begins at a power of
+        two."""
+        words = self.block_words(folding)
+        return (1 << cost.bits_for(words)) + words
 
     def cycles(self, folding: Folding) -> int:
         ports = self.ports(folding)
@@ -72,5 +74,6 @@ class Reordering(DataflowNode):
         luts = sum(cost.counter(loop.count) for loop in loops) + 2.2 * address + 11
         ffs = 2 * address + sum(cost.bits_for(loop.count) for loop in loops) + 4
         if folding.ram_style == "block":
-            return Resources(LUT=luts, FF=ffs, BRAM18=cost.block_ram(stream.bits, depth))
+            ram = cost.block_ram(stream.bits, depth)
+            return Resources(LUT=luts + ram.LUT, FF=ffs, BRAM18=ram.BRAM18)
         return Resources(LUT=luts + cost.lut_ram(stream.bits, depth), FF=ffs + stream.bits)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.cost import bits_for
+from qnnc.compiler.dataflow.cost import bits_for, block_ram
 from qnnc.nodes.shared.reordering.node import Reordering
 
 TEMPLATES = Templates(__name__)
@@ -18,6 +18,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     folding = node.folding()
     loops, half_bits = node.loops(folding), bits_for(node.block_words(folding))
     stream = node.ports(folding).inputs[0]
+    block = folding.ram_style == "block"
     done, jumps = 0, []
     for loop in loops:
         jumps.append(loop.stride - done)
@@ -35,8 +36,10 @@ def generate(node: DataflowNode) -> NodeRtl:
             block_words=node.block_words(folding),
             half_bits=half_bits,
             width=stream.bits,
+            depth=node.depth(folding),
             loops=loops,
             jump=text,
-            block=int(folding.ram_style == "block"),
+            block=int(block),
+            bank=block_ram(stream.bits, node.depth(folding)).bank if block else 0,
         ),
     )

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// An AXI3 slave of 32 bits that turns bursts of any length into single reads
-// and writes of registers, one after the other. It always answers, with OKAY:
-// a stray access must not kill the process that made it. Writes of less than a
-// whole register are not passed on but flagged.
+// A 32-bit AXI3 slave that turns bursts of any length into single reads and writes
+// of registers, one at a time. It always answers OKAY: a stray access must not
+// kill the process that made it. A write of less than a whole register is flagged
+// instead of passed on.
 //
-// A read is asked for with `read` and `address`; its data must be there in the
-// next cycle.
+// `read` asks for the register at `address`; its data must be on `read_data` one
+// cycle later.
 module qnnc_axi_registers #(
     parameter integer IDS = 12
 ) (
@@ -105,4 +105,12 @@ module qnnc_axi_registers #(
     if (state == WAIT) s_axi_rdata <= read_data;
     if (state == REPLY & s_axi_rready) beats <= beats - 4'd1;
   end
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_HELD(response_holds, s_axi_bvalid, s_axi_bready, {s_axi_bresp, s_axi_bid})
+  `QNNC_ASSERT_HELD(read_data_holds, s_axi_rvalid, s_axi_rready,
+                    {s_axi_rdata, s_axi_rresp, s_axi_rid, s_axi_rlast})
+  `QNNC_ASSERT(one_access, ~(write & read))
+`endif
 endmodule

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a batch from memory into a stream: bursts of up to 16 beats of 8 bytes
-// that end at multiples of 128 bytes, as many outstanding as the buffer has
-// room for, so that it never keeps the bus waiting. With LOOP, the batch is the
-// same LOOP bytes over and over; they and their address are multiples of 128.
+// Reads a batch from memory into a stream, in bursts (qnnc_bursts) of which as many
+// are outstanding as the buffer has room for, so that the bus never waits.
 module qnnc_dma_read #(
     parameter integer BYTES = 1,
     parameter integer WIDTH = 8,
@@ -21,9 +19,9 @@ module qnnc_dma_read #(
     output reg              bad_response,
     output reg              bad_protocol,
     // read channel
-    output reg  [     31:0] araddr,
-    output reg  [      3:0] arlen,
-    output reg              arvalid,
+    output wire [     31:0] araddr,
+    output wire [      3:0] arlen,
+    output wire             arvalid,
     input  wire             arready,
     input  wire [     63:0] rdata,
     input  wire [      1:0] rresp,
@@ -34,80 +32,68 @@ module qnnc_dma_read #(
     output wire             m_axis_tvalid,
     input  wire             m_axis_tready
 );
-  localparam integer ROOM = 64;
-  reg [28:0] to_ask, to_come;
+  localparam [6:0] ROOM = 7'd64;
+  reg [28:0] to_come;
   reg [6:0] room;
   reg [6:0] outstanding;  // beats asked for that have not come
   reg [3:0] arriving;  // place of the next beat within its 128 bytes
-  reg prepared;
-  reg [28:0] ask_next;
-  reg [31:0] address_next, loop_end;
-  wire again = LOOP != 32'd0 & address_next[31:7] == loop_end[31:7];
-  wire [3:0] until_boundary = ~araddr[6:3];
   wire [63:0] beat;
-  wire beat_valid, beat_ready;
-  wire asked = arvalid & arready;
-  wire [4:0] length = {1'b0, arlen} + 5'd1;
+  wire beat_valid, beat_ready, stored_ready;
+  wire asked;
+  wire [4:0] length;
   wire due_last = arriving == 4'd15 | to_come == 29'd1;
-  // what nobody asked for is flagged, and must not upset the counts
+  // a beat that nobody asked for is flagged and must not upset the counts
   wire taken = rvalid & outstanding != 7'd0;
+  wire stored = taken & ~stop;
   assign quiet = ~arvalid & outstanding == 7'd0;
   wire words_done;
+
+  qnnc_bursts #(
+      .LOOP(LOOP)
+  ) bursts (
+      .aclk(aclk),
+      .aresetn(aresetn),
+      .clear(clear),
+      .begin_run(begin_run),
+      .stop(stop),
+      .address(address),
+      .beats(beats),
+      .can_ask(room >= 7'd16),
+      .asked(asked),
+      .length(length),
+      .axaddr(araddr),
+      .axlen(arlen),
+      .axvalid(arvalid),
+      .axready(arready)
+  );
 
   always @(posedge aclk) begin
     complete <= ~begin_run & to_come == 29'd0 & words_done;
     bad_response <= rvalid & rresp != 2'b00;
     bad_protocol <= rvalid & (rlast != due_last | ~taken);
     if (!aresetn | clear) begin
-      arvalid <= 1'b0;
-      prepared <= 1'b0;
-      to_ask <= 29'd0;
       to_come <= 29'd0;
       room <= ROOM;
       outstanding <= 7'd0;
     end else begin
-      if (begin_run) begin
-        to_ask  <= beats;
-        to_come <= beats;
-      end else begin
-        if (asked) to_ask <= ask_next;
-        if (taken) to_come <= to_come - 29'd1;
-      end
-      if (asked) begin
-        arvalid  <= 1'b0;
-        prepared <= 1'b0;
-      end else if (prepared & ~arvalid & ~stop & room >= 7'd16) begin
-        arvalid <= 1'b1;
-      end else if (~prepared & to_ask != 29'd0 & ~begin_run) begin
-        prepared <= 1'b1;
-      end
+      if (begin_run) to_come <= beats;
+      else if (taken) to_come <= to_come - 29'd1;
       outstanding <= outstanding + (asked ? {2'd0, length} : 7'd0) - {6'd0, taken};
       room <= room - (asked ? {2'd0, length} : 7'd0) + (beat_valid & beat_ready ? 7'd1 : 7'd0);
     end
-    if (begin_run) begin
-      araddr   <= address;
-      arriving <= address[6:3];
-    end else begin
-      if (asked) araddr <= again ? address : address_next;
-      if (taken) arriving <= arriving + 4'd1;
-    end
-    // one step ahead, so that no adder lies behind the bus
-    ask_next <= to_ask - {24'd0, length};
-    loop_end <= address + LOOP;
-    address_next <= araddr + {24'd0, length, 3'b000};
-    if (~arvalid)
-      arlen <= to_ask > {25'd0, until_boundary} ? until_boundary : to_ask[3:0] - 4'd1;
+    if (begin_run) arriving <= address[6:3];
+    else if (taken) arriving <= arriving + 4'd1;
   end
 
   qnnc_fifo #(
       .WIDTH(64),
-      .DEPTH(ROOM + 1)
+      .DEPTH(65)  // ROOM and the output register
   ) buffer (
       .aclk(aclk),
       .aresetn(aresetn & ~clear),
       .s_axis_tdata(rdata),
-      .s_axis_tvalid(taken & ~stop),
-      .s_axis_tready(),
+      .s_axis_tvalid(stored),
+      .s_axis_tready(stored_ready),
       .m_axis_tdata(beat),
       .m_axis_tvalid(beat_valid),
       .m_axis_tready(beat_ready)
@@ -129,4 +115,11 @@ module qnnc_dma_read #(
       .m_axis_tvalid(m_axis_tvalid),
       .m_axis_tready(m_axis_tready)
   );
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT(no_overflow, ~stored | stored_ready | clear)
+  `QNNC_ASSERT(room_for_burst, ~asked | room >= {2'd0, length})
+  `QNNC_ASSERT(room_in_range, room <= ROOM)
+`endif
 endmodule

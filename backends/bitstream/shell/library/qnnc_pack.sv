@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Beats of 8 bytes out of words of a stream, the reverse of qnnc_unpack. The
-// last beat of a batch may be partly filled: `strobes` says with what.
+// Packs words of a stream into beats of 8 bytes, the reverse of qnnc_unpack. The
+// last beat of a batch may be only partly filled: `last_strobes` says which bytes
+// count.
 module qnnc_pack #(
     parameter integer BYTES = 1,
     parameter integer WIDTH = 8
@@ -23,7 +24,9 @@ module qnnc_pack #(
   generate
     if (BYTES < 8) begin : narrow
       localparam integer RATIO = 8 / BYTES;
-      localparam [3:0] LAST = RATIO - 1;
+      localparam integer RBITS = $clog2(RATIO);
+      localparam [3:0] LAST = 4'(RATIO - 1);
+      wire [RBITS-1:0] rest = units[RBITS-1:0];  // words in the last beat, 0 if it is full
       reg [63:0] held;
       reg [3:0] count;
       reg valid;
@@ -55,10 +58,10 @@ module qnnc_pack #(
           else if (m_axis_tready) valid <= 1'b0;
         end
         for (i = 0; i < RATIO; i = i + 1)
-          if (moved & count == i) held[8*BYTES*i+:8*BYTES] <= word;
+          if (moved & count == 4'(i)) held[8*BYTES*i+:8*BYTES] <= word;
         if (begin_run)
           for (i = 0; i < 8; i = i + 1)
-            last_strobes[i] <= units[3:0] % RATIO == 0 | i / BYTES < units[3:0] % RATIO;
+            last_strobes[i] <= rest == 0 | RBITS'(i / BYTES) < rest;
       end
     end else begin : wide
       localparam integer BEATS = BYTES / 8;
@@ -85,7 +88,7 @@ module qnnc_pack #(
             last <= left == 2 * BEATS;
             if (last) active <= 1'b0;
           end
-          if (moved) count <= BEATS;
+          if (moved) count <= 16'(BEATS);
           else if (m_axis_tvalid & m_axis_tready) count <= count - 16'd1;
         end
         if (moved) held <= word;
@@ -94,4 +97,9 @@ module qnnc_pack #(
       end
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several readers on one read channel; a reader's number is its AXI id. Bursts
-// are granted in turn, data goes where its id says, in any order.
+// Several readers on one read channel; a reader's number is its AXI ID. Bursts are
+// granted round-robin; data goes where its ID says, in any order.
 module qnnc_read_arbiter #(
     parameter integer N = 2
 ) (
@@ -20,7 +20,7 @@ module qnnc_read_arbiter #(
     input  wire [     5:0] m_rid,
     input  wire            m_rvalid
 );
-  assign stray = m_rvalid & m_rid >= N;
+  assign stray = m_rvalid & {1'b0, m_rid} >= 7'(N);
   genvar i;
   generate
     for (i = 0; i < N; i = i + 1) begin : reader
@@ -33,15 +33,24 @@ module qnnc_read_arbiter #(
       assign m_arid = 6'd0;
       assign m_arvalid = s_arvalid;
     end else begin : several
-      reg [5:0] turn;
+      localparam integer TBITS = $clog2(N);
+      reg [TBITS-1:0] turn;
       assign m_araddr = s_araddr[32*turn+:32];
       assign m_arlen = s_arlen[4*turn+:4];
-      assign m_arid = turn;
+      assign m_arid = 6'(turn);
       assign m_arvalid = s_arvalid[turn];
-      // a burst that is offered stays until it is taken
+      // a burst on offer stays until it is taken
       always @(posedge aclk)
-        if (!aresetn) turn <= 6'd0;
-        else if (~m_arvalid | m_arready) turn <= turn == N - 1 ? 6'd0 : turn + 6'd1;
+        if (!aresetn) turn <= {TBITS{1'b0}};
+        else if (~m_arvalid | m_arready)
+          turn <= turn == TBITS'(N - 1) ? {TBITS{1'b0}} : turn + 1'b1;
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_AT_MOST_ONE(one_grant, s_arready)
+  `QNNC_ASSERT_AT_MOST_ONE(one_receiver, s_rvalid)
+  `QNNC_ASSERT_HELD(address_holds, m_arvalid, m_arready, {m_araddr, m_arlen, m_arid})
+`endif
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings an active-low reset from another clock domain into this one. The
-// reset must last three cycles of this clock, as the processing system's does.
+// Synchronises an active-low reset from another clock domain with this one. The
+// reset must last for three cycles of this clock, as the processing system's does.
 module qnnc_reset_synchronizer (
     input  wire aclk,
     input  wire resetn,

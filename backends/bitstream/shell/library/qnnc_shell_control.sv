@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shell's general registers and the course of a run:
+// The shell's general registers and the sequence of a run:
 //
 //   idle -> measure (lengths of all streams) -> check -> run -> idle
 //
-// A reset that the host asks for, in any state, lets the bus come to rest
-// first and then resets the accelerator.
+// A reset that the host asks for, in any state, first waits until the bus is idle
+// and then resets the accelerator.
 //
 //   0x00 magic "QNNC"     0x04 outputs, inputs, version (8 bits each)
 //   0x08 build id, low    0x0c build id, high
@@ -64,8 +64,8 @@ module qnnc_shell_control #(
   assign running = state == RUN;
   assign irq = done & enable;
 
-  // In a memory, so that a new model does not need a new netlist; as deep as a
-  // LUT, so that all inputs of its LUTs are signals.
+  // In a memory, so that a new model does not need a new netlist, and as deep as a
+  // LUT, so that every input of its LUTs is a signal.
   qnnc_rom #(
       .WIDTH(32),
       .DEPTH(64),
@@ -193,6 +193,6 @@ module qnnc_shell_control #(
       default: word <= 32'd0;
     endcase
   end
-  // address arrives with `read`; all of these words are there one cycle after that
+  // address arrives with `read`; each of these words is there one cycle later
   assign read_data = ~general ? stream_data : address[5:3] == 3'd1 ? build_id : word;
 endmodule

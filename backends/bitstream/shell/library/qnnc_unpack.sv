@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words of a stream out of beats of 8 bytes: several words a beat (BYTES is 1,
-// 2 or 4), one (8) or several beats a word (a multiple of 8). It gives a word or
-// takes a beat every cycle, and leaves what is behind the last word.
+// Unpacks words of a stream from beats of 8 bytes: several words per beat (BYTES is
+// 1, 2 or 4), one (8), or several beats per word (a multiple of 8). In every cycle
+// it can deliver a word or take a beat; it drops what follows the last word.
 module qnnc_unpack #(
     parameter integer BYTES = 1,
     parameter integer WIDTH = 8
@@ -21,9 +21,9 @@ module qnnc_unpack #(
   generate
     if (BYTES < 8) begin : narrow
       localparam integer RATIO = 8 / BYTES;
-      reg [31:0] left;  // words to give
-      reg last;  // there is one
-      reg finished;  // there is none
+      reg [31:0] left;  // words to deliver
+      reg last;  // one is left
+      reg finished;  // none is left
       reg [63:0] held;
       reg [3:0] count;  // words in `held`
       wire taken = m_axis_tvalid & m_axis_tready;
@@ -56,16 +56,16 @@ module qnnc_unpack #(
       end
     end else begin : wide
       localparam integer BEATS = BYTES / 8;
-      reg [BYTES*8-1:0] held;
-      reg [BYTES*8-1:0] word;
+      wire [BYTES*8-1:0] joined;
+      reg [WIDTH-1:0] word;
       reg [31:0] left;  // beats to come
-      reg [15:0] count;  // beats in `held`
+      reg [15:0] count;  // beats collected
       reg valid;
-      wire full = count == BEATS - 1;
+      wire full = count == 16'(BEATS - 1);
       wire free = ~valid | m_axis_tready;
       assign done = ~valid & left == 32'd0;
       assign m_axis_tvalid = valid;
-      assign m_axis_tdata = word[WIDTH-1:0];
+      assign m_axis_tdata = word;
       assign s_axis_tready = ~full | free;
       always @(posedge aclk) begin
         if (!aresetn) begin
@@ -79,11 +79,21 @@ module qnnc_unpack #(
           if (s_axis_tvalid & full & free) valid <= 1'b1;
           else if (m_axis_tready) valid <= 1'b0;
         end
-        if (s_axis_tvalid & s_axis_tready) begin
-          if (BEATS > 1) held <= {s_axis_tdata, held[BYTES*8-1:(BEATS > 1 ? 64 : 0)]};
-          if (full) word <= BEATS > 1 ? {s_axis_tdata, held[BYTES*8-1:(BEATS > 1 ? 64 : 0)]} : s_axis_tdata;
-        end
+        if (s_axis_tvalid & s_axis_tready & full) word <= WIDTH'(joined);
+      end
+      if (BEATS == 1) begin : one
+        assign joined = s_axis_tdata;
+      end else begin : several
+        reg [BYTES*8-65:0] collected;
+        assign joined = {s_axis_tdata, collected};
+        always @(posedge aclk)
+          if (s_axis_tvalid & s_axis_tready) collected <= joined[BYTES*8-1:64];
       end
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_STREAM(m_axis)
+`endif
 endmodule

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several writers on one set of write channels; a writer's number is its AXI
-// id. Bursts are announced in turn, and their data follows in the same order.
+// Several writers on one set of write channels; a writer's number is its AXI ID.
+// Bursts are announced round-robin, and their data follows in the same order.
 module qnnc_write_arbiter #(
-    parameter integer N = 2
+    parameter integer N = 2,
+    parameter integer BURSTS = 17  // announced at most whose data has not been sent
 ) (
     input  wire            aclk,
     input  wire            aresetn,
@@ -31,7 +32,7 @@ module qnnc_write_arbiter #(
     input  wire [     5:0] m_bid,
     input  wire            m_bvalid
 );
-  assign stray = m_bvalid & m_bid >= N;
+  assign stray = m_bvalid & {1'b0, m_bid} >= 7'(N);
   genvar i;
   generate
     for (i = 0; i < N; i = i + 1) begin : writer
@@ -50,17 +51,18 @@ module qnnc_write_arbiter #(
       assign m_wvalid = s_wvalid;
       assign s_wready = m_wready;
     end else begin : several
-      reg [5:0] turn;
+      localparam integer TBITS = $clog2(N);
+      reg [TBITS-1:0] turn;
       wire room, busy;
-      wire [5:0] owner;
+      wire [TBITS-1:0] owner;
       wire asked = m_awvalid & m_awready;
       assign m_awaddr = s_awaddr[32*turn+:32];
       assign m_awlen = s_awlen[4*turn+:4];
-      assign m_awid = turn;
+      assign m_awid = 6'(turn);
       assign m_awvalid = s_awvalid[turn] & room;
       assign m_wdata = s_wdata[64*owner+:64];
       assign m_wstrb = s_wstrb[8*owner+:8];
-      assign m_wid = owner;
+      assign m_wid = 6'(owner);
       assign m_wlast = s_wlast[owner];
       assign m_wvalid = busy & s_wvalid[owner];
       for (i = 0; i < N; i = i + 1) begin : writer
@@ -68,13 +70,14 @@ module qnnc_write_arbiter #(
         assign s_wready[i] = busy & m_wready & owner == i;
       end
       always @(posedge aclk)
-        if (!aresetn) turn <= 6'd0;
-        else if (~m_awvalid | m_awready) turn <= turn == N - 1 ? 6'd0 : turn + 6'd1;
+        if (!aresetn) turn <= {TBITS{1'b0}};
+        else if (~m_awvalid | m_awready)
+          turn <= turn == TBITS'(N - 1) ? {TBITS{1'b0}} : turn + 1'b1;
 
-      // whose data comes next; as bursts have all their data, none waits long
+      // whose data is next; bursts come with all of their data, so none waits long
       qnnc_fifo #(
-          .WIDTH(6),
-          .DEPTH(17)
+          .WIDTH(TBITS),
+          .DEPTH(BURSTS)
       ) order (
           .aclk(aclk),
           .aresetn(aresetn),
@@ -87,4 +90,13 @@ module qnnc_write_arbiter #(
       );
     end
   endgenerate
+
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+  `QNNC_ASSERT_AT_MOST_ONE(one_grant, s_awready)
+  `QNNC_ASSERT_AT_MOST_ONE(one_sender, s_wready)
+  `QNNC_ASSERT_AT_MOST_ONE(one_receiver, s_bvalid)
+  `QNNC_ASSERT_HELD(address_holds, m_awvalid, m_awready, {m_awaddr, m_awlen, m_awid})
+  `QNNC_ASSERT_HELD(data_holds, m_wvalid, m_wready, {m_wdata, m_wstrb, m_wid, m_wlast})
+`endif
 endmodule

@@ -42,9 +42,9 @@ enum Fault : uint32_t {
   READ_ERROR,    // a read burst is answered with SLVERR
   WRITE_ERROR,   // a write burst is answered with SLVERR
   LAST,          // all beats of a read burst say the opposite of RLAST
-  STRAY_BEAT,    // a beat too many comes behind a read burst
-  STRAY_ANSWER,  // an answer too many comes behind a write burst
-  UNASKED,       // an answer to a write comes behind a read burst of the last port
+  STRAY_BEAT,    // one beat too many follows a read burst
+  STRAY_ANSWER,  // one response too many follows a write burst
+  UNASKED,       // a write response follows a read burst of the last port
   FAULTS
 };
 
@@ -53,7 +53,7 @@ struct Options {
   unsigned latency_low, latency_high;  // cycles before a burst is answered
   unsigned percent;                    // of cycles in which a channel moves
   uint64_t base, size;                 // of the memory
-  int rate;  // of the memory, hundredths of beats a cycle over all ports; 0: no limit
+  int rate;  // of the memory, hundredths of beats per cycle over all ports; 0: no limit
 };
 
 // xorshift64*: the same on every machine.

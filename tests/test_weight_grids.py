@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights with a scale or a bit width of their own, as HGQ writes them: one grid for each output,
+where the ratios are powers of two; compared with qonnx's executor on the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from benchmarks.qonnx_graph import QONNX, QonnxGraph, Tensor
+from qnnc.compiler import api
+from qnnc.compiler.errors import ModelError
+from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.integer.weights import MOST_BITS, on_one_grid
+from tests.support import witness
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.sampled_from([(5, 3), (4, 2, 3, 1), (1, 6)]),
+    outputs=st.integers(0, 1),
+    spread=st.integers(0, 9),
+    seed=st.integers(0, 9999),
+)
+def test_every_weight_stands_for_what_it_did(
+    shape: tuple[int, ...], outputs: int, spread: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-15, 16, shape)
+    scale = 0.3 * 2.0 ** rng.integers(-spread, spread + 1, shape)
+    if int(np.abs(codes).max(initial=1)).bit_length() + 2 * spread > MOST_BITS:
+        return
+    found, grid = on_one_grid(codes, scale, outputs)
+    assert found.dtype.kind == "i" and np.array_equal(found * grid, codes * scale)
+    assert all(size == 1 for axis, size in enumerate(grid.shape) if axis != outputs)
+
+
+@pytest.mark.parametrize(
+    ("scales", "words"),
+    [([[0.1], [0.3]], "powers of two"), ([[1.0], [2.0**-30]], "bits on a common grid")],
+)
+def test_other_ratios_are_refused(scales: list[list[float]], words: str) -> None:
+    with pytest.raises(Unsupported, match=words):
+        on_one_grid(np.array([[3], [5]]), np.array(scales), 1)
+
+
+def layered(kind: str) -> onnx.ModelProto:
+    """Two layers; scale or width differ from weight to weight."""
+    g = QonnxGraph(3)
+    x = g.quantize(g.input((4, 5, 5) if kind == "conv" else (6,)), 4, 0.25)
+    shape = (3, 4, 3, 3) if kind == "conv" else (6, 5)
+    scale = 2.0 ** g.rng.integers(-5, -1, shape)
+    bits = g.rng.integers(2, 7, shape) if kind == "widths" else np.array(5)
+    values = g.constant(g.rng.normal(size=shape) * 0.4)
+    operands = [values, g.constant(scale), g.constant(0), g.constant(bits)]
+    attributes = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
+    w = g.op("Quant", operands, QONNX, **attributes)[0]
+    if kind == "conv":
+        y = Tensor(g.op("Conv", [x.name, w], kernel_shape=[3, 3])[0], (3, 3, 3))
+    else:
+        y = Tensor(g.op("MatMul", [x.name, w])[0], (5,))
+    y = g.quantize(y, 5, 0.5)
+    values = [helper.make_tensor_value_info(y.name, TensorProto.FLOAT, [1, *y.shape])]
+    graph = helper.make_graph(g.nodes, "g", g.inputs, values, g.constants)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv"])
+def test_a_layer_equals_qonnx_s_executor(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(layered(kind), path)
+    api.compile(path, out=tmp_path / "build")
+    inputs = witness.random_inputs(path, 16)
+    expected = next(iter(witness.run(path, inputs).values()))
+    found = next(iter(witness.run(tmp_path / "build" / "model" / "compiled.onnx", inputs).values()))
+    assert np.array_equal(found.reshape(expected.shape), expected)  # all scales are powers of two
+
+
+def test_widths_of_their_own_equal_numpy(tmp_path: Path) -> None:
+    """qonnx's executor takes one width for a tensor only."""
+    proto = layered("widths")
+    path = tmp_path / "model.onnx"
+    onnx.save(proto, path)
+    api.compile(path, out=tmp_path / "build")
+    arrays = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
+    quant = next(n for n in proto.graph.node if arrays.get(n.input[0], np.zeros(0)).ndim == 2)
+    values, scale, _, bits = (arrays[name].astype(np.float64) for name in quant.input)
+    top = 2 ** (bits - 1) - 1
+    weights = np.clip(np.rint(values / scale), -top, top) * scale
+    x = np.random.default_rng(0).uniform(-2.2, 2, (32, 6)).astype(np.float32)
+    q = np.clip(np.rint(x / 0.25), -8, 7) * 0.25
+    expected = np.clip(np.rint(q @ weights / 0.5), -16, 15) * 0.5
+    found = witness.run(tmp_path / "build" / "model" / "compiled.onnx", {"x": x})
+    assert len(np.unique(bits)) > 2
+    assert np.array_equal(next(iter(found.values()))[:, 0], expected)
+
+
+def test_a_layer_with_other_scales_is_refused(tmp_path: Path) -> None:
+    proto = layered("dense")
+    for tensor in proto.graph.initializer:
+        if list(tensor.dims) == [6, 5] and tensor.name != proto.graph.node[1].input[0]:
+            array = np.random.default_rng(0).uniform(0.1, 0.2, (6, 5)).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    path = tmp_path / "model.onnx"
+    onnx.save(proto, path)
+    with pytest.raises(ModelError, match=r"MatMul_matmul\d+.*powers of two"):
+        api.compile(path, out=tmp_path / "build")
