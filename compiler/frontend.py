@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from qnnc.compiler.errors import OptionError, PluginError
 from qnnc.compiler.plugins import Table, close_matches
@@ -45,6 +47,23 @@ OTHER_FILES = {
 """Files that people have and that no frontend reads, by their ending: what to give instead."""
 
 TABLE = Table("frontend", "qnnc.frontends", FRONTENDS)
+
+
+_WITNESS = "qnnc.witness"
+Witness = Callable[[NDArray[np.float32]], list[tuple[str, NDArray[Any]]]]
+"""The network that a model was made of, run on samples: what its layers give, by name, in order,
+and last what it gives itself, with an empty name."""
+
+
+def set_witness(model: ir.Model, witness: Witness) -> None:
+    """Let what a model computes be compared with the network that it was made of."""
+    model.meta[_WITNESS] = witness
+
+
+def witness_of(model: ir.Model) -> Witness | None:
+    """The network that a model was made of, where a frontend can still run it."""
+    found: Witness | None = model.meta.get(_WITNESS)
+    return found
 
 
 @dataclass(frozen=True)
@@ -117,11 +136,11 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
         PluginError: the one asked for, or one that might have been it, is broken.
     """
     if name is not None:
-        return TABLE.load_class(name, Frontend)()
+        return TABLE.make(name, Frontend)
     broken: PluginError | None = None
     for candidate in TABLE.names():
         try:
-            frontend = TABLE.load_class(candidate, Frontend)()
+            frontend = TABLE.make(candidate, Frontend)
         except PluginError as error:  # harms only models that no other takes
             broken = broken or error
             continue

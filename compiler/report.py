@@ -127,6 +127,16 @@ class CoverageReport(_Part):
     )
 
 
+class WitnessReport(_Part):
+    """The quantized network against the module that it was exported from."""
+
+    samples: int
+    elements: int = Field(description="of the outputs of all samples")
+    differ: int = Field(description="elements that differ by more than float32 rounding of sums")
+    largest: float = Field(description="largest difference, as a share of the largest output")
+    layer: str = Field("", description="where the difference starts, as the module names it")
+
+
 class Verification(_Part):
     """Equality with the golden graph, over all levels."""
 
@@ -136,6 +146,9 @@ class Verification(_Part):
     near_ties: int
     levels: list[LevelReport]
     coverage: CoverageReport | None = Field(None, description="of all layers together")
+    witness: WitnessReport | None = Field(
+        None, description="where the model is a module that can still be run"
+    )
 
 
 class Layer(_Part):

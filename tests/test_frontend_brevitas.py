@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
 
+from qnnc.compiler.api import build
 from qnnc.compiler.dataflow import is_dataflow
 from qnnc.compiler.errors import ModelError, OptionError
-from qnnc.compiler.frontend import find_frontend
+from qnnc.compiler.frontend import find_frontend, witness_of
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.reference import Session, expand
 from qnnc.frontends.brevitas import load
@@ -25,6 +27,7 @@ from tests.support.build import compile_model, qnnc
 NETWORK = """
 import brevitas.nn as qnn
 import torch
+from brevitas.quant import Int8AccumulatorAwareWeightQuant
 from torch import nn
 
 def mlp(weight_bits=4, bits=4, per_channel=False, batch_norm=True, bias=True, seed=0):
@@ -60,6 +63,16 @@ def settled(net):
     for _ in range(3):
         net(torch.randn(16, 1, 6, 6))
     return net.eval()
+
+def a2q():
+    torch.manual_seed(0)
+    layers = [
+        nn.Flatten(), qnn.QuantIdentity(bit_width=8, return_quant_tensor=True),
+        qnn.QuantLinear(36, 16, bias=True, weight_quant=Int8AccumulatorAwareWeightQuant,
+                        weight_accumulator_bit_width=12),
+        qnn.QuantReLU(bit_width=4), qnn.QuantLinear(16, 5, bias=True, weight_bit_width=4),
+    ]
+    return settled(nn.Sequential(*layers))
 
 def broken():
     raise RuntimeError("no weights")
@@ -155,10 +168,48 @@ def test_the_golden_graph_is_the_network(networks: dict[str, Any], name: str, ex
         assert np.median(np.abs(found - wanted[i])) <= 1e-5 * np.abs(wanted).max()
 
 
-def test_training_mode_is_left_as_it_was(networks: dict[str, Any]) -> None:
+def test_a_module_is_left_as_it_was(networks: dict[str, Any]) -> None:
+    """Loading it and running it as a witness: modes of its parts, weights, torch's numbers."""
+    import torch
+
     net = networks["mlp"]().train()
-    load(net, SHAPE)
-    assert net.training
+    net[3].eval()  # a frozen batch norm
+    modes = [part.training for part in net.modules()]
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    state = torch.random.get_rng_state()
+    witness = witness_of(load(net, SHAPE))
+    assert witness is not None
+    x = np.random.default_rng(0).normal(size=(20, *SHAPE[1:])).astype(np.float32)
+    layers = witness(x)
+    assert layers[-1][0] == "" and layers[-1][1].shape == (20, 5)
+    assert [part.training for part in net.modules()] == modes
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
+    assert not any(part._forward_hooks for part in net.modules())
+
+
+@pytest.mark.parametrize("extra", [{}, {"input_type": "int8", "input_scale": "1/32", "top_k": 1}])
+def test_a_module_s_own_forward_is_a_witness(
+    module_folder: Path, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
+) -> None:
+    """Brevitas exports an accumulator-aware layer otherwise than it computes it."""
+    monkeypatch.chdir(module_folder)
+    monkeypatch.delitem(sys.modules, "networks_of_mine", raising=False)
+    found = {}
+    for name in ("mlp", "a2q"):
+        source, out = f"networks_of_mine:{name}", module_folder / name
+        report = build(source, out=out, input_shape="1,1,6,6", until="passes", **extra)
+        assert report.verification.mismatches == 0
+        found[name] = report
+    right, wrong = found["mlp"].verification.witness, found["a2q"].verification.witness
+    assert right is not None and wrong is not None
+    assert (right.elements, wrong.elements) == (320, 320)
+    assert right.differ <= 16 and wrong.differ > 64  # where float32 rounds across a step, and more
+    assert (wrong.layer, right.layer) == ("2", "")
+    (warning,) = (w for w in found["a2q"].warnings if "not quite the module" in w)
+    assert f"{wrong.differ} of 320 outputs differ" in warning and "from layer '2' on" in warning
+    page = (module_folder / "a2q" / "report.html").read_text()
+    assert "is not quite the module" in page
 
 
 @pytest.mark.parametrize("extra", [[], ["--frontend-option", "export=qcdq"]])

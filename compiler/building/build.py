@@ -41,6 +41,7 @@ from qnnc.compiler.report import (
     StageReport,
     StreamPort,
     Verification,
+    WitnessReport,
 )
 from qnnc.compiler.verification import Coverage, Golden
 
@@ -62,6 +63,7 @@ class Build:
         corners: which of them are corner samples.
         random: the others are random.
         coverage: how far they have driven the dataflow graph.
+        witness: what the module that the model was exported from says to it.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         results: what stages hand on to later ones, by type (`keep`, `kept`).
         watchers: look at the model behind every pass.
@@ -80,6 +82,7 @@ class Build:
     corners: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     random: bool = True
     coverage: Coverage | None = None
+    witness: WitnessReport | None = None
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     results: dict[type, object] = field(default_factory=dict)
     watchers: Sequence[Watcher] = ()
@@ -170,6 +173,7 @@ class Build:
                 mismatches=sum(level.mismatches for level in self.levels),
                 near_ties=sum(level.near_ties for level in self.levels),
                 levels=self.levels,
+                witness=self.witness,
                 coverage=None if self.coverage is None else coverage_report(self.coverage.whole()),
             ),
             layers=self.layers,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from qnnc.compiler.building.backend import Stage, StageOutcome
-from qnnc.compiler.building.final_check import coverage_report, verify_whole
+from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.plausible import size_warning
@@ -22,7 +22,7 @@ from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.files import new_folder
-from qnnc.compiler.frontend import load_model
+from qnnc.compiler.frontend import load_model, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.ir.written import write_model
@@ -66,6 +66,8 @@ class PassesStage(Stage):
         name_sources(model)
         manager = PassManager(listener=build.progress.detail, runs=build.passes)
         manager.watchers = self._watchers(build, model)
+        witness = witness_of(model) if options.verify != "none" else None
+        imported = None if witness is None else Golden(model)
         manager.run(model, declaring_passes(options))
         if not options.stop_after:
             limit = build.board.resources.scaled(options.share)
@@ -73,6 +75,8 @@ class PassesStage(Stage):
         build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)
+        if witness is not None and imported is not None:
+            compare_with_module(build, witness, imported)
         if options.verify != "none":
             few = {name: array[:PASS_SAMPLES] for name, array in build.inputs.items()}
             manager.verifier = Verifier(build.golden, few)

@@ -11,8 +11,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.errors import quote
+from qnnc.compiler.frontend import Witness
+from qnnc.compiler.passes.declare_input import parse_scale
 from qnnc.compiler.passes.manager import describe
-from qnnc.compiler.report import CoverageReport, LevelReport
+from qnnc.compiler.report import CoverageReport, LevelReport, WitnessReport
 from qnnc.compiler.verification import (
     Coverage,
     Figures,
@@ -22,6 +25,7 @@ from qnnc.compiler.verification import (
     corner_samples,
 )
 from qnnc.compiler.verification.verifier import elements
+from qnnc.compiler.verification.witness import hear
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
@@ -81,6 +85,41 @@ def verify_whole(build: Build, model: ir.Model, golden: Golden) -> None:
         ),
         "the dataflow graph differs",
     )
+
+
+def compare_with_module(build: Build, witness: Witness, imported: Golden) -> None:
+    """Compare the network as it was imported with the module that it was exported from; a
+    difference is the exporter's, and no reason to stop.
+
+    Args:
+        imported: golden graph of the model before its input was declared.
+    """
+    if len(build.inputs) != 1:
+        return
+    build.progress.detail("running the module itself")
+    options, samples = build.options, next(iter(build.inputs.values()))
+    if options.input_type and options.input_type.lower() == "bipolar":
+        samples = np.where(samples >= 0, 1, -1).astype(np.float32)
+    if options.input_type:
+        numerator, denominator = parse_scale(options.input_scale)
+        samples = samples * np.float32(numerator) / np.float32(denominator)
+    found = hear(witness, imported, samples)
+    if found is None:
+        return
+    build.witness = WitnessReport(
+        samples=found.samples,
+        elements=found.elements,
+        differ=found.differ,
+        largest=round(found.largest, 6),
+        layer=found.layer,
+    )
+    if found.differ:
+        where = f", from layer {quote(found.layer)} on" if found.layer else ""
+        build.warn(
+            f"the exported network is not quite the module: {found.differ} of {found.elements} "
+            f"outputs differ by up to {100 * found.largest:.2g} % of the largest{where}; the "
+            "accelerator computes what was exported"
+        )
 
 
 def _places(given: int, corners: int) -> NDArray[np.bool_]:

@@ -45,7 +45,7 @@ def host_graphs(model: ir.Model, tensors: Tensors) -> tuple[ir.Model, ir.Model]:
         ],
         given,
     )
-    names = {str(v.name): tensors[str(v.name)][:2] for v in out}
+    names = {str(v.name): tensors[str(v.name)][:2].astype(_carrier(v)) for v in out}
     if kept:
         found = BatchRunner(pre).run(given)
         names |= {str(v.name): found[str(v.name)] for v in kept}
@@ -63,6 +63,11 @@ def host_graphs(model: ir.Model, tensors: Tensors) -> tuple[ir.Model, ir.Model]:
         value.name = name
     _name_outputs(post, finals)
     return pre, post
+
+
+def _carrier(value: ir.Value) -> np.dtype[Any]:
+    """What carries a tensor's integers in ONNX; they are kept in narrower types."""
+    return np.dtype(np.float32) if value.dtype is None else np.dtype(value.dtype.numpy())
 
 
 def _from_before(

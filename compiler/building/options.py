@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from qnnc.compiler.batches import check_batch
 from qnnc.compiler.errors import OptionError
@@ -206,6 +206,46 @@ class BuildOptions:
         if self.budget is not None:
             return self.budget
         return 0.8 if self.fps is None else 1.0
+
+
+class Options(TypedDict, total=False):
+    """What `build` takes besides the model and the folder: the fields of `BuildOptions`, paths as
+    text too."""
+
+    board: str
+    frontend: str | None
+    input_shape: str
+    frontend_options: tuple[str, ...]
+    clock_mhz: float | None
+    fps: float | None
+    budget: float | None
+    batch: int
+    backend: str
+    until: str
+    input_type: str
+    input_scale: str
+    input_name: str
+    host_layers: bool
+    top_k: int
+    samples: str | Path | None
+    labels: str | Path | None
+    verify: Literal["each", "ends", "none"]
+    passes: str
+    save_ir: str | Path | None
+    stop_after: str
+    start_from: str | Path | None
+    engine: str
+    frames: int | None
+    source: int
+    sink: int
+    flow: Literal["auto", "nextpnr", "vivado"]
+    nextpnr: str
+    chipdb: str | Path | None
+    prjxray_db: str | Path | None
+    updatable: bool
+    cache: str | Path
+    jobs: int
+    force: bool
 
 
 def _one_of(option: str, given: str, known: Sequence[str]) -> None:

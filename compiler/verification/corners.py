@@ -33,6 +33,8 @@ TRIED = (12, 320)
 """Least and most samples tried."""
 ROUND = 32
 """Samples of a round."""
+IDLE = 2
+"""Rounds in a row that add nothing, after which none follows."""
 PARENTS = 24
 """The user's samples that are mixed with others."""
 
@@ -116,15 +118,17 @@ class _Search:
         if layer is not None:
             aimed = directed(*layer, self.low, self.high, max(1, left // 2), self.rng)
             first = np.concatenate([first, aimed])
-        while left > 0 and self.sums:
+        idle = 0
+        while left > 0 and self.sums and idle < IDLE:
             count = min(ROUND, left) - len(first) % ROUND
             fresh = [
                 self._pattern() if self._early(left) else self._mixture() for _ in range(count)
             ]
             samples = np.concatenate([first, *([np.stack(fresh)] if fresh else [])])
             left -= len(samples)
-            first = first[:0]
+            first, before = first[:0], len(self.kept)
             yield samples
+            idle = 0 if len(self.kept) > before else idle + 1
 
     def _early(self, left: int) -> bool:
         return left > self.tries // 2 or bool(self.rng.random() < 0.25)

@@ -16,8 +16,10 @@ from typing import Any
 import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, OptionError, ToolError
+from qnnc.compiler.frontend import set_witness
 from qnnc.compiler.plugins import close_matches
 from qnnc.frontends import qdq, qonnx
+from qnnc.frontends.brevitas.witness import Forward, undisturbed
 from qnnc.frontends.onnx_file import read_proto
 
 EXPORTS = {"qonnx": "export_qonnx", "qcdq": "export_onnx_qcdq"}
@@ -46,24 +48,26 @@ def load(
     if not isinstance(module, torch.nn.Module):
         raise OptionError(f"a {type(module).__name__} is no torch.nn.Module")
     argument = _sample(torch, module, example)
-    was_training = module.training
-    module.eval()
-    try:
-        with tempfile.TemporaryDirectory() as folder, torch.no_grad(), _quiet():
-            path = Path(folder, "model.onnx")
-            try:
-                getattr(exports, EXPORTS[export])(
-                    module, args=argument, export_path=str(path), dynamo=exporter == "dynamo"
-                )
-            except Exception as error:
-                raise ModelError(
-                    f"Brevitas' {export} export with torch's {exporter} exporter raises "
-                    f"{type(error).__name__}: {str(error)[:300]}"
-                ) from error
-            proto = read_proto(str(path))
-    finally:
-        module.train(was_training)
-    return qdq.from_proto(proto) if export == "qcdq" else qonnx.from_proto(proto)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        undisturbed(torch, module),
+        torch.no_grad(),
+        _quiet(),
+    ):
+        path = Path(folder, "model.onnx")
+        try:
+            getattr(exports, EXPORTS[export])(
+                module, args=argument, export_path=str(path), dynamo=exporter == "dynamo"
+            )
+        except Exception as error:
+            raise ModelError(
+                f"Brevitas' {export} export with torch's {exporter} exporter raises "
+                f"{type(error).__name__}: {str(error)[:300]}"
+            ) from error
+        proto = read_proto(str(path))
+    model = qdq.from_proto(proto) if export == "qcdq" else qonnx.from_proto(proto)
+    set_witness(model, Forward(torch, module))
+    return model
 
 
 def _choose(what: str, name: str, known: list[str]) -> None:
