@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
-from qnnc.compiler.building.options import PATHS, BuildOptions
+from qnnc.compiler.building.options import PATHS, BuildOptions, Options
 from qnnc.compiler.building.run import run_build
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
@@ -28,7 +28,7 @@ def build(
     out: str | Path,
     progress: Progress | None = None,
     watchers: Sequence[Watcher] = (),
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Report:
     """Build an accelerator, as `qnnc build` does.
 
@@ -45,21 +45,26 @@ def build(
     Raises:
         QnncError: something the user can put right; its text is one line.
     """
+    given: dict[str, Any] = dict(options)
     for name in PATHS:
-        if isinstance(options.get(name), str):
-            options[name] = Path(options[name])
-    unknown = sorted(set(options) - set(BuildOptions.__dataclass_fields__))
+        if isinstance(given.get(name), str):
+            given[name] = Path(given[name])
+    unknown = sorted(set(given) - set(BuildOptions.__dataclass_fields__))
     if unknown:
         known = list(BuildOptions.__dataclass_fields__)
         raise OptionError(f"unknown build option {unknown[0]!r}{close_matches(unknown[0], known)}")
-    return run_build(BuildOptions(model=str(model), out=Path(out), **options), progress, watchers)
+    return run_build(BuildOptions(model=str(model), out=Path(out), **given), progress, watchers)
 
 
 def compile(
-    model: str | Path, *, out: str | Path, progress: Progress | None = None, **options: Any
+    model: str | Path,
+    *,
+    out: str | Path,
+    progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> Report:
     """Only the graph passes and the estimate: `build` up to "estimate"."""
-    return build(model, out=out, progress=progress, **{"until": "estimate", **options})
+    return build(model, out=out, progress=progress, **Options(until="estimate") | options)
 
 
 @dataclass(frozen=True)

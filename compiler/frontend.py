@@ -136,11 +136,11 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
         PluginError: the one asked for, or one that might have been it, is broken.
     """
     if name is not None:
-        return TABLE.load_class(name, Frontend)()
+        return TABLE.make(name, Frontend)
     broken: PluginError | None = None
     for candidate in TABLE.names():
         try:
-            frontend = TABLE.load_class(candidate, Frontend)()
+            frontend = TABLE.make(candidate, Frontend)
         except PluginError as error:  # harms only models that no other takes
             broken = broken or error
             continue

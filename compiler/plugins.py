@@ -88,6 +88,10 @@ class Table:
             )
         return found
 
+    def make(self, name: str, base: type[T]) -> T:
+        """An instance of the class called `name`, made without arguments; raises as `load` does."""
+        return self.load_class(name, base)()
+
     def _import(self, name: str, package: str, target: str) -> object:
         module, _, attribute = target.partition(":")
         try:

@@ -201,7 +201,7 @@ def _joined(bits: tuple[int, ...]) -> str:
 
 def shipped() -> list[str]:
     """Names of the studies that come with qnnc."""
-    folder = resources.files(__package__) / "studies"
+    folder = resources.files("qnnc.explore") / "studies"
     return sorted(f.name.removesuffix(SUFFIX) for f in folder.iterdir() if f.name.endswith(SUFFIX))
 
 
@@ -222,7 +222,7 @@ def load_study(name: str, *, quick: bool = False, **changes: dict[str, Any]) -> 
         except (OSError, UnicodeDecodeError) as error:
             raise OptionError(f"cannot read study {name}: {error}") from error
     elif name in shipped():
-        text = (resources.files(__package__) / "studies" / f"{name}{SUFFIX}").read_text("utf-8")
+        text = (resources.files("qnnc.explore") / "studies" / f"{name}{SUFFIX}").read_text("utf-8")
     else:
         raise OptionError(
             f"no study {name!r}{close_matches(name, shipped())}: give a .toml file or one of "

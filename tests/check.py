@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(*command: str, folder: Path = ROOT) -> bool:
     """Run a module of this Python; whether it ended with 0."""
-    print("$", "python -m", *command, flush=True)
+    print("$", "python -m", *command[:9], "…" if command[9:] else "", flush=True)
     done = subprocess.run([sys.executable, "-m", *command], cwd=folder, check=False)
     return done.returncode == 0
 
@@ -51,6 +51,18 @@ def types() -> bool:
     return run("mypy")
 
 
+def editor_types() -> bool:
+    """Pyright, on every file of the package but those that are shipped to boards."""
+    package = ROOT / "src" / "qnnc"
+    files = [
+        str(path)
+        for folder in sorted(package.iterdir())
+        for path in sorted(folder.rglob("*.py"))
+        if "bitstream/package" not in path.as_posix()
+    ]
+    return run("basedpyright", *files)
+
+
 def tests() -> bool:
     """All tests, on as many processes as there are cores."""
     return run("pytest", "-q", "-n", "auto", "--dist", "worksteal", "--durations", "10")
@@ -61,6 +73,7 @@ STEPS: dict[str, Callable[[], bool]] = {
     "format": formatting,
     "layers": layers,
     "types": types,
+    "pyright": editor_types,
     "tests": tests,
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 import qnnc.compiler
 from qnnc.compiler import Verdict, build, compile, verify
+from qnnc.compiler.building.options import BuildOptions, Options
 from qnnc.compiler.errors import ModelError, OptionError, QnncError, TargetError, WorkspaceError
 from qnnc.compiler.report import Report
 from tests.support.small import SAMPLES, SmallBuild, write_small
@@ -116,3 +117,9 @@ def test_the_public_names() -> None:
     assert set(qnnc.compiler.__all__) == {"Verdict", "build", "compile", "verify"}
     with pytest.raises(AttributeError):
         _ = qnnc.compiler.nothing
+
+
+def test_build_takes_the_options_that_there_are() -> None:
+    """What type checkers know of `build` is what it takes."""
+    fields = set(BuildOptions.__dataclass_fields__) - {"model", "out"}
+    assert set(Options.__annotations__) == fields

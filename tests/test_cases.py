@@ -117,6 +117,10 @@ def test_case_ends_as_it_should(case: Case, tmp_path: Path) -> None:
             for name, x in inputs.items()
         }
     agree(out, path, inputs)
+    golden = witness.run(out / "model" / "golden.onnx", inputs)  # it runs, too, on any batch
+    assert [len(array) for array in golden.values()] == [len(next(iter(inputs.values())))] * len(
+        golden
+    )
 
 
 def agree(out: Path, path: Path, inputs: dict[str, np.ndarray]) -> None:

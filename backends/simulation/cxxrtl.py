@@ -102,14 +102,12 @@ class Around:
 
 def build(
     design: Design,
-    rtl: Path,
     how: Compilation,
     around: Around | None = None,
 ) -> Path:
     """The simulation's program. Block memories are read from files when it starts.
 
     Args:
-        rtl: the design's folder (unused: texts come from the design itself).
         around: what else belongs to the simulation, if it is not the accelerator alone.
     """
     work, cache, jobs = how.work, how.cache, how.jobs

@@ -108,8 +108,9 @@ def choose_engine(engine: str) -> str:
 
 def build_program(design: Design, rtl: Path, engine: str, how: Compilation) -> Path:
     """Build the simulation's program with a chosen engine."""
-    make = verilator.build if engine == "verilator" else cxxrtl.build
-    return make(design, rtl, how)
+    if engine == "verilator":
+        return verilator.build(design, rtl, how)
+    return cxxrtl.build(design, how)
 
 
 def simulate(

@@ -8,7 +8,7 @@ import sys
 
 def main() -> None:
     """Run them; an error in Yosys ends the process."""
-    from pyosys import libyosys
+    from pyosys import libyosys  # pyright: ignore[reportAttributeAccessIssue]
 
     design = libyosys.Design()
     for command in sys.stdin.read().splitlines():

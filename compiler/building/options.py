@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from qnnc.compiler.batches import check_batch
 from qnnc.compiler.errors import OptionError
@@ -34,6 +34,14 @@ PATHS = (
 """Options that are paths."""
 INPUTS = ("samples", "labels", "start_from", "chipdb", "prjxray_db")
 """Those of them that are read."""
+
+
+MOST_DIMENSIONS = 8
+MOST_ELEMENTS = 1 << 28
+"""Of an input."""
+
+
+LEAST_FPS = 1e-3
 
 
 def default_cache() -> Path:
@@ -141,13 +149,17 @@ class BuildOptions:
         """What the frontend is told; raises OptionError for text that is not of the form."""
         shape = None
         if self.input_shape:
-            try:
-                shape = tuple(int(size) for size in self.input_shape.replace("x", ",").split(","))
-            except ValueError:
-                shape = ()
+            sizes = self.input_shape.replace("x", ",").split(",")
+            if all(size.isdecimal() and len(size) < 10 for size in sizes):
+                shape = tuple(map(int, sizes))
             if not shape or min(shape) < 1:
                 raise OptionError(
-                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape!r}"
+                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape[:60]!r}"
+                )
+            if len(shape) > MOST_DIMENSIONS or math.prod(shape) > MOST_ELEMENTS:
+                raise OptionError(
+                    f"--input-shape {self.input_shape[:60]} is too large: up to "
+                    f"{MOST_DIMENSIONS} dimensions and {MOST_ELEMENTS:,} elements are possible"
                 )
         pairs = [text.partition("=") for text in self.frontend_options]
         for name, equals, value in pairs:
@@ -164,6 +176,8 @@ class BuildOptions:
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
+        if self.fps is not None and self.fps < LEAST_FPS:
+            raise OptionError(f"--fps must be at least {LEAST_FPS:g}, not {self.fps}")
         if self.budget is not None:
             check_budget(self.budget)
             if self.budget == math.inf and self.fps is None:
@@ -192,6 +206,46 @@ class BuildOptions:
         if self.budget is not None:
             return self.budget
         return 0.8 if self.fps is None else 1.0
+
+
+class Options(TypedDict, total=False):
+    """What `build` takes besides the model and the folder: the fields of `BuildOptions`, paths as
+    text too."""
+
+    board: str
+    frontend: str | None
+    input_shape: str
+    frontend_options: tuple[str, ...]
+    clock_mhz: float | None
+    fps: float | None
+    budget: float | None
+    batch: int
+    backend: str
+    until: str
+    input_type: str
+    input_scale: str
+    input_name: str
+    host_layers: bool
+    top_k: int
+    samples: str | Path | None
+    labels: str | Path | None
+    verify: Literal["each", "ends", "none"]
+    passes: str
+    save_ir: str | Path | None
+    stop_after: str
+    start_from: str | Path | None
+    engine: str
+    frames: int | None
+    source: int
+    sink: int
+    flow: Literal["auto", "nextpnr", "vivado"]
+    nextpnr: str
+    chipdb: str | Path | None
+    prjxray_db: str | Path | None
+    updatable: bool
+    cache: str | Path
+    jobs: int
+    force: bool
 
 
 def _one_of(option: str, given: str, known: Sequence[str]) -> None:

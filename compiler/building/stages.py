@@ -51,7 +51,7 @@ def _found() -> tuple[tuple[Stage, ...], tuple[str, ...]]:
     broken = []
     for name in [*TABLE.built_in, *(n for n in TABLE.names() if n not in TABLE.built_in)]:
         try:
-            groups.append((name, TABLE.load_class(name, Backend)().stages()))
+            groups.append((name, TABLE.make(name, Backend).stages()))
         except PluginError as error:
             if name in TABLE.built_in:
                 raise

@@ -9,8 +9,8 @@ from functools import cached_property
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import DataflowNode, declaration, is_dataflow
-from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.facts import ACCELERATOR, part
+from qnnc.compiler.ir.layouts import OPERATORS as LAYOUTS
 
 
 @dataclass(frozen=True)

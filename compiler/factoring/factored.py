@@ -190,7 +190,7 @@ def _with_ties(bounds: Bounds, codes: IntArray, steepest: float) -> Fixed | None
     is reached just above, not at, what is halfway."""
     for fraction in range(1, MAX_FRACTION):
         exactly = (codes << fraction) + (codes & 1)
-        problem = Problem(bounds, exactly * 2.0**-fraction)
+        problem = Problem(bounds, np.asarray(exactly * 2.0**-fraction, dtype=np.float64))
         lines = best_lines(problem, steepest)
         if lines.slack.min() <= 0:
             continue

@@ -12,9 +12,9 @@ import onnx_ir as ir
 from qnnc.compiler.integer.form import Form, Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
 Numbers = TypeVar("Numbers", FloatArray, IntArray)
-OPERATORS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
 
 
 def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
@@ -85,4 +85,4 @@ def _reshaped(array: Numbers, shape: tuple[int, ...], out_shape: tuple[int, ...]
             full = first
     if full.size > 1 << 20:
         raise Unsupported("a scale for every element of a large tensor")
-    return full
+    return full  # pyright: ignore[reportReturnType]

@@ -146,7 +146,10 @@ class _Writer:
         ]
         attributes = list(node.attributes.values())
         if self.any_batch and node.op_type == "Reshape":
-            inputs[1] = self._free_batch(node) or inputs[1]
+            target = self._free_batch(node)
+            if target is not None:  # in which 0 stands for the batch, whatever allowzero said
+                inputs[1] = target
+                attributes = [a for a in attributes if a.name != "allowzero"]
         if self.any_batch and node.op_type == "Resize":
             sizes = self._sizes_without_batch(node)
             if sizes is not None:

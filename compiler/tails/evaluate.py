@@ -165,7 +165,7 @@ def _exhaustive(evaluator: Evaluator, span: int) -> Steps:
         index = np.arange(start, min(start + rows, span))[:, None]
         x = np.minimum(low + index, high)  # beyond its range a channel stands still
         codes = evaluator.run(x)
-        if first is None:
+        if first is None or before is None:
             first, before = codes[0], codes[:1]
         moved = np.concatenate([before, codes])
         change_row, change_channel = np.nonzero(np.diff(moved, axis=0))

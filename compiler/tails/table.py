@@ -20,8 +20,8 @@ class SeveralAxes(Unsupported):
 
 def falling_channels(steps: Steps) -> NDArray[np.bool_]:
     """Channels whose code falls further than it rises."""
-    moved = [
-        np.diff(np.concatenate([[first], to]))
+    moved: list[NDArray[np.int64]] = [
+        np.diff(np.concatenate([[first], to])).astype(np.int64)
         for first, to in zip(steps.first, steps.to, strict=True)
     ]
     return np.array([bool(m.sum() < 0 and -m[m < 0].sum() > 2 * m[m > 0].sum()) for m in moved])
@@ -30,7 +30,7 @@ def falling_channels(steps: Steps) -> NDArray[np.bool_]:
 def is_rising(steps: Steps) -> bool:
     """No channel's code ever falls."""
     return all(
-        bool(np.all(np.diff(np.concatenate([[first], to])) > 0))
+        bool(np.all(np.diff(np.concatenate([[first], to])).astype(np.int64) > 0))
         for first, to in zip(steps.first, steps.to, strict=True)
     )
 

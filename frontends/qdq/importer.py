@@ -59,7 +59,7 @@ class Importer:
     def _take_input(self, value: ir.Value) -> None:
         """An input of integers becomes one of floats that holds integers of that type."""
         dtype = value.dtype
-        if dtype not in RANGES:
+        if dtype is None or dtype not in RANGES:
             return
         low, high = RANGES[dtype]
         value.type = ir.TensorType(ir.DataType.FLOAT)

@@ -88,7 +88,7 @@ def pads_of(node: ir.Node) -> dict[int, tuple[int, int]]:
     given = np.asarray(constant(node.inputs[1])).reshape(-1).tolist()
     axes = constant(node.inputs[3]) if len(node.inputs) > 3 else None
     names = [int(a) % rank for a in axes.reshape(-1)] if axes is not None else list(range(rank))
-    pads = dict.fromkeys(range(rank), (0, 0))
+    pads: dict[int, tuple[int, int]] = dict.fromkeys(range(rank), (0, 0))
     for i, axis in enumerate(names):
         pads[axis] = int(given[i]), int(given[i + len(names)])
     return pads

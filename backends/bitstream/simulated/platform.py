@@ -120,8 +120,9 @@ def pynq_device(board: SimulatedBoard, tag: str = "qnnc-simulated") -> Any:
             self.capabilities = {"REGISTER_RW": True}
             self.downloaded: list[str] = []
 
-        def get_bitfile_metadata(self, name: str) -> Any:
-            parser = _HWHZynq(get_hwh_name(name))
+        # pynq gives neither types nor names that agree
+        def get_bitfile_metadata(self, name: str) -> Any:  # pyright: ignore
+            parser: Any = _HWHZynq(get_hwh_name(name))
             parser.systemgraph = getattr(parser, "systemgraph", None)
             return parser
 

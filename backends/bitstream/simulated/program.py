@@ -120,7 +120,7 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
     }
     contents = {BUILD_ID_FILE: shell.build_id_memory.text()}
     around = cxxrtl.Around(MODULE, {**shell.sources, **contents}, main, CPP)
-    return cxxrtl.build(shell.design, rtl, how, around)
+    return cxxrtl.build(shell.design, how, around)
 
 
 def _pairs(shell: Shell, own: Iterable[str], port: Sequence[str]) -> list[tuple[str, str]]:
