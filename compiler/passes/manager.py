@@ -81,7 +81,7 @@ class PassManager:
             if self.listener is not None:
                 self.listener(step.name)
             start = time.perf_counter()
-            changed = _applied(step, model)
+            changed = _run(step, model)
             seconds = time.perf_counter() - start
             last = index == len(todo) - 1
             verified = self.verifier is not None and ((self.each and changed) or last)
@@ -100,22 +100,17 @@ class PassManager:
             raise VerificationError(f"behind pass {name}, {describe(outcome)}")
 
 
-def _applied(step: Pass, model: ir.Model) -> bool:
-    """Run a pass; whether it changed the model. A division by zero or an overflow is never gone
-    on with.
-
-    Raises:
-        ModelError: a number of the model leaves what floating point holds.
-    """
+def _run(step: Pass, model: ir.Model) -> bool:
+    """Run one pass; returns whether it changed the model."""
     try:
-        with np.errstate(divide="raise", over="raise", invalid="raise"):
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
             step.requires(model)
             changed = bool(step(model).modified)
             step.ensures(model)
     except FloatingPointError as error:
         raise ModelError(
-            f"pass {step.name}: a number computed from the model's constants cannot be held "
-            f"({error}); look for scales, biases or batch norms that are extremely large or small"
+            f"in pass {step.name}, numbers of the model go beyond what can be computed ({error}); "
+            "look for scales and constants that are extremely large or small"
         ) from error
     return changed
 
