@@ -53,8 +53,8 @@ def _check_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_type in FLOAT8:
         kind = onnx.TensorProto.DataType.Name(tensor.data_type)
         raise ModelError(
-            f"{name} is of type {kind}, a floating-point format that no quantizer here has; "
-            "quantize to integers"
+            f"{name} is of type {kind}; hardware takes integers of 2 to 16 bits: quantize to INT8 "
+            "or narrower instead"
         )
     if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > MOST:
         raise ModelError(f"{name} has an impossible shape {list(tensor.dims)[:8]}")
