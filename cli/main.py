@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
 from qnnc.cli.commands.why import why
+
+# in click or, since typer brings its own, in typer
+WRONG_ARGUMENTS: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
     name="qnnc",
@@ -80,7 +83,7 @@ app.command(name="import-finn")(import_finn)
 
 def main() -> None:
     """Run the command line: exit code 0, 2 for errors a user can put right, 1 for bugs."""
-    from qnnc.compiler.errors import QnncError
+    from qnnc.compiler.errors import QnncError, printable
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # no path or table is worth dying for
@@ -88,7 +91,17 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(args=arguments, prog_name="qnnc")
+        code = app(args=arguments, prog_name="qnnc", standalone_mode=False)
+        if isinstance(code, int) and code:
+            sys.exit(code)
+    except WRONG_ARGUMENTS as error:
+        if not arguments:
+            error.show()  # the help
+        else:
+            _complain(printable(" ".join(error.format_message().split())))
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(1)
     except QnncError as error:
         if debug:
             raise

@@ -11,6 +11,8 @@ from qnnc.compiler.errors import ModelError
 from qnnc.compiler.plugins import close_matches
 
 MAX_BITS = 32
+LONGEST = len("BIPOLAR")
+"""Characters of a type's name."""
 USUAL = ["UINT8", "INT8", "UINT4", "INT4", "UINT2", "INT2", "TERNARY", "BIPOLAR", "BINARY"]
 BINARY: BaseDataType = DataType["BINARY"]
 BIPOLAR: BaseDataType = DataType["BIPOLAR"]
@@ -20,11 +22,15 @@ TERNARY: BaseDataType = DataType["TERNARY"]
 def datatype(name: str) -> BaseDataType:
     """The integer type called `name`, such as "UINT8"; raises ModelError for any other."""
     try:
+        if len(name) > LONGEST:  # QONNX computes the range of a type of any width
+            raise KeyError(name)
         found: BaseDataType = DataType[name.upper()]
+        if found.bitwidth() < 1:
+            raise KeyError(name)
     except (KeyError, AttributeError, ValueError, AssertionError) as error:
         meant = close_matches(name, USUAL)
         raise ModelError(
-            f"{name!r} is not an integer type (such as UINT8 or INT4){meant}"
+            f"{name[:60]!r} is not an integer type (such as UINT8 or INT4){meant}"
         ) from error
     if not found.is_integer() or found.is_fixed_point():
         raise ModelError(f"{name!r} is not an integer type (such as UINT8 or INT4)")

@@ -12,9 +12,11 @@ from typing import Any
 MAX_NAME = 80
 
 
-def quote(name: str | None) -> str:
+def quote(name: str | bytes | None) -> str:
     """A name from a model, made fit for one line of an error: escaped, quoted, shortened."""
     text = "" if name is None else name
+    if isinstance(text, bytes):  # what protobuf gives for text that is not UTF-8
+        text = text.decode("utf-8", "backslashreplace")
     shown = printable(text)
     if len(shown) > MAX_NAME:
         shown = f"{shown[: MAX_NAME - 20]}…({len(text)} characters)"

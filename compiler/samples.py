@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +18,58 @@ from qnnc.compiler.errors import WorkspaceError
 
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 Array = NDArray[Any]
+MOST_BYTES = 1 << 34
+"""That a compressed file may hold."""
+MOST_CLASSES = 1 << 31
 
 
 def read_array(path: Path) -> Array:
     """The array in a sample or label file; of an .npz, its only or first member.
 
     Raises:
-        WorkspaceError: the file cannot be read or is of no known kind. Pickled objects are
-            refused.
+        WorkspaceError: the file cannot be read, is of no known kind or is too large. Pickled
+            objects are refused.
     """
     try:
         data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        if data[:6] == b"\x93NUMPY" or data[:2] == b"PK":
-            return _read_numpy(path, data)
-        return _read_idx(data)
     except OSError as error:
         raise WorkspaceError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, KeyError, struct.error) as error:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of headers of old Pythons
+            if data[:2] == b"\x1f\x8b":
+                data = _unzipped(data)
+            if data[:6] == b"\x93NUMPY" or data[:2] == b"PK":
+                return _read_numpy(data)
+            return _read_idx(data)
+    except Exception as error:  # NumPy and zipfile raise dozens of kinds for a damaged file
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise WorkspaceError(
-            f"{path} is no sample file (.npy, .npz or idx, gzipped or not): {error}"
+            f"{path} is not a sample file (.npy, .npz or idx, gzipped or not): {reason}"
         ) from error
 
 
-def _read_numpy(path: Path, data: bytes) -> Array:
-    import io
+def _unzipped(data: bytes) -> bytes:
+    with gzip.open(io.BytesIO(data)) as file:
+        found = file.read(MOST_BYTES + 1)
+    if len(found) > MOST_BYTES:
+        raise ValueError(f"it holds more than {MOST_BYTES:,} bytes")
+    return found
 
+
+def _read_numpy(data: bytes) -> Array:
+    if data[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise ValueError(f"it holds more than {MOST_BYTES:,} bytes")
     loaded = np.load(io.BytesIO(data), allow_pickle=False)
     if isinstance(loaded, np.ndarray):
         return loaded
     names = list(loaded.files)
     if not names:
         raise ValueError("it holds no array")
-    member: Array = loaded[names[0]]
+    member = loaded[names[0]]
+    if not isinstance(member, np.ndarray):
+        raise ValueError("its first member is not an array")
     return member
 
 
@@ -65,12 +86,26 @@ def _read_idx(data: bytes) -> Array:
     return array.astype(dtype.newbyteorder("="))
 
 
-def load_labels(path: Path, count: int) -> Array:
-    """Labels [count] of as many samples; raises WorkspaceError if there are more or fewer."""
+def load_labels(path: Path, count: int, *, more: bool = False) -> Array:
+    """Labels [count] of as many samples, as integers.
+
+    Args:
+        more: let there be labels of further samples.
+
+    Raises:
+        WorkspaceError: there are more or fewer, or they are not whole numbers from 0 on.
+    """
     labels = read_array(path).reshape(-1)
-    if labels.size != count:
+    if labels.size < count or (labels.size > count and not more):
         raise WorkspaceError(f"{path} has {labels.size} labels for {count} samples")
-    return labels
+    if labels.dtype.kind not in "biuf":
+        raise WorkspaceError(f"{path} holds values of type {labels.dtype}, not numbers of classes")
+    if labels.dtype.kind == "f" and not np.all(np.isfinite(labels)):
+        raise WorkspaceError(f"{path} holds values that are not finite")
+    whole = np.rint(labels) if labels.dtype.kind == "f" else labels
+    if np.any(whole != labels) or np.any(whole < 0) or np.any(whole >= MOST_CLASSES):
+        raise WorkspaceError(f"{path} holds values that are not numbers of classes: 0, 1, 2, …")
+    return whole[:count].astype(np.int64)
 
 
 def shaped(samples: Array, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
@@ -97,4 +132,8 @@ def shaped(samples: Array, shape: tuple[int, ...], path: Path) -> NDArray[np.flo
         raise WorkspaceError(f"{path} holds values of type {samples.dtype}, not numbers")
     if not np.all(np.isfinite(samples)):
         raise WorkspaceError(f"{path} holds values that are not finite")
-    return samples.reshape(-1, *shape[1:]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = samples.reshape(-1, *shape[1:]).astype(np.float32)
+    if not np.all(np.isfinite(found)):
+        raise WorkspaceError(f"{path} holds values too large for float32")
+    return found

@@ -17,6 +17,7 @@ from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from qnnc.compiler.errors import ModelError, WorkspaceError, quote
 from qnnc.frontends import opsets, vendors
+from qnnc.frontends.contents import check_contents
 from qnnc.frontends.sorting import sort_nodes
 
 MICROSOFT = "com.microsoft"
@@ -54,6 +55,7 @@ def read_proto(source: str) -> onnx.ModelProto:
     if not proto.HasField("graph") or not proto.graph.node:
         raise ModelError(f"{source!r} is not an ONNX model, or is cut off: it has no graph")
     _load_external_data(proto, path.parent)
+    check_contents(proto)
     return proto
 
 

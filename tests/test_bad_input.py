@@ -65,6 +65,17 @@ OPTIONS = {
     "engine": (["--engine", "modelsim"], "--engine", "modelsim", "cxxrtl"),
     "frontend": (["--frontend", "keras"], "keras", "qonnx"),
     "no speed": (["--fps", "0"], "--fps"),
+    "hardly any speed": (["--fps", "1e-308"], "--fps"),
+    "clock out of reach": (["--clock-mhz", "1e308"], "clock"),
+    "type without bits": (["--input-type", "uint0"], "uint0"),
+    "type of too many bits": (["--input-type", "uint99999999999"], "uint99999999999"),
+    "scale of zero": (["--input-type", "uint8", "--input-scale", "0"], "scale"),
+    "scale that is 0 in float32": (["--input-type", "uint8", "--input-scale", "1e-50"], "1e-50"),
+    "scale that is no number": (["--input-type", "uint8", "--input-scale", "nan"], "nan"),
+    "huge shape": (["--input-shape", "1,99999999,99999999"], "--input-shape"),
+    "values that overflow": (["--samples", "{huge}"], "huge.npy", "float32"),
+    "labels that are text": (["--samples", "{good}", "--labels", "{text}"], "text.npy"),
+    "labels that are no numbers": (["--samples", "{good}", "--labels", "{nans}"], "nans.npy"),
     "endless speed": (["--fps", "inf"], "--fps"),
     "speed that is no number": (["--fps", "nan"], "--fps"),
     "clock": (["--clock-mhz", "-1"], "--clock-mhz"),
@@ -99,9 +110,11 @@ def test_bad_option(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     arrays = {
         "good": np.full((3, 6), 0.5),
         "wide": np.zeros((5, 7)),
-        "text": np.array(["a"]),
+        "text": np.array(["a", "b", "c"]),
         "pickled": np.array([{}]),
         "nan": np.full((3, 6), np.nan),
+        "nans": np.full(3, np.nan),
+        "huge": np.full((3, 6), 1e300),
     }
     files = {}
     for key, array in arrays.items():

@@ -14,9 +14,12 @@ import pytest
 from benchmarks.cnn_networks import cnn_1d, resnet8
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler.api import build
+from qnnc.compiler.building.bisect import bisect
+from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.errors import VerificationError
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.passes.minimize_widths import MinimizeWidths
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.verification import Coverage, Verifier, corner_samples
 from tests.support.build import compile_with_verifier
@@ -153,6 +156,23 @@ def test_a_fault_that_no_sample_shows_is_found_in_a_corner(tmp_path: Path) -> No
     assert report.verification.samples == 3 + report.verification.corner_samples
     with pytest.raises(VerificationError, match=r"differs: corner samples: tensor .* differs from"):
         build(model, out=tmp_path / "wrong", watchers=[Spoil()], **options)
+
+
+def test_bisecting_looks_into_corners_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, samples, scratch = (tmp_path / n for n in ("model.onnx", "samples.npy", "scratch"))
+    onnx.save(NETWORKS["dense"](), model)
+    np.save(samples, np.zeros((3, 16), np.float32))
+    scratch.mkdir()
+    run = MinimizeWidths.run
+
+    def spoilt(step: MinimizeWidths, network: ir.Model) -> bool:
+        run(step, network)
+        return spoil(network) > 0
+
+    monkeypatch.setattr(MinimizeWidths, "run", spoilt)
+    options = BuildOptions(model=str(model), out=tmp_path / "out", samples=samples)
+    culprit = bisect(options, scratch, tmp_path / "region")
+    assert culprit.step is not None and culprit.step.name == "minimize-widths"
 
 
 def test_the_report_says_how_far_it_looked(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def compiler() -> str:
     raise ToolError("no C++ compiler found; install g++ (apt install g++)")
 
 
+def has_compiler() -> bool:
+    """Whether there is a C++ compiler."""
+    try:
+        compiler()
+    except ToolError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=1)
 def compiler_version() -> str:
     """First line of the compiler's own account of itself."""

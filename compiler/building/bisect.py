@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.building.optimize import SAMPLES, Imported, import_model, standard_passes
 from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.region import Region, cut
-from qnnc.compiler.building.samples import load_inputs, random_inputs
+from qnnc.compiler.building.samples import Inputs, load_inputs, random_inputs
 from qnnc.compiler.errors import ModelError, OptionError, QnncError
 from qnnc.compiler.ir.saved import load_ir, save_ir
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.passes.text import parse_pipeline
-from qnnc.compiler.verification import Outcome, Verifier
+from qnnc.compiler.verification import Coverage, Outcome, Verifier, corner_samples
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,11 @@ def bisect(options: BuildOptions, scratch: Path, out: Path) -> Culprit:
         inputs = load_inputs(model, options.samples)
     else:
         inputs = random_inputs(model, imported.golden, SAMPLES)
-    verifier = Verifier(imported.golden, inputs)
     keeper = _Keeper(scratch)
     failure = _run(imported, passes, keeper)
+    if keeper.steps:
+        inputs = _with_corners(inputs, keeper.steps[-1].file)
+    verifier = Verifier(imported.golden, inputs)
     steps, count = keeper.steps, len(imported.manager.done)
     low, high, tried = 0, len(steps), 0  # those below `low` are equal, `high` differs or is none
     found: tuple[ir.Model, Outcome | None, str] | None = None
@@ -130,6 +133,17 @@ def _run(imported: Imported, passes: Sequence[Pass], keeper: _Keeper) -> str:
         except Exception as error:  # what a wrong pass left may break any pass behind it
             return f"pass {step.name} fails: {type(error).__name__}: {error}"
     return ""
+
+
+def _with_corners(inputs: Inputs, last: Path) -> Inputs:
+    """Samples, and those that a build adds to them; none where the passes stop before a dataflow
+    graph, or leave one that does not run."""
+    try:
+        model, _ = load_ir(last)
+        corners = corner_samples(model, inputs, Coverage(model))
+    except QnncError:
+        return inputs
+    return {name: np.concatenate([array, corners[name]]) for name, array in inputs.items()}
 
 
 def _check(verifier: Verifier, file: Path) -> tuple[Outcome | None, ir.Model, str]:

@@ -12,6 +12,7 @@ from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
+from qnnc.compiler.building.plausible import size_warning
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
@@ -127,6 +128,10 @@ class PassesStage(Stage):
             build.random = False
         else:
             build.inputs = random_inputs(model, golden, RANDOM_SAMPLES)
+        if samples is not None or build.options.input_type:
+            warning = size_warning(model, golden, build.inputs)
+            if warning:
+                build.warn(warning)
 
     @staticmethod
     def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:

@@ -16,9 +16,10 @@ from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.pipeline import declaring_passes, folding_passes, lowering_passes
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.collector import patient_collector
+from qnnc.compiler.dataflow.legality import check_dataflow
 from qnnc.compiler.frontend import find_frontend
 from qnnc.compiler.ir.facts import name_sources
-from qnnc.compiler.ir.saved import is_saved, load_ir
+from qnnc.compiler.ir.saved import blaming, is_saved, load_ir
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.passes.manager import PassManager, Watcher
 from qnnc.compiler.passes.text import parse_pipeline
@@ -67,6 +68,7 @@ def import_model(
     manager = PassManager(watchers=watchers)
     if _is_ir(options.model):
         model, manager.done = load_ir(Path(options.model))
+        check_dataflow(model)
         if start is not None:
             start(model)
         return Imported(model, None, manager)
@@ -98,7 +100,8 @@ def optimize(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Importe
         few = {name: array[:SAMPLES] for name, array in inputs.items()}
         manager.verifier = Verifier(imported.golden, few)
         manager.each = options.verify == "each"
-    manager.run(imported.model, passes)
+    with blaming(None if imported.golden is not None else Path(options.model)):
+        manager.run(imported.model, passes)
     return imported
 
 

@@ -36,6 +36,14 @@ INPUTS = ("samples", "labels", "start_from", "chipdb", "prjxray_db")
 """Those of them that are read."""
 
 
+MOST_DIMENSIONS = 8
+MOST_ELEMENTS = 1 << 28
+"""Of an input."""
+
+
+LEAST_FPS = 1e-3
+
+
 def default_cache() -> Path:
     """Where results are kept between builds: the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -141,13 +149,17 @@ class BuildOptions:
         """What the frontend is told; raises OptionError for text that is not of the form."""
         shape = None
         if self.input_shape:
-            try:
-                shape = tuple(int(size) for size in self.input_shape.replace("x", ",").split(","))
-            except ValueError:
-                shape = ()
+            sizes = self.input_shape.replace("x", ",").split(",")
+            if all(size.isdecimal() and len(size) < 10 for size in sizes):
+                shape = tuple(map(int, sizes))
             if not shape or min(shape) < 1:
                 raise OptionError(
-                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape!r}"
+                    f"--input-shape is sizes such as 1,1,28,28, not {self.input_shape[:60]!r}"
+                )
+            if len(shape) > MOST_DIMENSIONS or math.prod(shape) > MOST_ELEMENTS:
+                raise OptionError(
+                    f"--input-shape {self.input_shape[:60]} is too large: up to "
+                    f"{MOST_DIMENSIONS} dimensions and {MOST_ELEMENTS:,} elements are possible"
                 )
         pairs = [text.partition("=") for text in self.frontend_options]
         for name, equals, value in pairs:
@@ -164,6 +176,8 @@ class BuildOptions:
         for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
+        if self.fps is not None and self.fps < LEAST_FPS:
+            raise OptionError(f"--fps must be at least {LEAST_FPS:g}, not {self.fps}")
         if self.budget is not None:
             check_budget(self.budget)
             if self.budget == math.inf and self.fps is None:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.board import Board
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.dataflow.legality import check_dataflow
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.passes.absorb_tails import AbsorbTails
@@ -125,6 +126,7 @@ def resumed(
         OptionError: the IR has been through other passes.
     """
     model, done = load_ir(path)
+    check_dataflow(model)
     whole = [*manager.done, *(step.name for step in passes)]
     if len(done) < len(manager.done):
         raise OptionError(f"{path} was saved before its input was declared; start from the model")

@@ -26,6 +26,7 @@ from qnnc.compiler.errors import (
     quote,
 )
 from qnnc.compiler.files import write_text
+from qnnc.compiler.ir.saved import blaming
 from qnnc.compiler.page import PAGE, page
 from qnnc.compiler.passes.manager import Watcher
 from qnnc.compiler.progress import Progress, Silent
@@ -128,7 +129,8 @@ def _run_stages(build: Build, stages: Sequence[Stage]) -> None:
         build.progress.stage(stage.name, index, len(stages))
         start = time.perf_counter()
         try:
-            outcome = stage.run(build)
+            with blaming(build.options.start_from):
+                outcome = stage.run(build)
         except QnncError as error:
             seconds = time.perf_counter() - start
             build.stages.append(

@@ -35,8 +35,8 @@ LIMIT, INFEASIBLE = 1, 2
 MAX_NODES, MAX_SPLIT_NODES = 50_000, 5000
 """Of the search, and of that where streams are put on ports: more would take many minutes, or
 seconds. What was found by then is taken, with its proven distance from the best."""
-MAX_SECONDS = 120.0
-"""Of one search, for nodes that take long."""
+MAX_SECONDS = 600.0
+"""Of one search, on the wall: a last resort, so that a busy machine does not change a choice."""
 GAP = 1e-4
 """Share of the cost by which a choice may miss the best."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from onnx import numpy_helper
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import datatype
-from qnnc.compiler.errors import ModelError, WorkspaceError, quote
+from qnnc.compiler.errors import ModelError, QnncError, WorkspaceError, quote
 from qnnc.compiler.files import refuse_existing, write_bytes
 from qnnc.compiler.ir import facts
 from qnnc.compiler.ir.written import check_valid, with_types
@@ -97,6 +98,31 @@ def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
         refuse_existing(path, option, force=force)
 
 
+@contextmanager
+def blaming(path: Path | None) -> Iterator[None]:
+    """Say of whatever goes wrong in the block that a saved IR is to blame, if it is not as qnnc
+    wrote it.
+
+    Args:
+        path: the IR's file, or None if there is none.
+
+    Raises:
+        ModelError: instead of an exception that is not a `QnncError`.
+    """
+    try:
+        yield
+    except QnncError:
+        raise
+    except Exception as error:
+        if path is None or is_own(path):
+            raise
+        raise ModelError(
+            f"{path} was changed since qnnc wrote it, and cannot be worked with as it is now "
+            f"({type(error).__name__}: {error}); start from the model, or from an IR as it was "
+            "written"
+        ) from error
+
+
 def is_saved(proto: onnx.ModelProto) -> bool:
     """Whether a model was written by `save_ir`."""
     return any(prop.key == VERSION for prop in proto.metadata_props)
@@ -141,6 +167,7 @@ def _restore(proto: onnx.ModelProto) -> tuple[ir.Model, list[str]]:
             kept.append(tensor)
     del proto.graph.initializer[:]
     proto.graph.initializer.extend(kept)
+    _check_names(proto.graph)
     model = ir.from_proto(proto)
     for value in _values(model):
         _restore_value(value, stored.get(value.name, {}), arrays)
@@ -149,6 +176,18 @@ def _restore(proto: onnx.ModelProto) -> tuple[ir.Model, list[str]]:
     for key in (VERSION, VALUES, PASSES, OWN):
         model.metadata_props.pop(key, None)
     return model, [str(name) for name in json.loads(props[PASSES])]
+
+
+def _check_names(graph: onnx.GraphProto) -> None:
+    known = {"", *(value.name for value in graph.input), *(t.name for t in graph.initializer)}
+    for node in graph.node:
+        for name in node.input:
+            if name not in known:
+                raise ModelError(
+                    f"node {quote(node.name)} of a saved IR uses tensor {quote(name)}, which "
+                    "nothing before it gives"
+                )
+        known.update(node.output)
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:

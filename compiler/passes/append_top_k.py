@@ -40,5 +40,8 @@ class AppendTopK(Pass):
             )
         producer = scores.producer()
         builder = EditBuilder(Editor(graph), None, "labels", (producer,) if producer else ())
-        graph.outputs[0] = top_k(builder, scores, self.k)
+        labels = top_k(builder, scores, self.k)
+        labels.type = ir.TensorType(ir.DataType.INT64)
+        labels.shape = ir.Shape([*shape_of(scores)[:-1], self.k])
+        graph.outputs[0] = labels
         return True

@@ -37,8 +37,8 @@ class DeclareInput(Pass):
         if not self.type:
             return False
         kind = datatype(self.type)
-        if kind.bitwidth() > MAX_BITS:
-            raise OptionError(f"an input of type {self.type!r} is wider than {MAX_BITS} bits")
+        if not 1 <= kind.bitwidth() <= MAX_BITS:
+            raise OptionError(f"an input of type {self.type!r} has not 1 to {MAX_BITS} bits")
         editor = Editor(model.graph)
         users = list(value.uses())
         first = next(iter(model.graph))
@@ -111,6 +111,12 @@ def parse_scale(text: str) -> tuple[float, float]:
         numbers = [float(part) for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) not in (1, 2) or not all(np.isfinite(n) and n > 0 for n in numbers):
-        raise OptionError(f"{text!r} is not a scale; write a positive number or fraction (1/255)")
+    with np.errstate(all="ignore"):
+        used = [float(np.float32(n)) for n in numbers]
+        used += [float(np.float32(used[0]) / np.float32(used[1]))] if len(used) == 2 else []
+    if len(numbers) not in (1, 2) or not all(np.isfinite(n) and n > 0 for n in used):
+        raise OptionError(
+            f"{text[:60]!r} is not a scale; write a positive number or fraction (1/255) that "
+            "float32 can hold"
+        )
     return numbers[0], numbers[1] if len(numbers) == 2 else 1.0

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import VerificationError, quote
+from qnnc.compiler.errors import ModelError, VerificationError, quote
 from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.verification import Outcome, Verifier
 
@@ -80,9 +81,7 @@ class PassManager:
             if self.listener is not None:
                 self.listener(step.name)
             start = time.perf_counter()
-            step.requires(model)
-            changed = step(model).modified
-            step.ensures(model)
+            changed = _run(step, model)
             seconds = time.perf_counter() - start
             last = index == len(todo) - 1
             verified = self.verifier is not None and ((self.each and changed) or last)
@@ -99,6 +98,21 @@ class PassManager:
         outcome = self.verifier.check(model)
         if outcome.mismatches:
             raise VerificationError(f"behind pass {name}, {describe(outcome)}")
+
+
+def _run(step: Pass, model: ir.Model) -> bool:
+    """Run one pass; returns whether it changed the model."""
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            step.requires(model)
+            changed = bool(step(model).modified)
+            step.ensures(model)
+    except FloatingPointError as error:
+        raise ModelError(
+            f"in pass {step.name}, numbers of the model go beyond what can be computed ({error}); "
+            "look for scales and constants that are extremely large or small"
+        ) from error
+    return changed
 
 
 def describe(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from qnnc.compiler.batches import check_batch
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
-from qnnc.compiler.errors import OptionError, TargetError
+from qnnc.compiler.errors import ModelError, OptionError, TargetError
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.resources import Resources, check_budget
@@ -115,6 +115,10 @@ class SetFolding(Pass):
 
     def _dense(self, graph: StreamGraph) -> list[DataflowNode]:
         """The nodes whose weights may come from off-chip memory, told of the batch."""
+        if not graph.nodes:
+            raise ModelError(
+                "there are no dataflow nodes to fold; set-folding comes behind to-dataflow"
+            )
         if self.batch > 1 and not _is_chain(graph.nodes):
             raise OptionError(
                 "--batch is for networks without branches that meet: the others would have to "

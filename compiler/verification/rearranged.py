@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.verification.compare import Outcome, flat
@@ -42,6 +43,11 @@ def compare_rearranged(
 ) -> None:
     """The same numbers but for the order in which they were summed."""
     mine, theirs = flat(found).astype(np.float64), flat(golden).astype(np.float64)
+    if mine.shape != theirs.shape or len(mine) != len(outcome.diverged) or not theirs.size:
+        raise ModelError(
+            f"tensor {quote(name)}: its first dimension is not the batch; keep the samples of a "
+            "batch apart"
+        )
     largest = np.abs(theirs).max(axis=1, keepdims=True)
     bad = ~(np.abs(mine - theirs) <= RELATIVE * largest)
     bad &= ~outcome.diverged[:, None]

@@ -23,8 +23,7 @@ from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import choose_engine
 from qnnc.compiler.building.workspace import Workspace
-from qnnc.compiler.errors import WorkspaceError
-from qnnc.compiler.samples import read_array
+from qnnc.compiler.samples import load_labels
 
 
 @dataclass(frozen=True)
@@ -144,9 +143,7 @@ def _differ(found: list[NDArray[Any]], golden: list[NDArray[Any]]) -> int:
 def _correct(answers: NDArray[np.generic], labels: Path | None) -> int | None:
     if labels is None:
         return None
-    wanted = read_array(labels).reshape(-1)
     flat = answers.reshape(len(answers), -1)
-    if wanted.size < len(flat):
-        raise WorkspaceError(f"{labels} has {wanted.size} labels for {len(flat)} samples")
+    wanted = load_labels(labels, len(flat), more=True)
     labelled = flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)
-    return int((labelled == wanted[: len(flat)]).sum())
+    return int((labelled == wanted).sum())

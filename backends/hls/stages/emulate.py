@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qnnc.backends.hls.emulator.emulator import Emulation, Emulator, write_emulator
 from qnnc.backends.hls.emulator.network import network_of
 from qnnc.backends.hls.hls_node import has_hls
-from qnnc.backends.simulation.compiler import compiler
+from qnnc.backends.simulation.compiler import compiler, has_compiler
 from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.dataflow import is_dataflow
@@ -38,6 +38,8 @@ class EmulateStage(Stage):
         missing = [n.op_type for n in model.graph if is_dataflow(n) and not has_hls(n.op_type)]
         if missing:
             return StageOutcome("skipped", f"there is no C++ for {missing[0]}")
+        if build.options.until != self.name and not has_compiler():
+            return StageOutcome("skipped", "no C++ compiler found; install g++ (apt install g++)")
         network = network_of(model)
         write_emulator(network, build.folder / FOLDER)
         build.artifacts.emulator = FOLDER
