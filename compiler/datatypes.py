@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from qonnx.core.datatype import BaseDataType, DataType
 
 from qnnc.compiler.errors import ModelError
@@ -63,3 +63,12 @@ def carrier(kind: BaseDataType) -> DTypeLike:
     """The float type whose tensors hold integers of this type exactly."""
     exact = max(abs(kind.min()), abs(kind.max())) < 1 << 24
     return np.float32 if exact else np.float64
+
+
+def wide_sums(x: BaseDataType, total: BaseDataType, weights: NDArray[np.int64]) -> bool:
+    """Float32 does not carry every sum of x [..., K] times weights [K, M], those on the way
+    included: the terms may cancel each other out."""
+    if any(carrier(kind) == np.float64 for kind in (x, total)):
+        return True
+    largest = max(abs(float(x.min())), abs(float(x.max())))
+    return bool(largest * np.abs(weights).sum(axis=0).max(initial=0) >= 1 << 24)

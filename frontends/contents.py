@@ -13,11 +13,6 @@ from onnx import numpy_helper
 
 from qnnc.compiler.errors import ModelError, quote
 
-FLOAT8 = frozenset(
-    number
-    for name, number in onnx.TensorProto.DataType.items()
-    if name.startswith(("FLOAT8", "FLOAT4", "FLOAT6"))
-)
 MOST = 1 << 31
 """Elements of a constant."""
 
@@ -50,15 +45,9 @@ def _repeated(field: FieldDescriptor) -> bool:
 
 def _check_tensor(tensor: onnx.TensorProto) -> None:
     name = f"constant {quote(tensor.name)}" if tensor.name else "a constant"
-    if tensor.data_type in FLOAT8:
-        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-        raise ModelError(
-            f"{name} is of type {kind}, a floating-point format that no quantizer here has; "
-            "quantize to integers"
-        )
     if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > MOST:
         raise ModelError(f"{name} has an impossible shape {list(tensor.dims)[:8]}")
-    try:
+    try:  # floats of 8 bits or fewer are read as well: they are refused by the node that uses them
         array = numpy_helper.to_array(tensor)
         fits = array.shape == tuple(tensor.dims)
     except Exception as error:  # the reader's own, by what the data lack

@@ -59,7 +59,22 @@ def refused(path: str, *words: str, **options: Any) -> Case:
 
 CASES = [
     # --- exact/ ---------------------------------------------------------------------------------
-    refused("exact/bn_zero_var.onnx", "n15", "variance"),
+    exact("exact/concat_along_image_1.onnx", "exact/concat_along_image.npy"),
+    exact("exact/concat_along_image_2.onnx", "exact/concat_along_image.npy"),
+    exact("exact/concat_h_high.onnx"),
+    exact("exact/ap.onnx"),
+    exact("exact/bits28_in.onnx"),
+    exact("exact/zero_gammas_square.onnx"),
+    exact("exact/deadch.onnx"),
+    exact("exact/thrrelu_wide.onnx"),
+    exact("exact/resize_linear.onnx"),
+    exact("exact/maxpool_idx.onnx"),
+    exact("exact/out_is_init.onnx"),
+    exact("exact/pad_shift.onnx"),
+    refused("exact/bn_training.onnx", "n15", "training mode"),
+    refused("exact/bn_zero_var.onnx", "n15", "c14", "divides by zero"),
+    refused("exact/empty_init.onnx", "t14", "has no elements"),
+    exact("exact/out_is_input.onnx"),
     # --- public/ --------------------------------------------------------------------------------
     exact("public/allowzero_flatten.onnx", "public/allowzero_flatten.npy"),
     exact("public/batch_moved.onnx"),

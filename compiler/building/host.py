@@ -123,6 +123,8 @@ def _name_outputs(model: ir.Model, names: Sequence[str]) -> None:
         if value in graph.inputs or value.const_value is not None or value in seen:
             node = ir.node("Identity", [value])
             graph.append(node)
+            if value.name == name and value.const_value is not None:
+                value.name = f"{name}_constant"
             node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
             value = node.outputs[0]
             graph.outputs[index] = value

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import onnx_ir as ir
@@ -25,9 +25,9 @@ from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.identifiers import identifier
+from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import FINN, Editor, constant, shape_of
-from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.resources import Resources
 
 
@@ -111,37 +111,25 @@ class Ports:
     outputs: tuple[Stream, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Range:
+class Range(Interval):
     """Least and greatest integers of a stream: one for all elements, or one for each along the
     last dimension."""
 
-    low: IntArray
-    high: IntArray
-
     @classmethod
-    def of(cls, low: ArrayLike, high: ArrayLike) -> Range:
+    def of(cls, low: ArrayLike, high: ArrayLike) -> Self:
         """A range from numbers or arrays."""
-        return cls(np.asarray(low, np.int64).reshape(-1), np.asarray(high, np.int64).reshape(-1))
-
-    @property
-    def whole(self) -> Range:
-        """One range for all elements."""
-        return Range.of(self.low.min(), self.high.max())
+        found = Interval.of(low, high)
+        return cls(found.low.reshape(-1), found.high.reshape(-1))
 
     def along(self, size: int) -> Range:
         """A range for each of `size` elements of the last dimension."""
-        found = self if self.low.size in (1, size) and self.high.size in (1, size) else self.whole
-        return Range(np.broadcast_to(found.low, (size,)), np.broadcast_to(found.high, (size,)))
-
-    def including(self, number: int) -> Range:
-        """The range with one more integer in it."""
-        return Range(np.minimum(self.low, number), np.maximum(self.high, number))
+        found = self if self.low.size in (1, size) else Range.of(self.least, self.greatest)
+        return Range.of(*(np.broadcast_to(a, (size,)) for a in (found.low, found.high)))
 
     @property
     def type(self) -> BaseDataType:
         """The narrowest type for all elements."""
-        return smallest_type(int(self.low.min()), int(self.high.max()))
+        return smallest_type(self.least, self.greatest)
 
 
 Attribute = int | str | Sequence[int] | Sequence[str]

@@ -34,6 +34,8 @@ def apply(node: ir.Node, form: Form, index: int) -> Form:
         return _form(form, form.scale * other, form.offset * other)
     if index == 1:
         raise Unsupported("division by a quantized tensor")
+    if np.any(other == 0):
+        raise Unsupported("division by zero")
     return _form(form, form.scale / other, form.offset / other)
 
 

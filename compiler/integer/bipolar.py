@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.integer.arithmetic import with_constant
 from qnnc.compiler.integer.form import Form, Unsupported
-from qnnc.compiler.ir.edit import Editor, shape_of
-from qnnc.compiler.ir.facts import Integer, set_integer
+from qnnc.compiler.ir.edit import Editor
 
 
 def is_bipolar(form: Form) -> bool:
@@ -17,6 +17,7 @@ def is_bipolar(form: Form) -> bool:
     return (
         int(fact.low.min()) >= 0
         and int(fact.high.max()) <= 1
+        and bool(np.all(form.scale != 0))
         and bool(np.all(form.offset == -form.scale / 2))
     )
 
@@ -27,6 +28,8 @@ def centred(editor: Editor, node: ir.Node, x: Form) -> Form:
     Raises:
         Unsupported: the offset is no multiple of the scale, nor of half the scale.
     """
+    if np.any(x.scale == 0):
+        raise Unsupported("padding of an input that is constant; fold it into the bias")
     for factor in (1, 2):
         shift = x.offset / x.scale * factor
         if np.all(shift == np.rint(shift)) and np.all(shift == shift.flat[0]):
@@ -35,16 +38,9 @@ def centred(editor: Editor, node: ir.Node, x: Form) -> Form:
 
 
 def _moved(editor: Editor, node: ir.Node, x: Form, factor: int, shift: int) -> Form:
-    y, fact = x.base, x.fact
-    low, high = fact.low, fact.high
-    for op, number in (("Mul", factor), ("Add", shift)):
-        if number == (1 if op == "Mul" else 0):
-            continue
-        low, high = (low * number, high * number) if op == "Mul" else (low + number, high + number)
-        operand = editor.initializer(f"{y.name}_{op}_constant", np.float32(number).reshape(()))
-        set_integer(operand, Integer.of(number, number))
-        y = editor.insert(
-            node, op, [y, operand], f"{y.name}_{op}", shape=shape_of(y), origins=(node,)
-        )
-        set_integer(y, Integer.of(low, high, x.scale / factor))
+    y = x.base
+    if factor != 1:
+        y = with_constant(editor, node, y, "Mul", np.asarray(factor))
+    if shift != 0:
+        y = with_constant(editor, node, y, "Add", np.asarray(shift))
     return Form(y, x.scale / factor, np.zeros(()))

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.integer.affine import OPERATORS as AFFINE
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.intervals import clipped, interval_of
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import Editor, constant
 from qnnc.compiler.ir.facts import Integer, set_integer
@@ -63,7 +64,8 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     y = multi_threshold.insert(
         editor, node, x.base, Table(steps[None, :], first, None, -1), _name(node), (node,)
     )
-    fact = Integer.of(first, max(last, first + 1), x.scale, x.offset, quantized=True)
+    found = clipped(interval_of(x.fact), first, last)
+    fact = Integer.of(found.low, found.high, x.scale, x.offset, quantized=True)
     set_integer(y, named_result(node, fact))
     return [Form(y, x.scale, x.offset)]
 

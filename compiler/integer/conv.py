@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.integer import bipolar
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.form import Form, Unsupported, named_result, per_channel
+from qnnc.compiler.integer.intervals import Interval, interval_of
 from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.integer.window import Window, window_of
+from qnnc.compiler.integer.windowed import convolve, convolve_partial
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
@@ -125,12 +127,14 @@ def _spaced(editor: Editor, node: ir.Node, x: Form, strides: list[int]) -> Form:
         origins=(node,),
         attributes={"strides": strides},
     )
-    fact = x.fact
-    set_integer(
-        y,
-        Integer.of(min(0, int(fact.low.min())), max(0, int(fact.high.max())), x.scale, x.offset),
+    rank = len(source)
+    scale, offset = (
+        np.asarray(a) if a.size == 1 else per_channel(a, source).reshape(-1, *(1,) * (rank - 2))
+        for a in (x.scale, x.offset)
     )
-    return Form(y, x.scale, x.offset)
+    found = interval_of(x.fact).by_axes([1], source).including(0)
+    set_integer(y, Integer.of(found.low[0], found.high[0], scale, offset))
+    return Form(y, scale, offset)
 
 
 def _weights(w: Form) -> tuple[IntArray, FloatArray]:
@@ -161,10 +165,10 @@ def _convolve(
     window: Window,
     group: int,
 ) -> Form:
-    rank = codes.ndim - 2
+    rank, shape = codes.ndim - 2, shape_of(x.base)
     spread = (-1, *(1,) * rank)
     w_scale = w_scale.reshape(spread) if w_scale.size > 1 else w_scale
-    x_scale = _of_groups(x.scale, group, codes.shape).reshape(spread)
+    x_scale = _of_groups(x.scale, group, codes.shape, shape).reshape(spread)
     x_scale = x_scale.reshape(()) if x_scale.size == 1 else x_scale
     scale = x_scale * w_scale
     xnor = bipolar.is_bipolar(x) and bool(type_of_values(codes) == BIPOLAR)
@@ -172,39 +176,34 @@ def _convolve(
         unequal = codes.shape[1] * window.elements
         weights, low = (codes + 1) // 2, np.zeros((len(codes), *(1,) * rank), dtype=np.int64)
         fact = Integer.of(low, low + unequal, scale, -scale * unequal / 2)
-        return insert_conv(editor, node, x.base, weights, window, group, fact, xnor=True)
+        return insert_conv(editor, node, x.base, weights, window, group, fact, fact, xnor=True)
     if window.is_padded and np.any(x.offset):
         before, x = x.scale, bipolar.centred(editor, node, x)
         scale = scale * (x.scale / before).flat[0]
-    low, high = _range(x.fact, codes, group, window.is_padded)
     offset = np.zeros(())
     if np.any(x.offset):
-        added = _per_channel_number(x.offset, codes.shape[1] * group)
+        added = per_channel(x.offset, shape)
         sums = codes.reshape(*codes.shape[:2], -1).sum(axis=2)
         total = (added[_seen(codes.shape, group)] * sums).sum(axis=1)
         offset = total.reshape(spread) * w_scale
-    fact = Integer.of(low.reshape(spread), high.reshape(spread), scale, offset)
-    return insert_conv(editor, node, x.base, codes, window, group, fact)
+    bounds = interval_of(x.fact)
+    found = convolve(bounds, shape, codes, window, group)
+    inner = convolve_partial(bounds, shape, codes, window, group)
+    fact = Integer.of(found.low, found.high, scale, offset)
+    return insert_conv(editor, node, x.base, codes, window, group, fact, inner)
 
 
-def _of_groups(scale: FloatArray, group: int, shape: tuple[int, ...]) -> FloatArray:
+def _of_groups(
+    scale: FloatArray, group: int, shape: tuple[int, ...], source: tuple[int, ...]
+) -> FloatArray:
     """The input's scale for each output, or one for all; in a group it must be one."""
     if np.all(scale == scale.flat[0]):
         return np.asarray(scale.flat[0])
     outputs, per_group = shape[:2]
-    by_group = _per_channel_number(scale, per_group * group).reshape(group, per_group)
+    by_group = per_channel(scale, source).reshape(group, per_group)
     if not np.all(by_group == by_group[:, :1]):
         raise Unsupported("the input has scales that differ among channels; quantize it per tensor")
     return np.repeat(by_group[:, 0], outputs // group)
-
-
-def _per_channel_number(array: FloatArray, channels: int) -> FloatArray:
-    """A number for each channel of [N, C, …]."""
-    if array.size > 1 and (array.size != channels or array.shape[-1] != 1):
-        raise Unsupported(
-            "the input has scales that differ along its image; quantize it per tensor"
-        )
-    return np.broadcast_to(array.reshape(-1), (channels,))
 
 
 def _seen(shape: tuple[int, ...], group: int) -> IntArray:
@@ -212,30 +211,6 @@ def _seen(shape: tuple[int, ...], group: int) -> IntArray:
     outputs, per_group = shape[:2]
     first = np.arange(outputs) // (outputs // group) * per_group
     return first[:, None] + np.arange(per_group)
-
-
-def _range(fact: Integer, codes: IntArray, group: int, padded: bool) -> tuple[IntArray, IntArray]:
-    """Exact range of each output's sum over all inputs in their ranges."""
-    outputs, per_group = codes.shape[:2]
-    channels = per_group * group
-    low, high = (_per_channel(a, channels) for a in (fact.low, fact.high))
-    if padded:
-        low, high = np.minimum(low, 0), np.maximum(high, 0)
-    seen = _seen(codes.shape, group)
-    positive = np.maximum(codes, 0).reshape(outputs, per_group, -1).sum(axis=2)
-    negative = np.minimum(codes, 0).reshape(outputs, per_group, -1).sum(axis=2)
-    lows = (low[seen] * positive + high[seen] * negative).sum(axis=1)
-    highs = (high[seen] * positive + low[seen] * negative).sum(axis=1)
-    return lows, highs
-
-
-def _per_channel(bound: IntArray, channels: int) -> IntArray:
-    """A bound for each channel of a [N, C, …] tensor."""
-    if bound.size == 1:
-        return np.full(channels, int(bound.reshape(())))
-    if bound.size == channels and bound.shape[-1] == 1:
-        return bound.reshape(-1)
-    return np.full(channels, int(bound.min() if bound.min() < 0 else bound.max()))
 
 
 def insert_conv(
@@ -246,12 +221,13 @@ def insert_conv(
     window: Window,
     group: int,
     fact: Integer,
+    inner: Interval | Integer,
     xnor: bool = False,
 ) -> Form:
-    """An IntegerConv of integers with the given weights, whose result the fact says."""
-    if max(abs(int(fact.low.min())), abs(int(fact.high.max()))) >= 1 << 52:
-        raise Unsupported("sums beyond 52 bits")
-    wide = carrier(smallest_type(int(fact.low.min()), int(fact.high.max()))) == np.float64
+    """Args:
+    inner: range of the sums on the way, which the tensors must carry as well.
+    """
+    wide = carrier(smallest_type(int(inner.low.min()), int(inner.high.max()))) == np.float64
     base = node.outputs[0].name or "conv"
     weights = editor.initializer(f"{base}_weights", codes.astype(np.float32))
     kind = BINARY if xnor else type_of_values(codes)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,22 @@ def named_result(node: ir.Node, fact: Integer) -> Integer:
     has such a tensor."""
     output = node.outputs[0]
     return fact.with_(golden=None if is_derived(output) else output.name)
+
+
+def per_channel(array: FloatArray, shape: Sequence[int]) -> FloatArray:
+    """A scale or offset as one number for each channel of a tensor [1, C, …].
+
+    Raises:
+        Unsupported: it differs along other axes.
+    """
+    full = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
+    first = full[(slice(None), slice(None), *(slice(0, 1),) * (len(shape) - 2))]
+    if not np.all(full == first):
+        raise Unsupported(
+            "the input has scales that differ along its image; quantize it per tensor"
+        )
+    found: FloatArray = np.broadcast_to(first.reshape(-1), (shape[1],))
+    return found
 
 
 class Unsupported(Exception):

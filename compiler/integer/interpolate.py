@@ -123,7 +123,7 @@ def _weighed(editor: Editor, node: ir.Node, spread: Form, x: Form, kernels: list
     window = Window(_pair(image), _pair(size), (1, 1), (1, 1), (0, 0), (0, 0))
     low, high = (_outermost(a, f) * total for a, f in ((x.fact.low, np.min), (x.fact.high, np.max)))
     fact = named_result(node, Integer.of(low, high, x.scale / total, x.offset))
-    return insert_conv(editor, node, spread.base, codes, window, channels, fact)
+    return insert_conv(editor, node, spread.base, codes, window, channels, fact, fact)
 
 
 def _pair(sizes: Sequence[int]) -> tuple[int, int]:

@@ -9,12 +9,16 @@ from fractions import Fraction
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.integer import intervals
+from qnnc.compiler.integer.arithmetic import bounds_of, of_two, widened, with_constant
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
 MAX_FACTOR = 256
 """Largest integer by which a tensor is multiplied to bring it onto another's scale."""
+MAX_SHIFT_BITS = 31
+"""Bits of an offset that is added to integers."""
 EXACT = 2.0**-22
 """Relative difference up to which float32 scales count as multiples of each other: what rounding
 to float32 makes of 0.3 and 3 * 0.1."""
@@ -33,10 +37,9 @@ def add(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[For
         multiplied(editor, node, form, factor * s)
         for form, factor, s in zip((a, b), factors, (1, sign), strict=True)
     ]
-    low = sum(_bounds(value)[0] for value in operands)
-    high = sum(_bounds(value)[1] for value in operands)
-    y = _insert(editor, node, operands, "Add")
-    fact = Integer.of(low, high, scale, a.offset + sign * b.offset)
+    found = intervals.add(*(bounds_of(value) for value in operands))
+    y = of_two(editor, node, operands, "Add", found, f"{node.outputs[0].name}_integers")
+    fact = Integer.of(found.low, found.high, scale, a.offset + sign * b.offset)
     set_integer(y, named_result(node, fact))
     return [Form(y, fact.scale, fact.offset)]
 
@@ -49,16 +52,14 @@ def multiply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> lis
     """
     operands, scale = [], np.ones(())
     for form in forms[:2]:
-        found = _known(node, form)
-        operands.append(_centred(editor, node, found))
-        scale = scale * found.scale
-    ends = [x * y for x in _bounds(operands[0]) for y in _bounds(operands[1])]
-    low, high = (
-        np.minimum.reduce(np.broadcast_arrays(*ends)),
-        np.maximum.reduce(np.broadcast_arrays(*ends)),
-    )
-    y = _insert(editor, node, operands, "Mul")
-    set_integer(y, named_result(node, Integer.of(low, high, scale)))
+        operand, own = _centred(editor, node, _known(node, form))
+        operands.append(operand)
+        scale = scale * own
+    same = operands[0] is operands[1]
+    bounds = [bounds_of(value) for value in operands]
+    found = intervals.squared(bounds[0]) if same else intervals.multiply(*bounds)
+    y = of_two(editor, node, operands, "Mul", found, f"{node.outputs[0].name}_integers")
+    set_integer(y, named_result(node, Integer.of(found.low, found.high, scale)))
     return [Form(y, scale, np.zeros(()))]
 
 
@@ -67,7 +68,7 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
     found = [_known(node, form) for form in forms]
     rank = len(shape_of(node.outputs[0]))
     axis = int(attribute(node, "axis")) % rank
-    sizes = [shape_of(form.base)[axis] for form in found]
+    shapes = [shape_of(form.base) for form in found]
     scales = [form.scale for form in found]
     offsets = [form.offset for form in found]
     same_offset = all(np.array_equal(o, offsets[0]) for o in offsets) and not any(
@@ -79,12 +80,11 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         factors, scale = common_grid(scales)
         operands = [multiplied(editor, node, f, n) for f, n in zip(found, factors, strict=True)]
     except Unsupported:
-        operands, scale = [form.base for form in found], _along(scales, sizes, axis, rank)
-    low, high = (
-        _along([_bounds(v)[i] for v in operands], sizes, axis, rank).astype(np.int64)
-        for i in (0, 1)
-    )
-    offset = offsets[0] if same_offset else _along(offsets, sizes, axis, rank)
+        operands, scale = [form.base for form in found], _along(scales, shapes, axis, rank)
+    if any(value.dtype == ir.DataType.DOUBLE for value in operands):
+        operands = [widened(editor, node, value) for value in operands]
+    bounds = intervals.concat([bounds_of(v) for v in operands], shapes, axis)
+    offset = offsets[0] if same_offset else _along(offsets, shapes, axis, rank)
     if scale.size == 1:
         scale = scale.reshape(())
     y = editor.insert(
@@ -93,15 +93,16 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         operands,
         f"{node.outputs[0].name}_integers",
         shape=shape_of(node.outputs[0]),
-        dtype=_widest(operands),
+        dtype=operands[0].dtype or ir.DataType.FLOAT,
         origins=(node,),
         attributes={"axis": axis},
     )
     quantized = all(
-        form.fact.quantized and value is form.base
+        form.fact.quantized and value is form.base and bool(np.all(form.scale != 0))
         for form, value in zip(found, operands, strict=True)
     )
-    set_integer(y, named_result(node, Integer.of(low, high, scale, offset, quantized=quantized)))
+    fact = Integer.of(bounds.low, bounds.high, scale, offset, quantized=quantized)
+    set_integer(y, named_result(node, fact))
     return [Form(y, np.asarray(scale), np.asarray(offset))]
 
 
@@ -126,14 +127,16 @@ def common_grid(scales: Sequence[FloatArray]) -> tuple[list[IntArray], FloatArra
 
 
 def _grid_of(scales: tuple[float, ...]) -> tuple[list[int], float]:
-    base = scales[0]
-    if not all(s != 0 and np.isfinite(s) for s in scales):
-        raise Unsupported("a scale of zero")
+    """Factors and scale of one place. What has a scale of zero is its offset alone: its integers
+    are multiplied by zero."""
+    base = next((s for s in scales if s != 0), 0.0)
+    if base == 0:
+        return [0 for _ in scales], 1.0
     ratios = [Fraction(s / base).limit_denominator(MAX_FACTOR) for s in scales]
     for ratio, scale in zip(ratios, scales, strict=True):
-        if ratio == 0 or abs(float(ratio) * base / scale - 1) > EXACT:
+        if scale != 0 and (ratio == 0 or abs(float(ratio) * base / scale - 1) > EXACT):
             raise Unsupported(
-                f"its inputs have scales {scales[0]:.6g} and {scale:.6g}, which are no small "
+                f"its inputs have scales {base:.6g} and {scale:.6g}, which are no small "
                 "multiples of a common one; let both go through the same quantizer"
             )
     denominator = int(np.lcm.reduce([r.denominator for r in ratios]))
@@ -149,79 +152,42 @@ def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> i
         return form.base
     if np.all(factor == factor.flat[0]):
         factor = np.asarray(factor.flat[0])
-    shape = shape_of(form.base)
-    if np.broadcast_shapes(factor.shape, shape) != shape:
-        raise Unsupported("its scales differ along an axis along which it is repeated")
     return with_constant(editor, node, form.base, "Mul", np.asarray(factor))
 
 
-def _centred(editor: Editor, node: ir.Node, form: Form) -> ir.Value:
-    shift = form.offset / form.scale
-    if not np.all(shift == np.rint(shift)):
+def _centred(editor: Editor, node: ir.Node, form: Form) -> tuple[ir.Value, FloatArray]:
+    """Integers that are the values but for a scale, and that scale. Where the scale is zero, the
+    offset is the scale of an integer that is always one."""
+    shape = np.broadcast_shapes(form.scale.shape, form.offset.shape)
+    scale, offset = np.broadcast_to(form.scale, shape), np.broadcast_to(form.offset, shape)
+    still = scale == 0
+    shift = np.where(still, 0, offset) / np.where(still, 1, scale)
+    if not np.all(shift == np.rint(shift)) or np.any(np.abs(shift) >= 2.0**MAX_SHIFT_BITS):
         raise Unsupported("a factor that does not represent zero exactly")
-    if not np.any(shift):
-        return form.base
-    return with_constant(editor, node, form.base, "Add", np.rint(shift).astype(np.int64))
-
-
-def with_constant(
-    editor: Editor, node: ir.Node, x: ir.Value, op: str, number: IntArray
-) -> ir.Value:
-    """Add or multiply integers by a constant that broadcasts against them."""
-    operand = editor.initializer(f"{x.name}_{op}_constant", number.astype(np.float32))
-    set_integer(operand, Integer.of(number.min(), number.max()))
-    y = editor.insert(
-        node,
-        op,
-        [x, operand],
-        f"{x.name}_{op}",
-        shape=shape_of(x),
-        dtype=x.dtype or ir.DataType.FLOAT,
-        origins=(node,),
-    )
-    low, high = _bounds(x)
-    ends = (low * number, high * number) if op == "Mul" else (low + number, high + number)
-    set_integer(y, Integer.of(np.minimum(*ends), np.maximum(*ends)))
-    return y
-
-
-def _insert(editor: Editor, node: ir.Node, operands: list[ir.Value], op: str) -> ir.Value:
-    return editor.insert(
-        node,
-        op,
-        operands,
-        f"{node.outputs[0].name}_integers",
-        shape=shape_of(node.outputs[0]),
-        dtype=_widest(operands),
-        origins=(node,),
-    )
-
-
-def _widest(operands: Sequence[ir.Value]) -> ir.DataType:
-    kinds = {value.dtype for value in operands}
-    if len(kinds) > 1:
-        raise Unsupported("sums of more than 24 bits next to narrower ones")
-    return kinds.pop() or ir.DataType.FLOAT
-
-
-def _bounds(value: ir.Value) -> tuple[IntArray, IntArray]:
-    form = Form(value, np.ones(()), np.zeros(()))
-    return form.fact.low, form.fact.high
+    y, addend = form.base, np.rint(shift).astype(np.int64)
+    if not np.any(still):
+        scale = form.scale
+    else:
+        y = with_constant(editor, node, y, "Mul", np.where(still, 0, 1))
+        addend = np.where(still & (offset != 0), 1, addend)
+        scale = np.where(still, np.where(offset != 0, offset, 1), scale)
+    if np.any(addend):
+        y = with_constant(editor, node, y, "Add", addend)
+    return y, scale
 
 
 def _along(
-    arrays: Sequence[FloatArray] | Sequence[IntArray], sizes: list[int], axis: int, rank: int
+    arrays: Sequence[FloatArray], shapes: Sequence[Sequence[int]], axis: int, rank: int
 ) -> FloatArray:
-    """Parameters of tensors side by side, which differ along the axis at most (and along those
-    along which each differed before)."""
+    """Scales or offsets of tensors side by side, which differ along the axis at most (and along
+    those along which each differed before)."""
     full = [a.reshape((1,) * (rank - a.ndim) + a.shape) for a in arrays]
     if all(a.size == 1 for a in full) and len({float(a.reshape(())) for a in full}) == 1:
         return np.asarray(full[0].reshape(()), dtype=np.float64)
     parts = []
     others = np.broadcast_shapes(*(_without(a.shape, axis) for a in full))
-    for array, size in zip(full, sizes, strict=True):
-        shape = (*others[:axis], size, *others[axis + 1 :])
-        parts.append(np.broadcast_to(array, shape))
+    for array, shape in zip(full, shapes, strict=True):
+        parts.append(np.broadcast_to(array, (*others[:axis], shape[axis], *others[axis + 1 :])))
     joined: FloatArray = np.concatenate(parts, axis=axis).astype(np.float64)
     return joined
 

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from qnnc.compiler.integer.form import Form, Unsupported
+from qnnc.compiler.integer.intervals import Interval, compact, interval_of, moved
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
-from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
 from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
-Numbers = TypeVar("Numbers", FloatArray, IntArray)
+MOST_SCALES = 1 << 20
+"""Different scales of a tensor at most."""
 
 
 def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
@@ -27,22 +30,28 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
     assert source is not None
     shape, out_shape = shape_of(source), shape_of(node.outputs[0])
 
-    def moved(array: Numbers) -> Numbers:
+    perm = attribute(node, "perm", list(range(len(shape)))[::-1])
+
+    def move(array: NDArray[Any]) -> NDArray[Any]:
+        return array.transpose(perm) if node.op_type == "Transpose" else array.reshape(out_shape)
+
+    def parameter(array: FloatArray) -> FloatArray:
         if array.size == 1:
             return array.reshape(())
         if node.op_type == "Transpose":
-            full = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
-            return full.transpose(attribute(node, "perm", list(range(len(shape)))[::-1]))
+            return _of_rank(array, len(shape)).transpose(perm)
         return _reshaped(array, shape, out_shape)
 
+    bounds = interval_of(form.fact)
+    if node.op_type == "Transpose":
+        low, high = (_of_rank(a, len(shape)).transpose(perm) for a in (bounds.low, bounds.high))
+        bounds = Interval.of(low, high)
+    else:
+        bounds = moved(bounds, shape, move)
     fact = arranged(node, form.fact, shape)
     values = form.constant
     if values is not None:
-        if node.op_type == "Transpose":
-            result = values.transpose(attribute(node, "perm", list(range(len(shape)))[::-1]))
-        else:
-            result = values.reshape(out_shape)
-        base = editor.initializer(f"{form.base.name}_moved", result.astype(np.float32))
+        base = editor.initializer(f"{form.base.name}_moved", move(values).astype(np.float32))
     else:
         base = editor.insert(
             node,
@@ -57,13 +66,13 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
     set_integer(
         base,
         fact.with_(
-            low=moved(fact.low),
-            high=moved(fact.high),
-            scale=moved(fact.scale),
-            offset=moved(fact.offset),
+            low=bounds.low,
+            high=bounds.high,
+            scale=parameter(fact.scale),
+            offset=parameter(fact.offset),
         ),
     )
-    return Form(base, moved(form.scale), moved(form.offset))
+    return Form(base, parameter(form.scale), parameter(form.offset))
 
 
 def arranged(node: ir.Node, fact: Integer, shape: tuple[int, ...]) -> Integer:
@@ -76,13 +85,14 @@ def arranged(node: ir.Node, fact: Integer, shape: tuple[int, ...]) -> Integer:
     return fact.with_(order=numbers.reshape(shape).transpose(perm).reshape(-1))
 
 
-def _reshaped(array: Numbers, shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Numbers:
+def _of_rank(array: NDArray[Any], rank: int) -> NDArray[Any]:
+    """An array that broadcasts against a tensor, with as many dimensions as that has."""
+    return array.reshape((1,) * (rank - array.ndim) + array.shape)
+
+
+def _reshaped(array: FloatArray, shape: tuple[int, ...], out_shape: tuple[int, ...]) -> FloatArray:
     """An array that broadcasts against `shape`, made to broadcast against `out_shape`."""
-    full = np.broadcast_to(array, shape).reshape(out_shape)
-    for axis in range(len(out_shape)):
-        first = full.take([0], axis=axis)
-        if np.array_equal(np.broadcast_to(first, full.shape), full):
-            full = first
-    if full.size > 1 << 20:
+    found = compact(np.broadcast_to(array, shape).reshape(out_shape))
+    if found.size > MOST_SCALES:
         raise Unsupported("a scale for every element of a large tensor")
-    return full  # pyright: ignore[reportReturnType]
+    return _of_rank(found, len(out_shape))

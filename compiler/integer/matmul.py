@@ -12,7 +12,8 @@ from qonnx.core.datatype import BaseDataType
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, Unsupported, named_result
-from qnnc.compiler.integer.ranges import sum_range
+from qnnc.compiler.integer.intervals import Interval, interval_of, partial_sums
+from qnnc.compiler.integer.intervals import matmul as product_of
 from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
@@ -41,8 +42,9 @@ def _product(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
     scale = x_scale * w_scale
     if bipolar.is_bipolar(x) and type_of_values(weights) == BIPOLAR:
         return _xnor(editor, node, x, weights, x_scale, w_scale)
-    low, high = _range(x.fact, weights)
-    y = _insert(editor, node, x.base, weights, "MatMul", "", low, high, scale, offset)
+    bounds = interval_of(x.fact)
+    found, inner = product_of(bounds, weights), partial_sums(bounds, weights)
+    y = _insert(editor, node, x.base, weights, "MatMul", "", found, inner, scale, offset)
     return Form(y, scale, np.asarray(offset))
 
 
@@ -84,19 +86,6 @@ def _last_axis(array: FloatArray) -> FloatArray:
     return array.reshape(-1) if array.size > 1 else array.reshape(())
 
 
-def _range(fact: Integer, weights: IntArray) -> tuple[IntArray, IntArray]:
-    k = weights.shape[0]
-    low = np.broadcast_to(_flat_range(fact.low, np.min), (k,))
-    high = np.broadcast_to(_flat_range(fact.high, np.max), (k,))
-    return sum_range(low, high, weights)
-
-
-def _flat_range(bound: IntArray, reduce: object) -> IntArray:
-    if bound.size > 1 and bound.size != bound.shape[-1]:
-        return np.asarray(reduce(bound))  # type: ignore[operator]
-    return bound.reshape(-1) if bound.size > 1 else bound.reshape(())
-
-
 def _xnor(
     editor: Editor,
     node: ir.Node,
@@ -109,7 +98,7 @@ def _xnor(
     k, m = weights.shape
     scale = x_scale * w_scale
     offset = -scale * k / 2
-    zeros = np.zeros(m, dtype=np.int64)
+    equal = Interval.of(np.zeros(m), np.full(m, k))
     y = _insert(
         editor,
         node,
@@ -117,8 +106,8 @@ def _xnor(
         (weights + 1) // 2,
         "XnorPopcountMatMul",
         QONNX,
-        zeros,
-        zeros + k,
+        equal,
+        equal,
         scale,
         offset,
         weights_type=BINARY,
@@ -133,15 +122,17 @@ def _insert(
     weights: IntArray,
     op_type: str,
     domain: str,
-    low: IntArray,
-    high: IntArray,
+    found: Interval,
+    inner: Interval,
     scale: FloatArray,
     offset: FloatArray,
     weights_type: BaseDataType | None = None,
 ) -> ir.Value:
-    if max(abs(int(low.min())), abs(int(high.max()))) >= 1 << 52:
-        raise Unsupported("sums beyond 52 bits")
-    dtype = carrier(smallest_type(int(low.min()), int(high.max())))
+    """Args:
+    found: range of the sums.
+    inner: range of the sums on the way, which the tensors must carry as well.
+    """
+    dtype = carrier(smallest_type(inner.least, inner.greatest))
     wide = dtype == np.float64
     output = node.outputs[0]
     base = output.name or "matmul"
@@ -171,5 +162,5 @@ def _insert(
         dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
         origins=(node,),
     )
-    set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
+    set_integer(y, named_result(node, Integer.of(found.low, found.high, scale, offset)))
     return y

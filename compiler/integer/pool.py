@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.arithmetic import bounds_of, with_constant
+from qnnc.compiler.integer.form import Form, Unsupported, named_result, per_channel
+from qnnc.compiler.integer.intervals import interval_of
 from qnnc.compiler.integer.uneven import evened, window_counts
 from qnnc.compiler.integer.window import Window, window_of
+from qnnc.compiler.integer.windowed import max_pool, sees_only_padding, sum_pool
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
-from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, integer, set_integer
-
-Numbers = TypeVar("Numbers", FloatArray, IntArray)
+from qnnc.compiler.ir.facts import FloatArray, Integer, integer, set_integer
 
 
 def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -29,10 +31,15 @@ def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> li
     if len(node.outputs) > 1 and node.outputs[1].uses():
         raise Unsupported("the indices of a MaxPool are used")
     window = _whole(node) if node.op_type == "GlobalMaxPool" else window_of(node)
+    if sees_only_padding(window):
+        raise Unsupported("a MaxPool with windows that lie in the padding alone; pad less")
+    shape = shape_of(x.base)
+    x = Form(x.base, _by_channel(x.scale, shape), _by_channel(x.offset, shape))
     base, fact, scale = _upright(editor, node, x)
     y = _insert(editor, node, base, "MaxPool", "", window)
-    quantized = x.fact.quantized and base is x.base
-    result = Integer.of(fact.low, fact.high, scale, x.offset, quantized=quantized)
+    quantized = x.fact.quantized and base is x.base and bool(np.all(scale != 0))
+    found = max_pool(interval_of(fact), shape, window)
+    result = Integer.of(found.low, found.high, scale, x.offset, quantized=quantized)
     set_integer(y, named_result(node, result.with_(datatype=fact.datatype)))
     return [Form(y, scale, x.offset)]
 
@@ -57,35 +64,45 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
     padding_counts = window.is_padded and bool(attribute(node, "count_include_pad", 0))
     if padding_counts and np.any(x.offset):
         raise Unsupported("padding of an input that does not represent zero exactly")
-    fact, count = x.fact, window.elements
-    low, high = fact.low * count, fact.high * count
-    if window.is_padded:
-        low, high = np.minimum(low, 0), np.maximum(high, 0)
-    if max(abs(int(low.min())), abs(int(high.max()))) >= 1 << 24:
+    shape, count = shape_of(x.base), window.elements
+    found = sum_pool(interval_of(x.fact), shape, window)
+    if found.magnitude >= 1 << 24:
         raise Unsupported("sums beyond 24 bits")
     y = _insert(editor, node, x.base, "SumPool", QNNC, window)
     divisor = 1 if node.op_type == "ReduceSum" else count
-    offset = x.offset * count / divisor
+    low, high = found.low, found.high
+    offset = _by_channel(x.offset, shape) * count / divisor
     if counts is not None:
         set_integer(y, Integer.of(low, high))
         y, divisor = evened(editor, node, y, counts)
         sums = integer(y)
         assert sums is not None
         low, high = sums.low, sums.high
-    scale = x.scale / divisor
+    scale = _by_channel(x.scale, shape) / divisor
     if squeezed:
         # a table may take the squeezed tensor's place: the sum itself must be compared
         set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
         y = _squeeze(editor, node, y, squeezed)
-        low, high = _drop(low, squeezed), _drop(high, squeezed)
-        scale, offset = _drop(scale, squeezed), _drop(offset, squeezed)
+        low, high = (_drop(a, squeezed) for a in (low, high))
+        scale, offset = (_drop(a, squeezed) for a in (scale, offset))
     set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
     return [Form(y, scale, offset)]
 
 
-def _drop(array: Numbers, axes: tuple[int, ...]) -> Numbers:
+def _drop(array: NDArray[Any], axes: tuple[int, ...]) -> NDArray[Any]:
     """A per-channel array behind the removal of the axes that a reduction leaves at size one."""
     return array if array.ndim == 0 else array.reshape(array.shape[: -len(axes)])
+
+
+def _by_channel(array: FloatArray, shape: Sequence[int]) -> FloatArray:
+    """A scale or offset that is the same all over the image: one number, or [C, 1, …].
+
+    Raises:
+        Unsupported: it differs along the image.
+    """
+    if array.size == 1:
+        return array.reshape(())
+    return per_channel(array, shape).reshape(-1, *(1,) * (len(shape) - 2))
 
 
 def _reduced(node: ir.Node) -> tuple[int, ...]:
@@ -117,24 +134,12 @@ def _whole(node: ir.Node) -> Window:
 
 def _upright(editor: Editor, node: ir.Node, x: Form) -> tuple[ir.Value, Integer, FloatArray]:
     """Integers whose order is that of the values."""
-    if np.any(x.scale == 0):
-        raise Unsupported("a scale of zero")
     if np.all(x.scale > 0):
         return x.base, x.fact, x.scale
     sign = np.sign(x.scale).astype(np.int64)
-    operand = editor.initializer(f"{x.base.name}_sign", sign.astype(np.float32))
-    set_integer(operand, Integer.of(sign.min(), sign.max()))
-    y = editor.insert(
-        node,
-        "Mul",
-        [x.base, operand],
-        f"{x.base.name}_upright",
-        shape=shape_of(x.base),
-        dtype=x.base.dtype or ir.DataType.FLOAT,
-        origins=(node,),
-    )
-    ends = x.fact.low * sign, x.fact.high * sign
-    fact = Integer.of(np.minimum(*ends), np.maximum(*ends), np.abs(x.scale), x.offset)
+    y = with_constant(editor, node, x.base, "Mul", sign)
+    found = bounds_of(y)
+    fact = Integer.of(found.low, found.high, np.abs(x.scale), x.offset)
     set_integer(y, fact)
     return y, fact, np.abs(x.scale)
 

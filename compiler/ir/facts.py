@@ -25,6 +25,7 @@ _SOURCE = "qnnc.source"
 _PART = "qnnc.part"
 _DERIVED = "qnnc.derived"
 _REASON = "qnnc.reason"
+_MUST_RISE = "qnnc.must_rise"
 _REMEDY = "qnnc.remedy"
 _OPERATORS = "qnnc.operators"
 _ORIGIN = "qnnc.origin"
@@ -221,6 +222,17 @@ def set_derived(value: ir.Value, derived: bool = True) -> None:
 def is_derived(value: ir.Value) -> bool:
     """The golden graph has no tensor like `value`."""
     return bool(value.meta.get(_DERIVED))
+
+
+def set_must_rise(value: ir.Value) -> None:
+    """Say that a maximum is taken of codes that follow from `value`, and in the golden graph of
+    what it is computed from: rounding must not let it fall where a code changes."""
+    value.meta[_MUST_RISE] = True
+
+
+def must_rise(value: ir.Value) -> bool:
+    """Whether `set_must_rise` was called."""
+    return bool(value.meta.get(_MUST_RISE))
 
 
 def set_reason(node: ir.Node, text: str) -> None:

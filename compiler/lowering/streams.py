@@ -150,7 +150,9 @@ class Streams:
         )
         producer, fact = y.producer(), integer(stream)
         assert producer is not None
-        set_part(producer, ACCELERATOR)
+        maker = stream.producer()
+        from_host = maker is None or part(maker) == HOST_PRE
+        set_part(producer, HOST_PRE if from_host else ACCELERATOR)
         if fact is not None:
             set_integer(
                 y,

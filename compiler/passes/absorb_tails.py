@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
 from qnnc.compiler.integer import layout
+from qnnc.compiler.integer.arithmetic import of_two, with_constant
 from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.edit import (
     Editor,
     constant,
@@ -26,12 +28,14 @@ from qnnc.compiler.ir.facts import (
     EXHAUSTIVE,
     Integer,
     integer,
+    must_rise,
     set_evaluated,
     set_integer,
     sources,
 )
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
+from qnnc.compiler.tails.bisection import check_steps
 from qnnc.compiler.tails.collect import (
     FloatingInput,
     Place,
@@ -40,13 +44,15 @@ from qnnc.compiler.tails.collect import (
     collect,
     is_tail_end,
 )
-from qnnc.compiler.tails.evaluate import Steps, check_steps, evaluate
+from qnnc.compiler.tails.evaluate import evaluate
+from qnnc.compiler.tails.evaluator import Steps
 from qnnc.compiler.tails.pairs import collect_pair, evaluate_pair
 from qnnc.compiler.tails.table import (
     SeveralAxes,
     along_one_axis,
     everywhere,
     falling_channels,
+    keeps_direction,
     make_table,
     mirrored,
 )
@@ -109,15 +115,8 @@ class AbsorbTails(Pass):
             scaled(editor, before, value, factor)
             for value, factor in zip(tail.anchors, found.factors, strict=True)
         ]
-        total = editor.insert(
-            before,
-            "Add",
-            operands,
-            f"{codes.name}_sum",
-            shape=shape_of(codes),
-            dtype=operands[0].dtype or ir.DataType.FLOAT,
-            origins=tail.nodes,
-        )
+        sums = Interval.of(found.low, found.high)
+        total = of_two(editor, before, operands, "Add", sums, f"{codes.name}_sum", tail.nodes)
         set_integer(total, Integer.of(found.low, found.high))
         name = f"{codes.name}_thresholds"
         y = multi_threshold.insert(editor, before, total, found.table, name, tail.nodes)
@@ -129,6 +128,8 @@ class AbsorbTails(Pass):
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
         steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
         exhaustive = steps.exhaustive
+        if any(must_rise(node.outputs[0]) for node in tail.nodes):
+            _check_rising(tail, steps)
         axis = tail.axes[0] if tail.axes else -1
         if len(tail.axes) > 1 and tail.place is Place.BOTH:
             try:
@@ -249,24 +250,9 @@ def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
 
 def scaled(editor: Editor, before: ir.Node, x: ir.Value, factor: int) -> ir.Value:
     """An integer tensor times a constant."""
-    fact = integer(x)
-    assert fact is not None
     if factor == 1:
         return x
-    operand = editor.initializer(f"{x.name}_factor", np.float32(factor).reshape(()))
-    set_integer(operand, Integer.of(factor, factor))
-    y = editor.insert(
-        before,
-        "Mul",
-        [x, operand],
-        f"{x.name}_scaled",
-        shape=shape_of(x),
-        dtype=x.dtype or ir.DataType.FLOAT,
-        origins=(before,),
-    )
-    ends = fact.low * factor, fact.high * factor
-    set_integer(y, Integer.of(np.minimum(*ends), np.maximum(*ends)))
-    return y
+    return with_constant(editor, before, x, "Mul", np.asarray(factor))
 
 
 def _whole(fact: Integer | None) -> Integer | None:
@@ -276,6 +262,16 @@ def _whole(fact: Integer | None) -> Integer | None:
     if fact.scale.size > 1 or fact.offset.size > 1:
         fact = fact.with_(golden=None, scale=np.ones(()), offset=np.zeros(()))
     return fact.with_(low=np.asarray(fact.low.min()), high=np.asarray(fact.high.max()))
+
+
+def _check_rising(tail: Tail, steps: Steps) -> None:
+    """Raise Unsupported unless the code follows the order of what a maximum is taken of."""
+    turns = tail.curves is None or any(c is not None and c.cuts for c in tail.curves)
+    if turns or not keeps_direction(steps):
+        raise Unsupported(
+            "a maximum is taken before a function that rounding lets fall where its code changes; "
+            "put a quantizer before the maximum"
+        )
 
 
 def _can_flip(tail: Tail, falling: NDArray[np.bool_]) -> bool:
@@ -316,10 +312,7 @@ def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
         ),
     )
     node.replace_input_with(1, renewed)
-    shape = (len(falling),)
-    low, high, scale, offset = (
-        np.broadcast_to(a, shape) for a in (fact.low, fact.high, fact.scale, fact.offset)
-    )
+    low, high, scale, offset = fact.low, fact.high, fact.scale, fact.offset
     set_integer(
         tail.anchor,
         fact.with_(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.errors import quote
+from qnnc.compiler.integer.arithmetic import with_constant
 from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, remove_unused, shape_of
-from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
+from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.collect import is_tail_end
 from qnnc.compiler.tails.order import OrderMap, order_map
@@ -66,51 +66,10 @@ class AbsorbTopK(Pass):
 
 
 def _apply(editor: Editor, node: ir.Node, tail: ScoreTail, mapping: OrderMap) -> ir.Value:
-    y, fact = tail.anchor, integer(tail.anchor)
-    assert fact is not None
-    low, high = fact.low, fact.high
     # labels come out the same, scores do not: no golden tensor matches these integers
+    y = tail.anchor
     if np.any(mapping.factor != 1):
-        ends = low * mapping.factor, high * mapping.factor
-        low, high = np.minimum(*ends), np.maximum(*ends)
-        y = _insert(editor, node, y, "Mul", mapping.factor, low, high)
+        y = with_constant(editor, node, y, "Mul", mapping.factor)
     if np.any(mapping.addend != 0):
-        low, high = low + mapping.addend, high + mapping.addend
-        y = _insert(editor, node, y, "Add", mapping.addend, low, high)
-    return y
-
-
-def _insert(
-    editor: Editor,
-    node: ir.Node,
-    x: ir.Value,
-    op: str,
-    operand: IntArray,
-    low: IntArray,
-    high: IntArray,
-) -> ir.Value:
-    dtype = carrier(smallest_type(int(np.min(low)), int(np.max(high))))
-    wide = dtype == np.float64
-    if wide and x.dtype != ir.DataType.DOUBLE:
-        x = editor.insert(
-            node,
-            "Cast",
-            [x],
-            f"{x.name}_wide",
-            shape=shape_of(x),
-            dtype=ir.DataType.DOUBLE,
-            attributes={"to": ir.DataType.DOUBLE},
-        )
-    value = editor.initializer(f"{x.name}_{op}_constant", np.asarray(operand, dtype=dtype))
-    set_integer(value, Integer.of(operand.min(), operand.max()))
-    y = editor.insert(
-        node,
-        op,
-        [x, value],
-        f"{x.name}_{op}",
-        shape=shape_of(x),
-        dtype=ir.DataType.DOUBLE if wide else ir.DataType.FLOAT,
-        origins=(node,),
-    )
-    set_integer(y, Integer.of(low, high))
+        y = with_constant(editor, node, y, "Add", mapping.addend)
     return y

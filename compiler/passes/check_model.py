@@ -38,8 +38,12 @@ class CheckModel(Pass):
     def run(self, model: ir.Model) -> bool:
         for node in model.graph:
             found = quantizer(node)
+            if node.domain == "" and node.op_type in ("BatchNormalization", "Dropout"):
+                _check_inference(node)
             if node.op_type == "BatchNormalization":
                 _check_variance(node)
+            if node.domain == "" and node.op_type == "Div":
+                _check_divisor(node)
             if node.domain == "" and node.op_type in RANDOM:
                 raise ModelError(
                     f"node {quote(node.name)}: {node.op_type} gives other results each time; "
@@ -65,8 +69,34 @@ def _check_variance(node: ir.Node) -> None:
     variance = constant(value)
     if variance is None or value is None:
         return
-    if np.any(variance + float(attribute(node, "epsilon", 1e-5)) <= 0):
+    named = f"node {quote(node.name)} (BatchNormalization): its variance {quote(value.name)}"
+    if np.any(variance < 0):
+        raise ModelError(f"{named} is negative; the network was not trained or exported properly")
+    epsilon = float(attribute(node, "epsilon", 1e-5))
+    if not np.all(np.float32(epsilon) + variance > 0):
         raise ModelError(
-            f"node {quote(node.name)} (BatchNormalization): its variance {quote(value.name)} is "
-            "negative"
+            f"{named} is 0 and its epsilon {epsilon:g}, so that it divides by zero; export it with "
+            "an epsilon, or take out the channels that are always the same"
+        )
+
+
+def _check_divisor(node: ir.Node) -> None:
+    divisor = constant(node.inputs[1])
+    if constant(node.inputs[0]) is None and divisor is not None and np.any(divisor == 0):
+        raise ModelError(
+            f"node {quote(node.name)} (Div): it divides by zero; its divisor is "
+            f"{quote(node.inputs[1].name if node.inputs[1] else None)}"
+        )
+
+
+def _check_inference(node: ir.Node) -> None:
+    """Refuse what behaves otherwise in training."""
+    training = attribute(node, "training_mode", 0)
+    if node.op_type == "Dropout" and len(node.inputs) > 2 and node.inputs[2] is not None:
+        given = constant(node.inputs[2])
+        training = given is None or bool(np.any(given))
+    if training:
+        raise ModelError(
+            f"node {quote(node.name)} ({node.op_type}) is in training mode; export the model for "
+            "inference (model.eval())"
         )

@@ -62,16 +62,15 @@ def _with_codes(
 ) -> ir.Value:
     codes = found.codes(b, found.input)
     golden = None if is_derived(output) else output.name
-    fact = Integer.of(
-        found.low, found.high, found.scale, found.offset, golden=golden, quantized=True
-    )
-    low = found.low
+    # beyond 24 bits the golden graph clips to what float32 makes of the bounds
+    low, high = (int(np.float32(bound)) for bound in (found.low, found.high))
+    fact = Integer.of(low, high, found.scale, found.offset, golden=golden, quantized=True)
     shifted = activation and low < 0 and _takes_more_bits(found) and _only_products(output)
     if shifted:
         codes = b.op("Sub", codes, b.constant(low))
         fact = Integer.of(
             0,
-            found.high - low,
+            high - low,
             found.scale,
             found.offset + low * found.scale,
             golden=golden,

@@ -36,6 +36,7 @@ class FoldConstants(Pass):
 
     def run(self, model: ir.Model) -> bool:
         editor = Editor(model.graph)
+        emptied = _drop_empty(model, editor)
         folded: list[ir.Node] = []
         known: set[ir.Value] = set(model.graph.initializers.values())
         for node in model.graph:
@@ -46,7 +47,7 @@ class FoldConstants(Pass):
                 known.update(v for v in node.outputs if integer(v) is None)
         if folded:
             self._evaluate(model, editor, folded)
-        return remove_unused(model) > 0 or bool(folded)
+        return remove_unused(model) > 0 or bool(folded) or emptied
 
     def _foldable(self, node: ir.Node, known: set[ir.Value]) -> bool:
         if node.op_type in NOT_FOLDED or node.op_type in QUANTIZERS:
@@ -79,6 +80,45 @@ class FoldConstants(Pass):
             set_integer(replaced, _narrowed(fact, results[str(value.name)]))
             set_origin(replaced, _largest_leaf(value))
             replace_value(value, replaced)
+
+
+def _drop_empty(model: ir.Model, editor: Editor) -> bool:
+    """Tensors without elements become constants, and parts of a Concat without any go."""
+    graph, changed = model.graph, False
+    if graph.outputs and all(_is_empty(value) for value in graph.outputs):
+        first = graph.outputs[0]
+        raise ModelError(
+            f"output {quote(first.name)} has no elements: its shape is {list(shape_of(first))}; "
+            "there is nothing to compute"
+        )
+    for node in list(graph):
+        if node.op_type == "Concat" and node.domain == "":
+            kept = [v for v in node.inputs if v is not None and not _is_empty(v)]
+            if kept and len(kept) < len(node.inputs):
+                y = editor.insert(
+                    node,
+                    "Concat",
+                    kept,
+                    f"{node.outputs[0].name}_filled",
+                    shape=shape_of(node.outputs[0]),
+                    dtype=node.outputs[0].dtype or ir.DataType.FLOAT,
+                    attributes={"axis": attribute(node, "axis")},
+                    origins=(node,),
+                )
+                replace_value(node.outputs[0], y)
+                changed = True
+        for value in node.outputs:
+            if value.dtype == ir.DataType.FLOAT and _is_empty(value):
+                nothing = editor.initializer(
+                    f"{value.name}_empty", np.zeros(shape_of(value), dtype=np.float32)
+                )
+                replace_value(value, nothing)
+                changed = True
+    return changed
+
+
+def _is_empty(value: ir.Value) -> bool:
+    return value.shape is not None and any(size == 0 for size in value.shape)
 
 
 def _largest_leaf(value: ir.Value) -> str:

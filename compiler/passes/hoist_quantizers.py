@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.integer.form import Unsupported
@@ -19,10 +18,11 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import integer, set_derived
+from qnnc.compiler.ir.facts import integer, set_derived, set_must_rise
 from qnnc.compiler.ir.quantizers import quantizer
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.tails.collect import ELEMENTWISE, MONOTONE, computed_inputs
+from qnnc.compiler.tails.collect import ELEMENTWISE, computed_inputs
+from qnnc.compiler.tails.curves import curve
 
 AFFINE = frozenset({"Add", "Sub", "Mul", "Div", "BatchNormalization"})
 MAXIMA = frozenset({"MaxPool", "GlobalMaxPool"})
@@ -31,8 +31,6 @@ ANYWHERE = frozenset({"Resize", "Upsample"})
 MIXING = frozenset({"DepthToSpace", "SpaceToDepth", "Slice"})
 """Operators behind which an element may be of another channel."""
 MOVERS = MAXIMA | ANYWHERE | MIXING | {"Concat"}
-RISING = MONOTONE - {"Neg", "Less", "LessOrEqual", "Log", "Sqrt", "Dequantize"}
-"""Operators that, with constants that are not negative, never fall."""
 
 
 @dataclass
@@ -52,7 +50,7 @@ class HoistQuantizers(Pass):
         curved = _curved(model)
         for node in reversed(list(model.graph)):
             sources = computed_inputs(node)
-            if node.op_type not in MOVERS or not any(v in curved for v in sources):
+            if not _moves(node) or not any(v in curved for v in sources):
                 continue
             if attribute(node, "mode", "nearest") not in ("nearest", "constant", "DCR", "CRD"):
                 continue  # an interpolation makes values that none of its inputs is
@@ -79,7 +77,7 @@ def _curved(model: ir.Model) -> set[ir.Value]:
         known = [state[value] for value in sources if value in state]
         if not known or node.outputs[0] in state:
             continue
-        moves = node.op_type in MOVERS or node.op_type in LAYOUTS
+        moves = _moves(node) or node.op_type in LAYOUTS
         if moves or (node.op_type in AFFINE and len(sources) == 1):
             curved = any(known) or len(known) < len(sources)
         elif node.op_type in ELEMENTWISE:
@@ -122,6 +120,8 @@ def _hoist(editor: Editor, mover: ir.Node, chain: list[ir.Node]) -> None:
         for node in functions:
             part = _Part(mover, place, size)
             y = _copied(editor, mover, node, [y, *part.operands(editor, node, 1)], shape_of(y))
+            if mover.op_type in MAXIMA and _rounds(node):
+                set_must_rise(y)
         moved[index], place = y, place + size
     end = chain[-1].outputs[0]
     y = _copied(editor, mover, mover, moved, shape_of(mover.outputs[0]))
@@ -170,14 +170,24 @@ def _varying(node: ir.Node, rank: int) -> set[int]:
 
 def _rises(node: ir.Node) -> bool:
     """The operator, with its constants, never falls."""
-    operand = constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if node.op_type == "BatchNormalization":
-        return operand is not None and bool(np.all(operand >= 0))
-    if node.op_type in ("Mul", "Div", "PRelu"):
-        return operand is not None and bool(np.all(operand >= 0))
-    if node.op_type in ("LeakyRelu", "HardSigmoid", "Elu"):
-        return bool(attribute(node, "alpha", 0.1) >= 0)
-    return node.op_type in RISING
+    found = curve(node)
+    return found is not None and found.never_falls
+
+
+def _rounds(node: ir.Node) -> bool:
+    """A library computes the operator, and may let it fall by its last bits."""
+    found = curve(node)
+    return found is not None and found.rounded > 0
+
+
+def _moves(node: ir.Node) -> bool:
+    """The operator gives elements of its inputs, as they are."""
+    if node.op_type not in MOVERS:
+        return False
+    if node.op_type not in ANYWHERE:
+        return True
+    cropped = attribute(node, "coordinate_transformation_mode", "") == "tf_crop_and_resize"
+    return attribute(node, "mode", "nearest") == "nearest" and not cropped
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ class InferShapes(Pass):
         values = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
         for value in values:
             size = math.prod(d for d in value.shape or [] if isinstance(d, int))
-            if size == 0 and value.dtype == ir.DataType.FLOAT:
-                raise ModelError(f"tensor {quote(value.name)} has no elements")
+            if size == 0 and value.is_graph_input():
+                raise ModelError(f"input {quote(value.name)} has no elements")
             if size > self.max_elements:
                 raise ModelError(f"tensor {quote(value.name)} has {size:,} elements")
 

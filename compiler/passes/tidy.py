@@ -38,6 +38,8 @@ class Tidy(Pass):
                 continue
             if node.op_type in ("Identity", "Dropout") or _moves_nothing(node):
                 changed |= _bypass(node)
+            elif node.op_type == "Pad":
+                changed |= _split_crop(editor, node)
             elif node.op_type == "Gemm":
                 _split_gemm(editor, node)
                 changed = True
@@ -80,6 +82,57 @@ def _bypass(node: ir.Node) -> bool:
     if source.shape is None:
         source.shape = output.shape
     replace_value(output, source, take_name=False)
+    return True
+
+
+def _split_crop(editor: Editor, node: ir.Node) -> bool:
+    """A Pad with negative sizes becomes a Slice, and a Pad if there are positive ones as well."""
+    source, output = node.inputs[0], node.outputs[0]
+    pads = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if source is None or source.shape is None or pads is None or not np.any(pads < 0):
+        return False
+    if attribute(node, "mode", "constant") != "constant":
+        return False
+    sizes = shape_of(source)
+    axes = constant(node.inputs[3]) if len(node.inputs) > 3 else None
+    names = np.arange(len(sizes)) if axes is None else axes.reshape(-1) % len(sizes)
+    before, after = pads.reshape(-1)[: names.size], pads.reshape(-1)[names.size :]
+    of_axes = np.array(sizes)[names]
+    starts, ends = np.maximum(-before, 0), of_axes - np.maximum(-after, 0)
+    if np.any(starts >= ends):
+        return False
+    y = editor.insert(
+        node,
+        "Slice",
+        [
+            source,
+            *(
+                editor.initializer(f"{output.name}_{what}", np.asarray(array, dtype=np.int64))
+                for what, array in (("starts", starts), ("ends", ends), ("axes", names))
+            ),
+        ],
+        f"{output.name}_cropped",
+        shape=[
+            int((ends - starts)[list(names).index(axis)]) if axis in names else size
+            for axis, size in enumerate(sizes)
+        ],
+        dtype=source.dtype or ir.DataType.FLOAT,
+        origins=(node,),
+    )
+    set_derived(y)
+    if np.any(pads > 0):
+        positive = editor.initializer(f"{output.name}_pads", np.maximum(pads, 0))
+        y = editor.insert(
+            node,
+            "Pad",
+            [y, positive, *node.inputs[2:]],
+            f"{output.name}_padded",
+            shape=shape_of(output),
+            dtype=source.dtype or ir.DataType.FLOAT,
+            origins=(node,),
+        )
+    set_derived(y, False)
+    replace_value(output, y)
     return True
 
 

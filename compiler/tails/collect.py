@@ -13,74 +13,28 @@ import onnx_ir as ir
 from qnnc.compiler.errors import quote
 from qnnc.compiler.integer import layout
 from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.ir.edit import QNNC, attribute, constant, shape_of
+from qnnc.compiler.ir.edit import QNNC, constant, shape_of
 from qnnc.compiler.ir.facts import integer
+from qnnc.compiler.tails.curves import KNOWN, Curve, curve
 
-MONOTONE = frozenset(
-    {
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "BatchNormalization",
-        "Relu",
-        "LeakyRelu",
-        "PRelu",
-        "Clip",
-        "Min",
-        "Max",
-        "Tanh",
-        "Sigmoid",
-        "HardSigmoid",
-        "Elu",
-        "Selu",
-        "Celu",
-        "Softplus",
-        "Softsign",
-        "Exp",
-        "Log",
-        "Sqrt",
-        "Floor",
-        "Ceil",
-        "Round",
-        "Sign",
-        "Erf",
-        "Cast",
-        "Neg",
-        "Identity",
-        "Dequantize",
-        "GreaterOrEqual",
-        "Greater",
-        "Less",
-        "LessOrEqual",
-        "ThresholdedRelu",
-    }
-)
-"""Operators that, with constants, never turn round: rising or falling over the whole range."""
-
-ELEMENTWISE = MONOTONE | frozenset(
-    {
-        "Abs",
-        "Pow",
-        "Gelu",
-        "HardSwish",
-        "Mish",
-        "Reciprocal",
-        "Sin",
-        "Cos",
-        "Where",
-        "Not",
-        "Mod",
-        "And",
-        "Or",
-        "Equal",
-        "Swish",
-        "Atan",
-        "Sinh",
-        "Cosh",
-        "Square",
-    }
-)
+ELEMENTWISE = frozenset(KNOWN) | {
+    "Reciprocal",
+    "Log",
+    "Sqrt",
+    "Sin",
+    "Cos",
+    "Sinh",
+    "Cosh",
+    "Where",
+    "Not",
+    "Mod",
+    "And",
+    "Or",
+    "Equal",
+    "Swish",
+    "Square",
+}
+"""Operators that compute each element from those in its place."""
 
 
 class Place(Enum):
@@ -103,7 +57,8 @@ class Tail:
         place: where its parameters are, with regard to the layouts.
         axes: axes (negative) along which the function differs: of `anchor` if it differs before
             the layouts, of `codes` if behind them, and all axes if on both sides.
-        monotone: made of operators that cannot turn round.
+        curves: of its operators in order, None for those that only move elements; or None where
+            one of them has no curve that is known.
         exclusive: nothing else uses the anchor or anything inside.
     """
 
@@ -113,7 +68,7 @@ class Tail:
     layouts: tuple[ir.Node, ...]
     place: Place
     axes: tuple[int, ...]
-    monotone: bool
+    curves: tuple[Curve | None, ...] | None
     exclusive: bool
 
 
@@ -210,14 +165,27 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]) -> Tail:
     exclusive = all(user in own for value in inside for user, _ in value.uses()) and not any(
         value.is_graph_output() for value in inside
     )
-    monotone = (
-        chain
-        and all(node.op_type in MONOTONE or node.op_type in layout.OPERATORS for node in nodes)
-        and all(_keeps_direction(node) for node in nodes)
-    )
     return Tail(
-        anchor, codes, tuple(nodes), layouts, place, tuple(sorted(axes)), monotone, exclusive
+        anchor,
+        codes,
+        tuple(nodes),
+        layouts,
+        place,
+        tuple(sorted(axes)),
+        _curves(nodes) if chain else None,
+        exclusive,
     )
+
+
+def _curves(nodes: list[ir.Node]) -> tuple[Curve | None, ...] | None:
+    """The curves of a chain of operators, if all are known."""
+    found: list[Curve | None] = []
+    for node in nodes:
+        known = None if node.op_type in layout.OPERATORS else curve(node)
+        if known is None and node.op_type not in layout.OPERATORS:
+            return None
+        found.append(known)
+    return tuple(found)
 
 
 def _where_it_differs(
@@ -279,15 +247,3 @@ def _varying_axes(node: ir.Node) -> set[int]:
         if array is not None:
             axes |= {axis - array.ndim for axis, size in enumerate(array.shape) if size > 1}
     return axes
-
-
-def _keeps_direction(node: ir.Node) -> bool:
-    """Parameters do not make a monotone operator turn round."""
-    if node.op_type == "LeakyRelu":
-        return bool(attribute(node, "alpha", 0.01) >= 0)
-    if node.op_type == "PRelu":
-        slope = constant(node.inputs[1])
-        return slope is not None and bool(np.all(slope >= 0))
-    if node.op_type == "Div":
-        return constant(node.inputs[1]) is not None
-    return True

@@ -157,7 +157,7 @@ def _multiplied(value: ir.Value, inside: set[ir.Node]) -> float:
         if operand is not None and user.op_type in ("Mul", "Dequantize"):
             factor *= float(operand.reshape(-1)[0])
         elif operand is not None and user.op_type == "Div" and user.inputs[0] is value:
-            factor /= float(operand.reshape(-1)[0])
+            factor /= float(operand.reshape(-1)[0]) or np.inf  # by zero: refused below
         value = user.outputs[0]
     if factor == 0 or not np.isfinite(factor):
         raise Unsupported("one of its two integers is multiplied by zero")

@@ -13,6 +13,7 @@ from qnnc.compiler.integer import affine
 from qnnc.compiler.integer.form import Form, Unsupported, own_form
 from qnnc.compiler.ir.edit import QNNC, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, integer
+from qnnc.compiler.tails.curves import curve
 
 RISING = frozenset(
     {
@@ -24,14 +25,13 @@ RISING = frozenset(
         "Erf",
         "Identity",
         "Cast",
-        "Relu",
         "LeakyRelu",
         "Elu",
-        "HardSigmoid",
     }
 )
-"""Functions, the same for all scores, that never fall. Where one is flat (a saturated sigmoid),
-scores that tie in float32 are told apart by the integers."""
+"""Functions, the same for all scores, that rise everywhere as long as their curve does not fall.
+Where float32 makes one flat (a saturated sigmoid), scores that tie there are told apart by the
+integers. A Relu is not among them: all that it makes zero ties for good."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ def collect_scores(scores: ir.Value) -> ScoreTail:
 def _keeps_order(node: ir.Node, rank: int) -> bool:
     if node.op_type in ("Softmax", "LogSoftmax"):
         return attribute(node, "axis", -1) in (-1, rank - 1)
-    return node.op_type in RISING
+    found = curve(node) if node.op_type in RISING else None
+    flat = node.op_type in ("LeakyRelu", "Elu") and attribute(node, "alpha", 1.0) == 0
+    return found is not None and found.never_falls and not flat
 
 
 def _affine(node: ir.Node, form: Form) -> Form:

@@ -11,7 +11,7 @@ from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.ir.operators.multi_threshold import Table
 from qnnc.compiler.tails.collect import Place, Tail
-from qnnc.compiler.tails.evaluate import Steps
+from qnnc.compiler.tails.evaluator import Steps
 
 
 class SeveralAxes(Unsupported):
@@ -33,6 +33,15 @@ def is_rising(steps: Steps) -> bool:
         bool(np.all(np.diff(np.concatenate([[first], to])).astype(np.int64) > 0))
         for first, to in zip(steps.first, steps.to, strict=True)
     )
+
+
+def keeps_direction(steps: Steps) -> bool:
+    """No channel's code both rises and falls."""
+    moves = [
+        np.diff(np.concatenate([[first], to]))
+        for first, to in zip(steps.first, steps.to, strict=True)
+    ]
+    return all(bool(np.all(m > 0) or np.all(m < 0)) for m in moves)
 
 
 def along_one_axis(steps: Steps, shape: tuple[int, ...]) -> tuple[Steps, int]:

@@ -36,8 +36,8 @@ from qnnc.compiler.dataflow.dot_product import (
 )
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
-from qnnc.compiler.datatypes import carrier, type_of_values
-from qnnc.compiler.integer.ranges import sum_range
+from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
+from qnnc.compiler.integer.intervals import matmul
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
@@ -118,8 +118,8 @@ class MVAU(DataflowNode):
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         if self.xnor:
             return [Range.of(np.zeros(self.MH), np.full(self.MH, self.MW))]
-        x = inputs[0].along(self.MW)
-        return [Range.of(*sum_range(x.low, x.high, self.weights()))]
+        found = matmul(inputs[0].along(self.MW), self.weights())
+        return [Range.of(found.low, found.high)]
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
         super().set_types(inputs, outputs)
@@ -359,11 +359,15 @@ class MVAU(DataflowNode):
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         x, weights = inputs[0], self.weights()
-        dtype = carrier(self.out_type)
-        if dtype != carrier(self.x_type):
-            x = b.op("Cast", x, to=ir.DataType.DOUBLE)
         if self.xnor:
             # equal pairs = x.w + (1-x).(1-w) = x.(2w-1) + sum(1-w)
-            product = b.op("MatMul", x, b.constant(2 * weights - 1, dtype))
-            return [b.op("Add", product, b.constant((1 - weights).sum(axis=0), dtype))]
-        return [b.op("MatMul", x, b.constant(weights, dtype))]
+            product = b.op("MatMul", x, b.constant(2 * weights - 1))
+            return [b.op("Add", product, b.constant((1 - weights).sum(axis=0)))]
+        # sums on the way may be wider than those at the end
+        if not wide_sums(self.x_type, self.out_type, weights):
+            return [b.op("MatMul", x, b.constant(weights))]
+        x = b.op("Cast", x, to=ir.DataType.DOUBLE)  # wide codes from the host are in float32
+        product = b.op("MatMul", x, b.constant(weights, np.float64))
+        if carrier(self.out_type) == np.float32:
+            product = b.op("Cast", product, to=ir.DataType.FLOAT)
+        return [product]

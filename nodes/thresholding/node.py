@@ -340,8 +340,10 @@ class Thresholding(DataflowNode):
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         dtype = carrier(self.x_type)
-        thresholds = self.thresholds()
-        return [count_thresholds(b, inputs[0], thresholds, self.values(), self.base, dtype)]
+        x, thresholds = inputs[0], self.thresholds()
+        if dtype == np.float64:
+            x = b.op("Cast", x, to=ir.DataType.DOUBLE)  # wide codes from the host are in float32
+        return [count_thresholds(b, x, thresholds, self.values(), self.base, dtype)]
 
 
 def _multiplier(folding: Folding) -> str:

@@ -12,7 +12,7 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
-from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values
+from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
@@ -159,9 +159,10 @@ class VVAU(ChannelFold):
         return total + Resources(LUT=luts, FF=2 * memory.width)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
-        dtype = carrier(self.out_type)
         x, weights = inputs[0], self.weights()
-        if dtype != carrier(self.x_type):
+        wide = not self.xnor and wide_sums(self.x_type, self.out_type, weights)
+        dtype = np.float64 if wide else np.float32
+        if wide:
             x = b.op("Cast", x, to=ir.DataType.DOUBLE)
         shape = [0, *self.out, self.window, self.channels]
         apart = b.op("Reshape", x, b.constant(shape, np.int64))
@@ -170,4 +171,6 @@ class VVAU(ChannelFold):
         total = b.op("ReduceSum", products, b.constant([3], np.int64), keepdims=0)
         if self.xnor:
             total = b.op("Add", total, b.constant((1 - weights).sum(axis=0), dtype))
+        if wide and carrier(self.out_type) == np.float32:
+            total = b.op("Cast", total, to=ir.DataType.FLOAT)
         return [total]

@@ -59,12 +59,17 @@ def _qonnx_runner(model: onnx.ModelProto) -> Any:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    wrapped = ModelWrapper(model).transform(InferShapes())
+    names = [output.name for output in model.graph.output]
     constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    given = {value.name for value in real_inputs(model)}
+    computed = [output for output in model.graph.output if output.name not in given]
+    del model.graph.output[:]  # qonnx takes no output that is an input
+    model.graph.output.extend(computed)
+    wrapped = ModelWrapper(model).transform(InferShapes())
 
     def step(feeds: Mapping[str, Array]) -> dict[str, Array]:
-        found = execute_onnx(wrapped, dict(feeds))
-        return {name: constants.get(name, feeds.get(name, found[name])) for name in found}
+        found = {**execute_onnx(wrapped, dict(feeds)), **constants, **feeds}
+        return {name: found[name] for name in names}
 
     return step
 

@@ -15,13 +15,16 @@ import onnx_ir as ir
 
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import attribute, constant
+from qnnc.compiler.ir.facts import integer
 
 GEOMETRY = ("strides", "dilations", "pads", "group")
+EXACT = (1 << 24) - 1
+"""The largest integer up to which float32 holds all."""
 
 
 def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
-    """ONNX's Conv where float32 holds every sum; halves of the weights, put together in float64,
-    where it does not (ONNX Runtime has no Conv in float64)."""
+    """ONNX's Conv where float32 holds every sum; digits of the weights, and of the input if need
+    be, put together in float64, where it does not (ONNX Runtime has no Conv in float64)."""
     weights = constant(node.inputs[1])
     assert weights is not None
     geometry = {name: attribute(node, name) for name in GEOMETRY}
@@ -30,17 +33,39 @@ def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.
         unequal = (1 - weights).reshape(len(weights), -1).sum(axis=1)
         y = b.op("Conv", x, b.constant(2 * weights - 1), **geometry)
         return [b.op("Add", y, b.constant(unequal.reshape(-1, *(1,) * (weights.ndim - 2))))]
-    if node.outputs[0].dtype != ir.DataType.DOUBLE:
+    source, double = node.inputs[0], ir.DataType.DOUBLE
+    if node.outputs[0].dtype != double and (source is None or source.dtype != double):
         return [b.op("Conv", x, b.constant(weights), **geometry)]
     total: ir.Value | None = None
-    integers = np.rint(weights).astype(np.int64)
-    for place, digits in _digits(integers):
-        part = b.op("Conv", x, b.constant(digits), **geometry)
-        part = b.op("Cast", part, to=ir.DataType.DOUBLE)
-        part = b.op("Mul", part, b.constant(float(place), np.float64))
-        total = part if total is None else b.op("Add", total, part)
+    fact = None if source is None else integer(source)
+    largest = 1 << 32 if fact is None else max(-int(fact.low.min()), int(fact.high.max()))
+    for place, digits in _digits(np.rint(weights).astype(np.int64)):
+        taps = int(np.abs(digits).reshape(len(digits), -1).sum(axis=1).max(initial=1))
+        for shift, share in _shares(
+            b, x, largest, max(1, (EXACT // max(1, taps)).bit_length() - 1)
+        ):
+            part = b.op("Conv", share, b.constant(digits), **geometry)
+            part = b.op("Cast", part, to=double)
+            part = b.op("Mul", part, b.constant(float(place << shift), np.float64))
+            total = part if total is None else b.op("Add", total, part)
     assert total is not None
+    if node.outputs[0].dtype != double:
+        total = b.op("Cast", total, to=ir.DataType.FLOAT)
     return [total]
+
+
+def _shares(b: Builder, x: ir.Value, largest: int, bits: int) -> list[tuple[int, ir.Value]]:
+    """Tensors in float32 and shifts: x is the sum of the shifted tensors, each of which is at most
+    2**bits."""
+    rest = b.op("Cast", x, to=ir.DataType.DOUBLE)
+    shares, shift = [], 0
+    while largest > 1 << bits:
+        above = b.op("Floor", b.op("Mul", rest, b.constant(2.0**-bits, np.float64)))
+        below = b.op("Sub", rest, b.op("Mul", above, b.constant(2.0**bits, np.float64)))
+        shares.append((shift, b.op("Cast", below, to=ir.DataType.FLOAT)))
+        rest, shift, largest = above, shift + bits, (largest >> bits) + 1
+    shares.append((shift, b.op("Cast", rest, to=ir.DataType.FLOAT)))
+    return shares
 
 
 def _digits(

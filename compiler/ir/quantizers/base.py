@@ -94,11 +94,10 @@ class Quantizer(ABC):
     def positive_scale(self, index: int) -> FloatArray:
         """The scale, checked."""
         scale = self.parameter(index, "scale")
-        if not np.all(scale > 0):
-            raise ModelError(
-                f"node {quote(self.node.name)}: its scale "
-                f"{quote(_name(self.node.inputs[index]))} must be positive"
-            )
+        if not np.all(scale.astype(np.float32) > 0):
+            named = quote(_name(self.node.inputs[index]))
+            wrong = "must be positive" if not np.all(scale > 0) else "is zero in float32"
+            raise ModelError(f"node {quote(self.node.name)}: its scale {named} {wrong}")
         return scale
 
     def bit_width(self, index: int) -> int:

@@ -130,11 +130,15 @@ class Elementwise(DataflowNode):
         return Resources(LUT=luts, FF=folding.PE * (x_bits + 2 * out_bits) + 20)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
-        dtype = carrier(self.out_type)
+        kinds = (self.x_type, self.y_type)
+        wide = any(carrier(kind) == np.float64 for kind in (*kinds, self.out_type))
         operands = [
-            b.op("Cast", x, to=ir.DataType.DOUBLE) if dtype != carrier(kind) else x
-            for x, kind in zip(inputs, (self.x_type, self.y_type), strict=False)
+            b.op("Cast", x, to=ir.DataType.DOUBLE) if wide else x
+            for x in inputs[: 1 if self.is_constant else 2]
         ]
         if self.is_constant:
-            operands.append(b.constant(self.operand(), dtype))
-        return [b.op(self.onnx_op, *operands)]
+            operands.append(b.constant(self.operand(), np.float64 if wide else np.float32))
+        y = b.op(self.onnx_op, *operands)
+        if wide and carrier(self.out_type) == np.float32:
+            y = b.op("Cast", y, to=ir.DataType.FLOAT)
+        return [y]
