@@ -187,7 +187,9 @@ def test_a_wrong_archive_is_refused_in_one_line(
     with np.load(archive) as arrays:
         spoilt = {**arrays, **change}
     with model.open("wb") as file:
-        np.savez(file, **spoilt)  # pickles what is no array of numbers: what a stranger might send
+        np.savez(
+            file, **spoilt
+        )  # pickles what is not an array of numbers: what a stranger might send
     error = run(*build(python, model), code=2)
     assert error.count("\n") == 1 and all(name in error for name in names), error
 

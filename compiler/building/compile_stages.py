@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
 PASS_SAMPLES = 8
-"""Samples compared behind each pass."""
+"""Samples compared after each pass."""
 RANDOM_SAMPLES = 64
 DATAFLOW_SAMPLES = 1024
 """Samples of a user's compared at the end; `qnnc verify` compares all."""
@@ -88,7 +88,7 @@ class PassesStage(Stage):
         manager.run(model, passes)
         if options.stop_after:
             self._stop(build, model, golden, manager.done)
-            return StageOutcome(reason=f"stopped behind pass {options.stop_after}")
+            return StageOutcome(reason=f"stopped after pass {options.stop_after}")
         verify_whole(build, model, build.golden)
         self._write(build, model, golden)
         build.host = HostSide(
@@ -218,7 +218,7 @@ def _connection(graph: StreamGraph, edge: Edge) -> Connection:
 
 
 def slowest_node(graph: StreamGraph) -> DataflowNode:
-    """The node that takes the most cycles a frame."""
+    """The node that takes the most cycles per frame."""
     return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
 
 

@@ -26,7 +26,7 @@ def centred(editor: Editor, node: ir.Node, x: Form) -> Form:
     """The same values with integers among which zero stands for zero.
 
     Raises:
-        Unsupported: the offset is no multiple of the scale, nor of half the scale.
+        Unsupported: the offset is not a multiple of the scale, nor of half the scale.
     """
     if np.any(x.scale == 0):
         raise Unsupported("padding of an input that is constant; fold it into the bias")

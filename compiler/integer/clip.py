@@ -103,7 +103,5 @@ def _code(x: Form, bound: float | None) -> int | None:
     code = (np.float64(bound) - x.offset) / x.scale
     rounded = np.rint(code.reshape(-1)[0])
     if not np.all(np.abs(code - rounded) <= np.abs(rounded) * 2.0**-22):
-        raise Unsupported(
-            f"no integer of its input stands for {bound:g}; put a quantizer behind it"
-        )
+        raise Unsupported(f"no integer of its input stands for {bound:g}; put a quantizer after it")
     return int(rounded)

@@ -145,7 +145,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     scale = w.scale
     if np.any(w.offset):
         if not bipolar.is_bipolar(w):
-            raise Unsupported("weights with a zero point that is no integer")
+            raise Unsupported("weights with a zero point that is not an integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.size > 1 and scale.size != _full(scale, codes.ndim).shape[0]:
         codes, scale = on_one_grid(codes, scale, 0)

@@ -32,7 +32,7 @@ class Form:
         """The fact of the base."""
         found = integer(self.base)
         if found is None:
-            raise ValueError(f"{self.base.name} is no integer tensor")
+            raise ValueError(f"{self.base.name} is not an integer tensor")
         return found
 
     @property

@@ -76,7 +76,7 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
 
 
 def arranged(node: ir.Node, fact: Integer, shape: tuple[int, ...]) -> Integer:
-    """A fact behind a layout operator: a Transpose has the golden tensor's elements in another
+    """A fact after a layout operator: a Transpose has the golden tensor's elements in another
     order."""
     if node.op_type != "Transpose" or fact.golden is None:
         return fact

@@ -58,7 +58,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     scale = w.scale
     if np.any(w.offset):
         if not bipolar.is_bipolar(w):
-            raise Unsupported("weights with a zero point that is no integer")
+            raise Unsupported("weights with a zero point that is not an integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.ndim == 2 and scale.shape[0] != 1:
         codes, scale = on_one_grid(codes, scale, 1)

@@ -90,7 +90,7 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
 
 
 def _drop(array: NDArray[Any], axes: tuple[int, ...]) -> NDArray[Any]:
-    """A per-channel array behind the removal of the axes that a reduction leaves at size one."""
+    """A per-channel array after the removal of the axes that a reduction leaves at size one."""
     return array if array.ndim == 0 else array.reshape(array.shape[: -len(axes)])
 
 

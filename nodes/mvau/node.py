@@ -218,7 +218,7 @@ class MVAU(DataflowNode):
             self.weight_range,
             simd=folding.SIMD,
             pe=folding.PE,
-            # sums of several frames by turns cannot stay in a DSP
+            # interleaved sums of several frames cannot stay in a DSP
             steps=1 if self.is_external(folding) else self.steps(folding),
         )
 
