@@ -66,3 +66,7 @@ class VerificationError(QnncError):
 
 class PluginError(QnncError):
     """A plug-in package is broken or clashes with another."""
+
+
+class Unsupported(Exception):
+    """An operator cannot be computed on integers here; the text says why."""

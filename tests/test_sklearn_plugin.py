@@ -176,7 +176,7 @@ def test_options_are_the_plug_ins(python: Path, archive: Path, tmp_path: Path) -
         ({"weights1": np.zeros((3, 5), np.float32)}, ("'weights1'", "[3, 5]")),
         ({"biases0": np.full(12, np.nan, np.float32)}, ("'biases0'", "finite")),
         ({"rows": np.array(["a"])}, ("'rows'",)),
-        ({"rows": np.array([{}], dtype=object)}, ("no archive of plain arrays",)),
+        ({"rows": np.array([{}], dtype=object)}, ("not an archive of plain arrays",)),
         ({"format": np.array("qnnc-sklearn 0")}, ("save the classifier again",)),
     ],
 )

@@ -11,8 +11,8 @@ import onnx_ir as ir
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import MOST_ELEMENTS, Interval, compact, compacted
+from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.intervals import MOST_ELEMENTS, Interval, compact, compacted
 from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, as_integers
 

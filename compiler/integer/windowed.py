@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import MOST_BITS, Interval, compacted
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.window import Window
+from qnnc.compiler.intervals import MOST_BITS, Interval, compacted
 from qnnc.compiler.ir.facts import IntArray
 
 MOST_TERMS = 1 << 25

@@ -37,7 +37,7 @@ from qnnc.compiler.dataflow.dot_product import (
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
-from qnnc.compiler.integer.intervals import matmul
+from qnnc.compiler.intervals import matmul
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
