@@ -27,7 +27,7 @@ REPORT = (
     SEARCHED,
     *(f"{FIGURES}/{name}.{kind}" for name in DRAWN for kind in ("svg", "png")),
 )
-WORK = ("trials.db", "trials")
+WORK = ("trials.db", "trials", "test-images.npy", "test-labels.npy")
 """What a study works with, in its own folder."""
 RECORD = ".study.json"
 FORMAT = "qnnc study 1"
@@ -41,6 +41,8 @@ def claim(out: Path, *, force: bool = False) -> None:
         force: take it all the same; the report replaces what is in its way.
     """
     known = _read(out)
+    if os.path.islink(out / FIGURES):
+        raise WorkspaceError(f"{out / FIGURES} is a link; a study writes into its own folder only")
     obstacles = _in_the_way(out, known)
     if known is None:
         obstacles += [name for name in WORK if os.path.lexists(out / name)]
@@ -48,8 +50,6 @@ def claim(out: Path, *, force: bool = False) -> None:
             obstacles.append(RECORD)
     if obstacles and not force:
         raise _refusal(out, obstacles)
-    if os.path.islink(out / FIGURES):
-        raise WorkspaceError(f"{out / FIGURES} is a link; a study writes into its own folder only")
     if known is None:
         _write(out, {})
 
