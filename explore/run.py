@@ -15,6 +15,7 @@ from pathlib import Path
 
 from qnnc.compiler.errors import OptionError, ToolError, WorkspaceError
 from qnnc.explore.data import load_images
+from qnnc.explore.report import files
 from qnnc.explore.store import HEARTBEAT, Store, folder_of, local_storage
 from qnnc.explore.study import Study
 from qnnc.explore.worker import Job
@@ -38,6 +39,7 @@ class StudyRun:
         storage: address of a database, or empty for a file in `out`.
         jobs: worker processes.
         heartbeat: seconds between signs of life of a worker.
+        force: take a folder in which files that are not qnnc's are in the report's way.
     """
 
     study: Study
@@ -46,6 +48,7 @@ class StudyRun:
     storage: str = ""
     jobs: int = os.cpu_count() or 1
     heartbeat: int = HEARTBEAT
+    force: bool = False
 
     @property
     def board(self) -> str:
@@ -66,6 +69,7 @@ def run_study(run: StudyRun, told: Told = lambda text, done, count: None) -> Sto
     data = _data_folder(run.data)
     load_images(data, run.study.data, run.study.network)  # refused now, not by a worker
     with _claimed(out):
+        files.claim(out, force=run.force)
         url = run.storage or local_storage(out)
         store = Store(run.study, url, run.heartbeat)
         store.recover()
@@ -96,7 +100,7 @@ def _data_folder(given: Path | None) -> Path:
 @contextmanager
 def _claimed(out: Path) -> Iterator[None]:
     """Hold a folder's lock; raises WorkspaceError if another run of the study does."""
-    with (out / LOCK).open("w") as lock:
+    with (out / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -132,6 +132,14 @@ def test_bytes_without_a_scale(tmp_path: Path, capfd: Capture) -> None:
     assert code == 0 and errors == ""
 
 
+@pytest.mark.parametrize("passes", ["tidy", "insert-fifos", "insert-fifos,...", "scaled-integer"])
+def test_passes_that_leave_no_hardware(passes: str, tmp_path: Path, capfd: Capture) -> None:
+    model, *_ = write_small(tmp_path)
+    arguments = ("build", model, "--until", "estimate", "--out", tmp_path / "out")
+    code, _, errors = run_main(capfd, *arguments, "--passes", passes)
+    assert code == 2 and errors.count("\n") == 1 and "to-dataflow" in errors
+
+
 def test_rtl_without_a_compiler(tmp_path: Path) -> None:
     model, *_ = write_small(tmp_path)
     empty = tmp_path / "bin"

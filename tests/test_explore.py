@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from qnnc.compiler.errors import OptionError, WorkspaceError
 from qnnc.explore.data import load_images
 from qnnc.explore.energy import Product, frame_uj
 from qnnc.explore.formats import quantize
+from qnnc.explore.report import files
 from qnnc.explore.report.findings import findings
 from qnnc.explore.results import to_csv
 from qnnc.explore.study import Widths, load_study, shipped
 from tests.support.build import run_main
 from tests.support.study import needs_training, write_images, write_study
 
+Capture = pytest.CaptureFixture[str]
 WORKERS = 6
 NUMBERS = (0.136, 0.357, 0.639, 1.135, 2)
 TABLE_1 = {
@@ -208,6 +211,74 @@ def test_no_network_is_taken_twice(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert len(set(taken)) == len(taken) >= len(study.grid())
+
+
+FOREIGN = (
+    "results.csv",
+    "study.html",
+    "figures/pareto.png",
+    "figures",
+    "trials.db",
+    "test-images.npy",
+    ".study.json",
+)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_folder_of_somebody_elses(name: str, tmp_path: Path, capfd: Capture) -> None:
+    """Refused before anything is trained or written, and named."""
+    study, data = write_study(tmp_path)
+    out = tmp_path / "out"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine")
+    command = ("explore", study, "--data", data, "--out", out)
+    code, _, errors = run_main(capfd, *command)
+    assert code == 2 and errors.count("\n") == 1
+    assert str(out / name) in errors and "--force" in errors
+    left = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert left - {".lock"} == {name} and (out / name).read_text() == "mine"
+
+
+def test_reports_replace_only_reports(tmp_path: Path) -> None:
+    def write(text: str) -> Callable[[Path], None]:
+        def into(folder: Path) -> None:
+            (folder / "figures").mkdir()
+            for name in ("results.csv", "study.html", "figures/pareto.svg"):
+                (folder / name).write_text(text)
+
+        return into
+
+    def texts() -> dict[str, str]:
+        found = (p for p in tmp_path.rglob("*") if p.is_file() and p.name != files.RECORD)
+        return {p.relative_to(tmp_path).as_posix(): p.read_text() for p in found}
+
+    names = ("results.csv", "study.html", "figures/pareto.svg")
+    (tmp_path / "notes.txt").write_text("mine")
+    for text in ("first", "second"):
+        files.claim(tmp_path)
+        files.publish(tmp_path, write(text))
+        assert texts() == {**dict.fromkeys(names, text), "notes.txt": "mine"}
+    (tmp_path / "results.csv").write_text("mine")
+    for step in (files.claim, lambda out: files.publish(out, write("third"))):
+        with pytest.raises(WorkspaceError, match=r"results\.csv.*--force"):
+            step(tmp_path)
+    expected = dict.fromkeys(names, "second") | {"results.csv": "mine", "notes.txt": "mine"}
+    assert texts() == expected
+    files.claim(tmp_path, force=True)
+    files.publish(tmp_path, write("third"), force=True)
+    assert texts() == {**dict.fromkeys(names, "third"), "notes.txt": "mine"}
+    files.claim(tmp_path)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    out.mkdir()
+    other.mkdir()
+    (out / "figures").symlink_to(other)
+    for force in (False, True):
+        with pytest.raises(WorkspaceError, match="is a link"):
+            files.claim(out, force=force)
+    assert list(other.iterdir()) == []
 
 
 def test_an_unknown_storage(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.passes.manager import PassManager, describe
 from qnnc.compiler.verification import Verifier, verifier
 from qnnc.compiler.verification.bounds import rounding_bound
+from qnnc.compiler.verification.compare import Outcome, compare_sums
+from qnnc.compiler.verification.rearranged import compare_rearranged
 from tests.support.build import compile_with_verifier
 
 NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
@@ -172,3 +174,39 @@ def test_portions_make_no_difference(
         assert again.mismatches == 0
         assert all(np.array_equal(parts[name], tensors[name]) for name in tensors)
     assert all(array.shape[0] == 7 for array in tensors.values())
+
+
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("mine", "golden", "wrong"),
+    [
+        ((INF, -INF, NAN, 1.0), (INF, -INF, NAN, 1.0), 0),
+        ((1.0, 1.0, 1.0, 1.0), (INF, -INF, NAN, 1.0), 3),
+        ((INF, -INF, NAN, 1.0), (1.0, 1.0, 1.0, 1.0), 3),
+        ((INF, 2.0, 0.0, 1.0), (INF, 1.0, 0.0, 1.0), 1),  # infinity does not widen the rest
+        ((-INF, 1.0, 0.0, 1.0), (INF, 1.0, 0.0, 1.0), 1),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_layers_that_overflow(
+    mine: tuple[float, ...], golden: tuple[float, ...], wrong: int
+) -> None:
+    outcome = Outcome(1)
+    compare_rearranged(outcome, "x", np.float32([mine]), np.float32([golden]))
+    assert outcome.mismatches == wrong
+
+
+@pytest.mark.parametrize("golden", [INF, -INF, NAN])
+def test_a_golden_sum_that_is_not_finite_is_not_ours(golden: float) -> None:
+    outcome = Outcome(1)
+    compare_sums(
+        outcome,
+        "x",
+        Integer.of(0, 9, 0.5, golden="x"),
+        np.float32([[4, 5]]),
+        np.float32([[2, golden]]),
+        np.zeros(()),
+    )
+    assert outcome.mismatches == 1

@@ -10,6 +10,7 @@ import onnx
 
 from benchmarks.corrupted_inputs.variants import Corpus
 from benchmarks.networks import MlpSpec, mlp
+from qnnc.cli import main  # noqa: F401 (imported once, not by every process that is forked)
 from qnnc.compiler import build
 from tests.generator import random_case
 

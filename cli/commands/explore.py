@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import Force
+
 
 def explore(
     study: Annotated[str, typer.Argument(help="Name of a shipped study, or a .toml file.")],
@@ -35,6 +37,7 @@ def explore(
     heartbeat: Annotated[
         int, typer.Option(help="Seconds between signs of life of a worker on a shared database.")
     ] = 15,
+    force: Force = False,
 ) -> None:
     """Train and build every network of a study; write study.html, results.csv and figures.
 
@@ -45,6 +48,7 @@ def explore(
     from typing import Any
 
     from qnnc.cli.progress import LineProgress
+    from qnnc.explore.report.files import PAGE, publish
     from qnnc.explore.report.page import write_report
     from qnnc.explore.run import StudyRun, run_study
     from qnnc.explore.study import load_study
@@ -57,17 +61,21 @@ def explore(
     }
     plan = load_study(study, quick=quick, **changes)
     folder = out or Path(plan.name)
-    run = StudyRun(plan, folder, data, storage, jobs or os.cpu_count() or 1, heartbeat)
+    run = StudyRun(plan, folder, data, storage, jobs or os.cpu_count() or 1, heartbeat, force)
     with LineProgress() as progress:
         store = run_study(run, progress.told)
     results, failures = store.results(), store.failures()
-    page = write_report(plan, results, failures, store.searched(), folder)
+
+    def write(into: Path) -> Path:
+        return write_report(plan, results, failures, store.searched(), into)
+
+    publish(folder, write, force=force)
     fitting = sum(bool(result["fastest"]["fits"]) for result in results.values())
     typer.echo(f"{len(results)} of {len(plan.grid())} networks, {fitting} fit {run.board}")
     for name, reason in failures.items():
         typer.echo(f"{name} failed: {reason}")
     typer.echo(f"results: {folder / 'results.csv'}")
-    typer.echo(f"report: {page}")
+    typer.echo(f"report: {folder / PAGE}")
     if failures:
         raise typer.Exit(1)
 

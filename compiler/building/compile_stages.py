@@ -21,6 +21,7 @@ from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
+from qnnc.compiler.errors import OptionError
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.frontend import load_model, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
@@ -89,6 +90,11 @@ class PassesStage(Stage):
         if options.stop_after:
             self._stop(build, model, golden, manager.done)
             return StageOutcome(reason=f"stopped after pass {options.stop_after}")
+        if not stream_graph(model).nodes:
+            raise OptionError(
+                "these --passes leave nothing in hardware: to-dataflow is missing, or what it "
+                "needs; '...' stands for the usual passes between its neighbours"
+            )
         verify_whole(build, model, build.golden)
         self._write(build, model, golden)
         build.host = HostSide(

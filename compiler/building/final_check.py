@@ -46,7 +46,7 @@ def verify_whole(build: Build, model: ir.Model, golden: Golden) -> None:
     """
     build.progress.detail("verifying the dataflow graph")
     streams = list(dict.fromkeys(edge.value for edge in stream_graph(model).edges))
-    most = min(SIMULATED_SAMPLES, max(4, KEPT // elements(streams)))
+    most = min(SIMULATED_SAMPLES, max(4, KEPT // max(1, elements(streams))))
     most = build.options.frames or most
     coverage = build.coverage = Coverage(model)
     given = Verifier(golden, build.inputs)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from qnnc.compiler.files import write_text
 from qnnc.compiler.resources import RESOURCE_NAMES
 from qnnc.explore.report import figures as draw
+from qnnc.explore.report.files import FIGURES, PAGE, SEARCHED, TABLE
 from qnnc.explore.report.findings import findings
 from qnnc.explore.report.grid import error, grid, resource
 from qnnc.explore.report.paper import TABLE_2
@@ -23,7 +24,6 @@ from qnnc.explore.results import Result, to_csv
 from qnnc.explore.study import Study
 
 Results = Mapping[str, Result]
-PAGE, TABLE, SEARCHED, FIGURES = "study.html", "results.csv", "search.csv", "figures"
 
 
 def write_report(

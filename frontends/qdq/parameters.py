@@ -89,6 +89,8 @@ class Parameters:
     ) -> Affine:
         """Scale and zero point for each index of an axis, or one for all."""
         step, (offset, kind) = self.scale(scale), self.zero(zero)
+        if not -len(shape) <= axis < len(shape):
+            raise self.error(scale, "scale", f"belongs to axis {axis} of a tensor of shape {shape}")
         for index, what, array in ((scale, "scale", step), (zero, "zero point", offset)):
             if array.size not in (1, shape[axis]):
                 raise self.error(

@@ -203,6 +203,18 @@ def zero_point_for_each_row() -> onnx.ModelProto:
     return m.build(m.node("MatMulInteger", "x b az", "y"), TensorProto.INT32)
 
 
+@bad("n_y", "'ws'", "axis 0", "shape ()")
+def weights_of_a_convolution_that_are_one_number() -> onnx.ModelProto:
+    m = Model((1, 2, 5, 5), TensorProto.UINT8)
+    m.constant("s", 0.5)
+    m.constant("z", 0, np.uint8)
+    m.constant("w", 3, np.int8)
+    m.constant("ws", 0.5)
+    m.constant("wz", 0, np.int8)
+    y = m.node("QLinearConv", "x s z w ws wz s z", "y")
+    return m.build(y, TensorProto.UINT8, rank=4)
+
+
 @bad("n_y", "'ws'", "3 elements for 4 channels")
 def weight_scales_that_do_not_fit_a_convolution() -> onnx.ModelProto:
     m = Model((1, 2, 5, 5), TensorProto.UINT8)

@@ -17,6 +17,9 @@ from qnnc.compiler.ir.edit import constant
 
 FloatArray = NDArray[np.float64]
 
+FARTHEST = 1 << 32
+"""The largest code: an unsigned one of `MAX_BITS` bits, less a zero point of its size."""
+
 ROUNDING_MODES = (
     "ROUND",
     "HALF_EVEN",
@@ -83,6 +86,8 @@ class Quantizer(ABC):
             wrong = "a constant"
         elif array.dtype.kind not in "fiu":
             wrong = "a number"
+        elif not array.size:
+            wrong = "a number, but empty"
         elif not np.all(np.isfinite(array)):
             wrong = "finite"
         if wrong:
@@ -99,6 +104,20 @@ class Quantizer(ABC):
             wrong = "must be positive" if not np.all(scale > 0) else "is zero in float32"
             raise ModelError(f"node {quote(self.node.name)}: its scale {named} {wrong}")
         return scale
+
+    def set_range(self, grid: tuple[int, int], zero_point: FloatArray) -> None:
+        """Set the range of the codes: the grid's, less the zero point.
+
+        Raises:
+            ModelError: a code would be larger than any that a quantizer has.
+        """
+        low, high = grid[0] - zero_point.max(), grid[1] - zero_point.min()
+        if not (low >= -FARTHEST and high <= FARTHEST):
+            raise ModelError(
+                f"node {quote(self.node.name)} ({self.node.op_type}): its zero point moves its "
+                f"codes to {low:g}..{high:g}; they may be up to 2^32"
+            )
+        self.low, self.high = int(low), int(high)
 
     def bit_width(self, index: int) -> int:
         """A bit width input, checked."""

@@ -41,8 +41,7 @@ class LinearQuant(Quantizer):
         self.grid = int(attribute(node, "low")), int(attribute(node, "high"))
         self.order = str(attribute(node, "order", "after"))
         self.gives_codes = bool(attribute(node, "codes", 0))
-        self.low = int(self.grid[0] - self.zero_point.max())
-        self.high = int(self.grid[1] - self.zero_point.min())
+        self.set_range(self.grid, self.zero_point)
         self.scale = np.ones(()) if self.gives_codes else scale
         self.offset = np.zeros(())
 

@@ -45,8 +45,7 @@ class Quant(Quantizer):
             self.scale = 2 * step
             self.offset = -step * (1 + self.zero_point)
         elif self.subtracts:
-            self.low = int(self.grid[0] - self.zero_point.max())
-            self.high = int(self.grid[1] - self.zero_point.min())
+            self.set_range(self.grid, self.zero_point)
             self.scale, self.offset = step, np.zeros(())
         else:
             self.low, self.high = self.grid

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.datatypes import MAX_BITS
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.quantizers.base import (
@@ -43,9 +44,14 @@ class Trunc(Quantizer):
             self.output_zero = zero
         if self.divisor.size != 1:
             raise ModelError(f"node {quote(node.name)}: Trunc needs one scale for the tensor")
+        if not 2.0**-MAX_BITS <= self.divisor.item() <= 2.0**MAX_BITS:
+            raise ModelError(
+                f"node {quote(node.name)} (Trunc): its output scale is {self.divisor.item():g} "
+                f"times its scale; it may be up to 2^{MAX_BITS} times as large or as small"
+            )
         self.subtracts = is_integer_array(self.output_zero)
         taken = self.output_zero if self.subtracts else np.zeros(())
-        self.low, self.high = int(grid[0] - taken.max()), int(grid[1] - taken.min())
+        self.set_range(grid, taken)
         self.zero_point = zero.astype(np.float32)
         self.step, self.output_step = step.astype(np.float32), output_scale.astype(np.float32)
         self.scale = output_scale
