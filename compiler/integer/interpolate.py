@@ -38,8 +38,8 @@ def apply(editor: Editor, node: ir.Node, x: Form) -> Form:
         raise Unsupported(f"Resize of mode {mode}; use nearest or linear")
     if rule not in (*HALF_PIXEL, "asymmetric") or attribute(node, "antialias", 0):
         raise Unsupported(
-            f"interpolation by the rule {rule}, whose weights are not powers of two; use half_pixel "
-            "or asymmetric (align_corners=False)"
+            f"interpolation by the rule {rule}, whose weights are not powers of two; use "
+            "half_pixel or asymmetric (align_corners=False)"
         )
     _check_scales(node, shape, out)
     if len(shape) not in (3, 4) or shape[:2] != out[:2]:
