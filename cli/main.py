@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from io import TextIOWrapper
 from typing import Annotated, Any
@@ -88,6 +89,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # no path or table is worth dying for
             stream.reconfigure(errors="backslashreplace")
+    # onnx_ir warns of broken graphs, which qnnc refuses in words of its own
+    logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

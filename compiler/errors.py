@@ -69,4 +69,5 @@ class PluginError(QnncError):
 
 
 class Unsupported(Exception):
-    """An operator cannot be computed on integers here; the text says why."""
+    """An operator cannot be computed on integers here; the text says why. Passes catch it: the
+    operator stays as it is."""

@@ -86,6 +86,19 @@ def test_a_saved_ir_with_an_impossible_node(name: str, tmp_path: Path, capfd: Ca
         assert "it can be " in errors and attribute in errors
 
 
+@pytest.mark.parametrize("place", ["input", "output"])
+def test_a_saved_ir_that_lacks_a_tensor(place: str, tmp_path: Path, capfd: Capture) -> None:
+    model, *_ = write_small(tmp_path)
+    arguments = ["build", model, "--out", tmp_path / "out", "--until", "passes"]
+    assert run_main(capfd, *arguments, "--save-ir", tmp_path / "ir")[0] == 0
+    proto = onnx.load(next((tmp_path / "ir").glob("*-tidy.onnx")))
+    ends = getattr(proto.graph, place)
+    ends[0].name = "nothing"
+    onnx.save(proto, tmp_path / "edited.onnx")
+    done = qnnc([*arguments, "--start-from", tmp_path / "edited.onnx"])
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+
+
 def test_a_saved_ir_with_another_legal_folding(tmp_path: Path, capfd: Capture) -> None:
     model, *_ = write_small(tmp_path)
     arguments = ("build", model, "--out", tmp_path / "out", "--until", "estimate")

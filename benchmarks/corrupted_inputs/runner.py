@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -118,6 +119,7 @@ def _forked(arguments: list[str], folder: Path) -> tuple[int, str, float]:
 def _child(arguments: list[str], folder: Path, errors: Path) -> None:
     """Become `qnnc`; never returns."""
     code = 70
+    gc.freeze()  # else collecting garbage copies all that it has from its parent
     try:
         os.chdir(folder)
         out = os.open(os.devnull, os.O_WRONLY)

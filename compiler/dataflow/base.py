@@ -25,9 +25,9 @@ from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.identifiers import identifier
-from qnnc.compiler.intervals import Interval
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import FINN, Editor, constant, shape_of
+from qnnc.compiler.ir.intervals import Interval
 from qnnc.compiler.resources import Resources
 
 
@@ -270,7 +270,7 @@ class DataflowNode(ABC):
         return False
 
     def weight_bytes(self, folding: Folding) -> float:
-        """Bytes per frame that the node takes from off-chip memory."""
+        """Bytes a frame that the node takes from off-chip memory."""
         return 0.0
 
     # --- types ------------------------------------------------------------------------------

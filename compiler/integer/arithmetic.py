@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler import intervals
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.errors import Unsupported
-from qnnc.compiler.intervals import Interval, interval_of
+from qnnc.compiler.ir import intervals
 from qnnc.compiler.ir.edit import Editor, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, interval_of
 
 
 def bounds_of(value: ir.Value) -> Interval:

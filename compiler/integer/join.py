@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler import intervals
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import bounds_of, of_two, widened, with_constant
 from qnnc.compiler.integer.form import Form, named_result
+from qnnc.compiler.ir import intervals
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
@@ -137,7 +137,7 @@ def _grid_of(scales: tuple[float, ...]) -> tuple[list[int], float]:
     for ratio, scale in zip(ratios, scales, strict=True):
         if scale != 0 and (ratio == 0 or abs(float(ratio) * base / scale - 1) > EXACT):
             raise Unsupported(
-                f"its inputs have scales {base:.6g} and {scale:.6g}, which are not small "
+                f"its inputs have scales {base:.6g} and {scale:.6g}, which are no small "
                 "multiples of a common one; let both go through the same quantizer"
             )
     denominator = int(np.lcm.reduce([r.denominator for r in ratios]))

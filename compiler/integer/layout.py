@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.form import Form
-from qnnc.compiler.intervals import Interval, compact, interval_of, moved
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, compact, interval_of, moved
 from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
 MOST_SCALES = 1 << 20

@@ -188,6 +188,9 @@ def _check_names(graph: onnx.GraphProto) -> None:
                     "nothing before it gives"
                 )
         known.update(node.output)
+    for value in graph.output:
+        if value.name not in known:
+            raise ModelError(f"output {quote(value.name)} of a saved IR is given by nothing in it")
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:
