@@ -13,7 +13,7 @@ import pytest
 from benchmarks.corrupted_inputs.corpus import make_corpus
 from benchmarks.corrupted_inputs.runner import judge, run
 from benchmarks.corrupted_inputs.variants import Corpus, Variant
-from tests.support.bad_models import base
+from tests.support.bad_models import base, put, values
 from tests.support.build import qnnc, run_main
 from tests.support.small import write_small
 
@@ -133,6 +133,18 @@ def test_samples_far_from_the_inputs_range(
     assert code == 0 and ("qnnc: warning: inputs up to" in errors) == warned, errors
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert bool(report["warnings"]) == warned
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_far_beyond_their_scale(tmp_path: Path, capfd: Capture) -> None:
+    """They are clipped; float32 does not hold them in steps of their scale."""
+    proto = base()
+    put(proto, "w0_q_scale", 1e-20)
+    put(proto, "w0", values(proto, "w0") * np.float32(1e30))
+    onnx.save(proto, tmp_path / "model.onnx")
+    arguments = ("build", tmp_path / "model.onnx", "--until", "estimate", "--out", tmp_path / "out")
+    code, _, errors = run_main(capfd, *arguments)
+    assert code == 0 and errors == ""
 
 
 def test_bytes_without_a_scale(tmp_path: Path, capfd: Capture) -> None:

@@ -121,7 +121,7 @@ def _weights(node: ir.Node) -> tuple[int, float]:
         array = None if given is None else constant(given.input)
         if given is None or array is None:
             continue
-        codes = np.round(np.asarray(array, np.float32) / given.scale.astype(np.float32))
+        codes = np.round(np.asarray(array, np.float64) / given.scale)  # float32 may overflow
         _, counts = np.unique(np.clip(codes, given.low, given.high), return_counts=True)
         shares = counts / codes.size
         return codes.size, float(-codes.size * np.sum(shares * np.log2(shares)))
