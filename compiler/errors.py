@@ -66,3 +66,8 @@ class VerificationError(QnncError):
 
 class PluginError(QnncError):
     """A plug-in package is broken or clashes with another."""
+
+
+class Unsupported(Exception):
+    """An operator cannot be computed on integers here; the text says why. Passes catch it: the
+    operator stays as it is."""

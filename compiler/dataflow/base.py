@@ -25,9 +25,9 @@ from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.identifiers import identifier
-from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import FINN, Editor, constant, shape_of
+from qnnc.compiler.ir.intervals import Interval
 from qnnc.compiler.resources import Resources
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import with_constant
-from qnnc.compiler.integer.form import Form, Unsupported
+from qnnc.compiler.integer.form import Form
 from qnnc.compiler.ir.edit import Editor
 
 

@@ -9,12 +9,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.affine import OPERATORS as AFFINE
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
-from qnnc.compiler.integer.intervals import clipped, interval_of
+from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import Editor, constant
 from qnnc.compiler.ir.facts import Integer, set_integer
+from qnnc.compiler.ir.intervals import clipped, interval_of
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.ir.operators.multi_threshold import Table
 

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.conv import insert_conv
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.ir.edit import Editor, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, set_integer

@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.integer import intervals
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import bounds_of, of_two, widened, with_constant
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.form import Form, named_result
+from qnnc.compiler.ir import intervals
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 

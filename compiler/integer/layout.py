@@ -10,10 +10,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Form, Unsupported
-from qnnc.compiler.integer.intervals import Interval, compact, interval_of, moved
+from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.integer.form import Form
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, compact, interval_of, moved
 from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
 MOST_SCALES = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import FloatArray, IntArray
 
 MOST_BITS = 20

@@ -12,10 +12,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import layout
 from qnnc.compiler.integer.arithmetic import of_two, with_constant
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.edit import (
     Editor,
     constant,
@@ -33,6 +32,7 @@ from qnnc.compiler.ir.facts import (
     set_integer,
     sources,
 )
+from qnnc.compiler.ir.intervals import Interval
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.bisection import check_steps

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import (
     Editor,

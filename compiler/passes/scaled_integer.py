@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import affine, clip, conv, join, layout, matmul, move, pool
-from qnnc.compiler.integer.form import Form, Unsupported, own_form
+from qnnc.compiler.integer.form import Form, own_form
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
 from qnnc.compiler.ir.facts import (
     is_derived,

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.tails.curves import Curve
 from qnnc.compiler.tails.evaluator import Evaluator, Steps

@@ -10,9 +10,8 @@ from enum import Enum
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import layout
-from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import QNNC, constant, shape_of
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.tails.curves import KNOWN, Curve, curve

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.edit import attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, as_integers, integer
 from qnnc.compiler.reference import Session, expand

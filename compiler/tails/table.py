@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.ir.operators.multi_threshold import Table

@@ -37,10 +37,10 @@ from qnnc.compiler.dataflow.dot_product import (
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
-from qnnc.compiler.integer.intervals import matmul
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
+from qnnc.compiler.ir.intervals import matmul
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
