@@ -77,7 +77,7 @@ def specs() -> list[nodes.NodeSpec]:
 
 
 def factored(rng: np.random.Generator) -> list[nodes.NodeSpec]:
-    """Thresholds of 8-bit activations behind 8-bit weights: one map a channel, and what is common
+    """Thresholds of 8-bit activations after 8-bit weights: one map per channel, and what is common
     to the layer."""
     found = []
     for function, style, res, channels, x, pe in (

@@ -27,7 +27,7 @@ CLOCK = 100e6
 
 
 def fps_of(cycles: int) -> float:
-    """Frames a second that leave `cycles` a frame."""
+    """Frames per second that leave `cycles` per frame."""
     return CLOCK / cycles
 
 
@@ -50,7 +50,7 @@ def rows(mnist: Path | None) -> dict[str, Row]:
 
 
 HEADER = (
-    "build", "LUT", "FF", "BRAM18", "DSP", "cycles a frame", "frames/s", "mismatches", "seconds"
+    "build", "LUT", "FF", "BRAM18", "DSP", "cycles per frame", "frames/s", "mismatches", "seconds"
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class MlpSpec:
         activation: "sign", "relu", "tanh", "sigmoid" or "hardtanh" before the quantizer.
         input_bits: of the first quantizer (signed), 1 for bipolar.
         seed: of the random weights and batch norms.
-        batch_norm: whether there is one behind each product.
+        batch_norm: whether there is one after each product.
         bias: whether products have one.
         per_channel: a weight scale for each output.
         two_and_over: quantizers whose steps are powers of two and reach almost 2 (`step_of`).

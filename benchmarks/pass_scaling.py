@@ -7,7 +7,7 @@ python -m benchmarks.pass_scaling --network cnv --fps 6104
 
 Compiles a chain of --layers layers or residual blocks, of about five or fifteen ONNX nodes each,
 and one of twice as many, and prints the CPU seconds of every step: those of all threads, so that
-ONNX Runtime counts in full. The second table has the comparison with the golden graph behind each
+ONNX Runtime counts in full. The second table has the comparison with the golden graph after each
 pass in that pass's time. CNV has one size: both columns are CNV-W1A1.
 """
 
@@ -126,7 +126,7 @@ def table(size: Size, verify: str) -> str:
 
 
 def main() -> None:
-    """Print a table without verification and one with a comparison behind each pass."""
+    """Print a table without verification and one with a comparison after each pass."""
     parser = argparse.ArgumentParser(description="CPU seconds of the graph passes.")
     parser.add_argument("--network", choices=list(NETWORKS), default="mlp")
     parser.add_argument("--layers", type=int, default=64)
@@ -135,7 +135,7 @@ def main() -> None:
     options = parser.parse_args()
     size = Size(options.network, options.layers, options.width, options.fps)
     measure(replace(size, layers=2), "each")  # what is imported when first used
-    for verify, title in (("none", "Passes alone"), ("each", "With the verification behind each")):
+    for verify, title in (("none", "Passes alone"), ("each", "With the verification after each")):
         print(f"{title}, CPU seconds\n\n{table(size, verify)}\n")
 
 

@@ -16,7 +16,7 @@ QONNX = "qonnx.custom_op.general"
 @dataclass(frozen=True)
 class Tensor:
     """A tensor of the graph: its name, its shape without the batch, and the root mean square of
-    its values, as a rule of thumb for the batch norm behind."""
+    its values, as a rule of thumb for the batch norm after."""
 
     name: str
     shape: tuple[int, ...]

@@ -5,7 +5,7 @@ python -m benchmarks.random_graphs --count 10000 --resume build/random.jsonl [--
 python -m benchmarks.random_graphs --replay 1234 [--rtl 1]
 
 Each graph runs in a process of its own and becomes one line of the file, which a stopped run, or
-a second one beside it, goes on with. Lines of other versions of qnnc, the generator or the oracle
+a second one beside it, continues with. Lines of other versions of qnnc, the generator or the oracle
 do not count. Graphs that fail are saved in the folder FILE.failed, with their inputs. The exit
 code is 1 if there are any.
 

@@ -83,7 +83,7 @@ app.command(name="import-finn")(import_finn)
 
 
 def main() -> None:
-    """Run the command line: exit code 0, 2 for errors a user can put right, 1 for bugs."""
+    """Run the command line: exit code 0, 2 for errors a user can fix, 1 for bugs."""
     from qnnc.compiler.errors import QnncError, printable
 
     for stream in (sys.stdout, sys.stderr):

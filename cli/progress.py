@@ -20,7 +20,7 @@ from rich.progress import (
 
 
 class _Bar:
-    """A bar that is gone when the work is; none where standard error is no terminal."""
+    """A bar that is gone when the work is; none where standard error is not a terminal."""
 
     def __init__(self, *columns: ProgressColumn) -> None:
         self._console = Console(stderr=True)
@@ -47,7 +47,7 @@ class _Bar:
 
 class ConsoleProgress(_Bar):
     """The stages of a build: a bar, and a line for each finished stage, on standard error too or,
-    where that is no terminal, on standard output."""
+    where that is not a terminal, on standard output."""
 
     def __init__(self, *, lines: bool = True) -> None:
         super().__init__(
@@ -79,8 +79,8 @@ class ConsoleProgress(_Bar):
 
 
 class LineProgress(_Bar):
-    """Many pieces of work that are done at once: a bar or, where standard error is no terminal, a
-    line on standard output for each piece done."""
+    """Many pieces of work that are done at once: a bar or, where standard error is not a terminal,
+    a line on standard output for each piece done."""
 
     def __init__(self) -> None:
         super().__init__(

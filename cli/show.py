@@ -37,7 +37,7 @@ def show_report(report: Report, out: Path) -> None:
         )
         console.print(
             f"[bold]{p.fps:,.0f} frames/s[/] at {p.clock_mhz:g} MHz: {p.ii_cycles_estimate:,} "
-            f"cycles a frame{measured}{latency}; slowest: {escape(slowest)}",
+            f"cycles per frame{measured}{latency}; slowest: {escape(slowest)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -36,14 +36,14 @@ def build(
         model: what the frontend reads, usually an ONNX file.
         out: folder of the build.
         progress: told what is going on.
-        watchers: look at the model behind every pass.
+        watchers: look at the model after every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 
     Returns:
         The report, which also lies in the folder as report.json.
 
     Raises:
-        QnncError: something the user can put right; its text is one line.
+        QnncError: something the user can fix; its text is one line.
     """
     given: dict[str, Any] = dict(options)
     for name in PATHS:

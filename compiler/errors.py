@@ -29,7 +29,7 @@ def printable(text: str) -> str:
 
 
 class QnncError(Exception):
-    """Something the user can put right. Its text is one line.
+    """Something the user can fix. Its text is one line.
 
     Attributes:
         report: the `Report` of the build that it has ended, as far as that came; else None.
@@ -66,3 +66,8 @@ class VerificationError(QnncError):
 
 class PluginError(QnncError):
     """A plug-in package is broken or clashes with another."""
+
+
+class Unsupported(Exception):
+    """An operator cannot be computed on integers here; the text says why. Passes catch it: the
+    operator stays as it is."""

@@ -27,7 +27,7 @@ class Namer:
         self._used: set[str] = set()
 
     def unique(self, name: str, fallback: str = "x") -> str:
-        """An identifier for `name`, with a number behind it if it was taken."""
+        """An identifier for `name`, with a number after it if it was taken."""
         base = identifier(name, fallback)
         candidate, number = base, 1
         while candidate.lower() in self._used:

@@ -20,7 +20,7 @@ SEARCH_STEPS = 5000
 
 @dataclass(frozen=True)
 class MemoryPorts:
-    """The ports to the board's memory, in bytes a cycle of the accelerator's clock.
+    """The ports to the board's memory, in bytes per cycle of the accelerator's clock.
 
     Attributes:
         ports: how many there are.

@@ -20,7 +20,7 @@ def pack_words(
 
     Args:
         values: integers in the order of the stream; their number is a multiple of lanes.
-        word_bytes: bytes a word, high bits zero.
+        word_bytes: bytes per word, high bits zero.
 
     Returns:
         [words, word_bytes], little-endian.

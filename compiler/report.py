@@ -56,7 +56,7 @@ class PassReport(_Part):
     name: str
     seconds: float
     changed: bool
-    verified: bool = Field(description="compared with the golden graph behind this pass")
+    verified: bool = Field(description="compared with the golden graph after this pass")
     reasons: list[PassReason] = []
 
 
@@ -69,14 +69,14 @@ class Performance(_Part):
         description="cycles of the slowest node, or of the memory that weights come from"
     )
     latency_cycles: int | None = Field(description="measured, first word in to last word out")
-    fps: float = Field(description="frames a second at the clock, measured if possible")
+    fps: float = Field(description="frames per second at the clock, measured if possible")
     bottleneck: str = Field(description='the slowest layer, or "memory"')
     batch: int = Field(1, description="frames that the accelerator takes in at once")
     memory_bytes: float = Field(
         0.0, description="bytes of weights a frame that come from the board's memory"
     )
     memory_cycles: float = Field(
-        0.0, description="least cycles a frame of the memory that weights come from"
+        0.0, description="least cycles per frame of the memory that weights come from"
     )
     memory_ports: int = Field(1, description="ports to the board's memory in use")
 
@@ -190,7 +190,7 @@ class HostSide(_Part):
     """What runs on the host."""
 
     pre_nodes: list[str] = Field(description="source nodes before the accelerator")
-    post_nodes: list[str] = Field(description="source nodes behind it")
+    post_nodes: list[str] = Field(description="source nodes after it")
 
 
 Place = Literal["dataflow", "host-pre", "host-post", "folded", "open"]
@@ -275,7 +275,7 @@ class Report(_Part):
     qnnc_version: str
     status: Literal["ok", "failed"]
     error: str = ""
-    warnings: list[str] = Field([], description="what is no reason to stop, but to look")
+    warnings: list[str] = Field([], description="what deserves a look but is not a reason to stop")
     model: str
     board: str
     part: str

@@ -29,7 +29,7 @@ class Product:
         inputs, outputs: its size.
         weight_bits, input_bits: widths of the factors.
         external_bits: weight bits read from DRAM for each frame; all others come from on-chip
-            memory, once a frame.
+            memory, once per frame.
     """
 
     inputs: int

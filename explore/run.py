@@ -143,4 +143,4 @@ def _work(job: Job, count: int, store: Store, told: Told) -> None:
         thread.join(timeout=5)
     if any(codes) and store.waiting() + store.running():
         last = errors[-1].removeprefix("qnnc: ") if errors else f"exit code {max(codes)}"
-        raise ToolError(f"workers ended early: {last}; run the same command again to go on")
+        raise ToolError(f"workers ended early: {last}; run the same command again to continue")

@@ -99,7 +99,7 @@ class Store:
 
     def _open(self, suffix: str) -> Any:
         """An Optuna study, made if there is none, with settings that are this study's."""
-        # a search may be added to a grid, and go on
+        # a search may be added to a grid, and continue
         left_out: Any = {"search": {"trials"}} if suffix else {"search"}
         settings = self.study.model_dump_json(exclude=left_out)
         name = self.study.name + suffix
@@ -119,7 +119,7 @@ class Store:
         return found
 
     def _sampler(self, drawn: int) -> Any:
-        """A sampler behind so many trials: of the same seed, it would propose the first again."""
+        """A sampler after so many trials: of the same seed, it would propose the first again."""
         search, samplers = self.study.search, self._optuna.samplers
         kinds = {"nsga2": samplers.NSGAIISampler, "tpe": samplers.TPESampler}
         return kinds[search.sampler](seed=search.seed + drawn)

@@ -56,7 +56,7 @@ class Training(_Section):
     """How networks are trained.
 
     Attributes:
-        epochs: after each of these, ascending, a network is measured; (0,) is no training:
+        epochs: after each of these, ascending, a network is measured; (0,) means no training:
             random weights, with batch norms that fit them.
         batch: images per step.
         learning_rate: Adam's, of the first epoch.

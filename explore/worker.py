@@ -89,7 +89,7 @@ class Worker:
         counted = (states.COMPLETE, states.RUNNING)
         while self.study.search.trials:
             self.store.recover()
-            search = self.store.search()  # with a sampler that goes on from what is there
+            search = self.store.search()  # with a sampler that continues from what is there
             there = search.get_trials(deepcopy=False, states=counted)
             if len(there) >= min(self.study.search.trials, self.study.points):
                 break
@@ -97,7 +97,7 @@ class Worker:
 
     @staticmethod
     def _one(trials: Any, objective: Any) -> None:
-        """One trial; what a user can put right is written down with it, and the others go on."""
+        """One trial; what a user can fix is written down with it, and the others go on."""
         trials.optimize(objective, n_trials=1, catch=(QnncError,))
 
     def grid_trial(self, trial: Any) -> tuple[float, ...]:
@@ -143,7 +143,7 @@ class Worker:
 
 
 def main() -> None:
-    """Run a job; exit code 2 with one line for what a user can put right."""
+    """Run a job; exit code 2 with one line for what a user can fix."""
     job = Job(**json.loads(sys.argv[1]))
     try:
         from qnnc.explore.training.torch_modules import module

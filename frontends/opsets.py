@@ -100,7 +100,7 @@ def _taken_back(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _check(proto: onnx.ModelProto) -> None:
-    """Check a model; that an output says no shape, which ONNX Runtime allows, is no fault."""
+    """Check a model; that an output says no shape, which ONNX Runtime allows, is not a fault."""
     bare = [v for v in proto.graph.output if not v.type.tensor_type.HasField("shape")]
     for value in bare:
         value.type.tensor_type.shape.dim.add()

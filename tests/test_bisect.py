@@ -112,7 +112,7 @@ def test_a_build_refuses_what_bisect_finds(site: Path, model: Path, tmp_path: Pa
     out = tmp_path / "o"
     build = ("build", model, "--out", out, "--until", "passes", "-p", "...,to-dataflow,spoil,...")
     code, _, errors = run(site, *build)
-    assert code == 2 and "behind pass spoil" in errors
+    assert code == 2 and "after pass spoil" in errors
     assert json.loads((out / "report.json").read_text())["passes"][-1]["name"] == "spoil"
     code, output, _ = run(site, "bisect", out, "--out", tmp_path / "b")
     assert code == 1 and "first wrong pass: spoil" in output

@@ -246,7 +246,7 @@ def test_finding_nextpnr(tools: Tools, tmp_path: Path, monkeypatch: pytest.Monke
     assert (found.flavour, found.chipdb) == ("nextpnr-himbaechel", tools.chipdb)
     with pytest.raises(ToolError, match="no chip database for xc7z045ffg900-1"):
         find_nextpnr("xc7z045ffg900-1")
-    with pytest.raises(ToolError, match="is no program"):
+    with pytest.raises(ToolError, match="is not a program"):
         find_nextpnr(PART, "nextpnr-absent")
 
 

@@ -27,7 +27,7 @@ def parts(draw: st.DrawFn, total: int, firings: int, least: int) -> list[int]:
 
 @st.composite
 def actors(draw: st.DrawFn, inputs: Sequence[int], outputs: Sequence[int]) -> Schedule:
-    """A schedule that takes and gives so many elements a frame: firings that give nothing among
+    """A schedule that takes and gives so many elements per frame: firings that give nothing among
     them, inputs needed before they are freed, room to take ahead."""
     firings = draw(st.integers(1, 4))
     cycles = np.asarray([draw(st.integers(1, 5)) for _ in range(firings)])
@@ -76,7 +76,7 @@ def executed(
     ends: list[list[int | None]] = [[None] * n for n in counts]
 
     def totals(per_frame: np.ndarray, n: int) -> int:
-        """Elements behind firing n, over all frames."""
+        """Elements after firing n, over all frames."""
         frame, index = divmod(n, len(per_frame))
         return int(frame * per_frame[-1] + per_frame[index])
 
@@ -175,7 +175,7 @@ def steady(firings: int, cycles: int, taken: int, given_: int, room: int = 0) ->
 
 @pytest.mark.parametrize(("slow", "waiting"), [(1, 0), (2, 2), (4, 3)])
 def test_a_burst_waits(slow: int, waiting: int) -> None:
-    """Four elements, one a cycle, to a consumer that takes one in `slow` cycles, in one frame."""
+    """Four elements, one per cycle, to a consumer that takes one in `slow` cycles, in one frame."""
     graph = Graph([steady(4, 1, 0, 1), steady(4, slow, 1, 0)], [Channel((0, 0), (1, 0))])
     execution = graph.run([UNBOUNDED], 1)
     assert graph.occupancy(0, execution) == waiting

@@ -171,7 +171,7 @@ def test_the_summary(small_build: SmallBuild, tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
     assert "Pynq-Z1 (xc7z020clg400-1)" in lines
-    assert any(re.search(r"frames/s at 100 MHz: \d+ cycles a frame", line) for line in lines)
+    assert any(re.search(r"frames/s at 100 MHz: \d+ cycles per frame", line) for line in lines)
     assert any(
         re.fullmatch(
             r"dataflow: 0 mismatches in \d tensors of \d+ samples, \d+ of them corner.*", line

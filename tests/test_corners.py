@@ -122,12 +122,12 @@ def test_corner_samples_stay_in_the_input_s_range(kind: str | None) -> None:
 
 
 class Spoil:
-    """Puts the last threshold that can be reached out of reach, behind the last pass."""
+    """Puts the last threshold that can be reached out of reach, after the last pass."""
 
     def __init__(self) -> None:
         self.spoilt = 0
 
-    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+    def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
         if step.name == "choose-backend":
             self.spoilt += spoil(model)
 

@@ -129,8 +129,8 @@ def dsp_cases() -> list[NodeSpec]:
 
 
 def limit_cases() -> list[NodeSpec]:
-    """Sums at the ends of their ranges: every weight at an end of its type, by turns in lanes that
-    share a DSP block; passes just as long as a field of its accumulator allows, and longer."""
+    """Sums at the ends of their ranges: every weight at an end of its type, alternating over lanes
+    that share a DSP block; passes just as long as a field of its accumulator allows, and longer."""
     rng = np.random.default_rng(5)
     return [
         nodes.mvau(rng, mw=mw, mh=6, x=x, w=w, pe=6, simd=simd, res=res, ends=ends)

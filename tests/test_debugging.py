@@ -190,13 +190,13 @@ def test_printing_and_timing_passes(model: Path, tmp_path: Path, capfd: Capture)
     code, output, errors = run_main(capfd, *build, "--print-after", "changed", "--time-passes")
     assert code == 0
     report = json.loads((tmp_path / "o" / "report.json").read_text())
-    printed = [line.split(", ")[1] for line in output.splitlines() if line.startswith("// behind")]
+    printed = [line.split(", ")[1] for line in output.splitlines() if line.startswith("// after")]
     assert printed == [run["name"] for run in report["passes"] if run["changed"]]
     assert "@accelerator" in output and "UINT2" in output
     timed = [line.split()[0] for line in errors.splitlines() if line.rstrip()]
     assert timed[:-1] == [run["name"] for run in report["passes"]]
     code, output, errors = run_main(capfd, *build, "--print-after", "tidy", "--json")
-    assert code == 0 and json.loads(output) and errors.count("// behind") == 1
+    assert code == 0 and json.loads(output) and errors.count("// after") == 1
     code, _, errors = run_main(capfd, *build, "--print-after", "tidyy")
     assert code == 2 and "did you mean tidy" in errors
 

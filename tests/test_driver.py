@@ -172,7 +172,7 @@ def test_packing_refuses_what_does_not_fit(driver: ModuleType) -> None:
      ("BIPOLAR", 64), ("INT3", 16)],
 )  # fmt: skip
 def test_packing_is_quick(driver: ModuleType, kind: str, lanes: int) -> None:
-    """At least 100 MB of elements a second, a byte each, by processor time."""
+    """At least 100 MB of elements per second, a byte each, by processor time."""
     layout = driver.Layout(stream(kind, lanes, 1024 // lanes))
     low, high = layout.low, layout.high
     kind_of = np.int8 if low < 0 else np.uint8

@@ -377,7 +377,7 @@ def test_constants_and_earlier_tensors_as_outputs(tmp_path: Path) -> None:
 def test_the_host_s_halves_give_the_network_s_outputs(
     make: Callable[[], onnx.ModelProto], use_numpy: bool, tmp_path: Path
 ) -> None:
-    """What the driver runs before and behind the accelerator, on several frames at once; between
+    """What the driver runs before and after the accelerator, on several frames at once; between
     them the streams as the dataflow graph has them."""
     proto = make()
     shape = [d.dim_value for d in proto.graph.input[0].type.tensor_type.shape.dim]

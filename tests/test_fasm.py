@@ -55,7 +55,7 @@ def test_payload_of_a_real_design(tmp_path: Path) -> None:
 
 
 def test_places_of_bits(database: Database) -> None:
-    # columns have 4, 6 and 4 frames, rows 14; the bottom half comes behind the top
+    # columns have 4, 6 and 4 frames, rows 14; the bottom half comes after the top
     assert bits_of(database, "LOGIC_X1Y0.MUX.A") == {(4, 64)}
     assert bits_of(database, "LOGIC_X2Y1.MUX.B") == {(14 + 10, 128 + 1)}
     assert bits_of(database, "LOGIC_X0Y0.PLAIN4") == {(1, 4), (2, 5)}
@@ -134,9 +134,9 @@ def test_check_bits_locate_a_wrong_bit() -> None:
         (["LOGIC_X0Y0.LUT.INIT[0:3]"], "upside down"),
         (["LOGIC_X0Y0.LUT.INIT[3:0] = 4'b10000"], "more than the 4 bits"),
         (["LOGIC_X0Y0.LUT.INIT[3:0] = 16"], "more than 4 bits"),
-        (["LOGIC_X0Y0.LUT.INIT[3:0] = 4'b2"], "no number to base 2"),
-        (["LOGIC_X0Y0.MUX.A B"], "is no FASM feature"),
-        (["lone"], "is no FASM feature"),
+        (["LOGIC_X0Y0.LUT.INIT[3:0] = 4'b2"], "not a number to base 2"),
+        (["LOGIC_X0Y0.MUX.A B"], "is not a FASM feature"),
+        (["lone"], "is not a FASM feature"),
         (["RAM_X0Y0.INIT_00[64]"], "no such feature"),
         (["IOB_X0Y0.STEPDOWN"], "has no tile"),
         (["LOGIC_X0Y0.A.STEPDOWN"], "STEPDOWN are not supported"),
@@ -153,7 +153,7 @@ def test_wrong_part_and_wrong_folder(root: Path, tmp_path: Path) -> None:
         Database(root, "xc7absent-1")
     with pytest.raises(OptionError, match="no part"):
         Database(root, "../made/xc7made1-1")
-    with pytest.raises(QnncError, match="no family folder"):
+    with pytest.raises(QnncError, match="not a family folder"):
         Database(tmp_path, PART)
 
 

@@ -107,7 +107,7 @@ def test_there_and_back_gives_the_same_integers() -> None:
 
 
 def signs(op: str, x: str, w: str) -> ir.Model:
-    """A product whose channels rise, fall or stand still in the thresholds behind it."""
+    """A product whose channels rise, fall or stand still in the thresholds after it."""
     rng = np.random.default_rng(8)
     if op == "MVAU":
         spec = nodes.mvau(rng, mw=12, mh=6, x=x, w=w, pe=3, simd=4)

@@ -143,7 +143,7 @@ def test_a_resource_that_is_short_is_named_with_the_best_that_can_be_reached() -
     best = r"LUT.*the best within the budget is [\d,]+ frames/s"
     with pytest.raises(TargetError, match=best) as error:
         choose(graph, goal(budget=DEVICE.scaled(0.2), fps=1_000_000.0))
-    promised = re.search(r"\((\d+) cycles a frame\)", str(error.value))
+    promised = re.search(r"\((\d+) cycles per frame\)", str(error.value))
     assert promised is not None
     met = choose(graph, goal(budget=DEVICE.scaled(0.2), fps=100e6 / int(promised[1])))
     assert max(o.cycles for o in met.options) == int(promised[1])

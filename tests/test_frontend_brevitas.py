@@ -265,7 +265,7 @@ def test_what_is_wrong_is_said_in_one_line(
 def test_wrong_choices_in_python(networks: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="did you mean qonnx"):
         load(networks["mlp"](), SHAPE, export="qonx")
-    with pytest.raises(OptionError, match=r"no torch\.nn\.Module"):
+    with pytest.raises(OptionError, match=r"not a torch\.nn\.Module"):
         load(3, SHAPE)
     with pytest.raises(OptionError, match="tensor or a shape"):
         load(networks["mlp"](), 3)

@@ -37,7 +37,7 @@ class Net(QonnxGraph):
         return Tensor(self.op(op, [x.name, *names], **attributes)[0], x.shape, x.rms)
 
     def end(self, *parts: Tensor) -> onnx.ModelProto:
-        """A last layer behind each part, so that nothing of it can go to the host."""
+        """A last layer after each part, so that nothing of it can go to the host."""
         outputs = [self.conv(x, 3, (1,) * (len(x.shape) - 1), 3) for x in parts]
         return self.model(*outputs)
 
@@ -134,7 +134,7 @@ def test_a_falling_function_behind_a_maximum_is_refused() -> None:
     g = Net(5)
     x = g.pool(g.relu(g.sum(g.start())), 2)
     x = g.quantize(g.apply("Mul", x, -1.0), 4, 0.2)
-    with pytest.raises(ModelError, match=r"MaxPool.*between two quantized.*Mul behind it may fall"):
+    with pytest.raises(ModelError, match=r"MaxPool.*between two quantized.*Mul after it may fall"):
         compile_proto(g.end(x))
 
 

@@ -17,9 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from qnnc.compiler.integer import intervals
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import Interval
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.integer.windowed import (
     convolve,
@@ -28,6 +26,8 @@ from qnnc.compiler.integer.windowed import (
     sees_only_padding,
     sum_pool,
 )
+from qnnc.compiler.ir import intervals
+from qnnc.compiler.ir.intervals import Interval
 
 Array = NDArray[Any]
 DRAWS = 60

@@ -13,7 +13,7 @@ from qnnc.compiler.page.layout import GAP, MOST, Layout, layered
 
 WIDTH = 100.0
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A busy machine is no failure."""
+"""A busy machine is not a failure."""
 
 
 @st.composite

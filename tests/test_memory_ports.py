@@ -143,7 +143,7 @@ def test_ports_that_there_cannot_be(ports: int) -> None:
 
 @pytest.fixture(scope="module")
 def wide() -> StreamGraph:
-    """Its first layer's weights, 16,384 bytes a batch, find no room in two block RAMs."""
+    """Its first layer's weights, 16,384 bytes per batch, find no room in two block RAMs."""
     model = compile_proto(mlp(MlpSpec((256, 128, 64, 10), 4, 4, "relu", 4)), samples=2)[0]
     SetFolding(fps=1000.0, batch=16).run(model)
     return stream_graph(model)

@@ -151,7 +151,7 @@ def test_lost_marks_are_told() -> None:
 
 
 def lut(table: list[int], inputs: list[int | str], output: int) -> dict:
-    """A LUT of that many inputs, or a LUT6_2 for `output` and the net behind it."""
+    """A LUT of that many inputs, or a LUT6_2 for `output` and the net after it."""
     names = [f"I{i}" for i in range(len(inputs))]
     return {
         "type": f"LUT{len(inputs)}", "attributes": {}, "hide_name": 0,

@@ -41,7 +41,7 @@ class Net(QonnxGraph):
         return Tensor(self.op(op, names, **attributes)[0], tuple(shape))  # type: ignore[arg-type]
 
     def end(self, x: Tensor, bits: int = 4, scale: float = 0.25) -> Tensor:
-        """The quantizer behind a sum or a function."""
+        """The quantizer after a sum or a function."""
         return self.quantize(x, bits, scale)
 
 
@@ -54,7 +54,7 @@ def conv(**how: object) -> Case:
 
 
 def zero_point(g: Net) -> Tensor:
-    """What stands for zero is no zero: padding is with the zero point."""
+    """What stands for zero is not zero: padding is with the zero point."""
     x = g.input((4, 6, 6))
     parts = [g.constant(v) for v in (0.125, 3.0, 4)]
     name = g.op("Quant", [x.name, *parts], QONNX, signed=0, narrow=0, rounding_mode="ROUND")[0]
@@ -87,7 +87,7 @@ def branches(op: str, other: float) -> Case:
 
 
 def moved(op: str, *operands: object, **attributes: object) -> Case:
-    """An operator that moves elements, with a 1x1 convolution behind."""
+    """An operator that moves elements, with a 1x1 convolution after."""
 
     def make(g: Net) -> Tensor:
         x = g.end(g.conv(g.image(), 4, (1, 1), 4), scale=0.5)  # the host would move the input

@@ -176,7 +176,7 @@ def test_a_wrong_pass_is_caught_and_named() -> None:
     model = from_proto(mlp(MlpSpec((8, 6, 4), 2, 2, "relu", 2)))
     golden = Golden(model)
     inputs = {"x": np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)}
-    with pytest.raises(VerificationError, match="behind pass spoil, tensor"):
+    with pytest.raises(VerificationError, match="after pass spoil, tensor"):
         PassManager(Verifier(golden, inputs)).run(model, [Spoil()])
 
 

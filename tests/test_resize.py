@@ -51,8 +51,8 @@ def exact(proto: onnx.ModelProto, operator: str) -> None:
     assert outcome.mismatches == 0, outcome.first
     named = {node.name for node in proto.graph.node if node.op_type == operator}
     inside = {s for node in compiled.graph if part(node) == ACCELERATOR for s in sources(node)}
-    behind = {s for node in compiled.graph if part(node) == HOST_POST for s in sources(node)}
-    assert named <= inside and not named & behind
+    after = {s for node in compiled.graph if part(node) == HOST_POST for s in sources(node)}
+    assert named <= inside and not named & after
 
 
 def resized(factors: tuple[int, int], mode: str = "nearest", **rules: str) -> Branch:

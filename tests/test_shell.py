@@ -205,7 +205,7 @@ def test_interrupt_follows_done(boards: Boards) -> None:
 
 
 def test_throughput_of_the_dma(boards: Boards) -> None:
-    """A stream of 64 bits passes 8 bytes a cycle in and out; several share the port fairly."""
+    """A stream of 64 bits passes 8 bytes per cycle in and out; several share the port fairly."""
     for name, bus in (("bytes", Bus(latency=(30, 30))), ("wide", Bus(latency=(30, 30)))):
         shell = boards[name][0]
         with Host(*boards[name], bus) as host:
@@ -221,7 +221,7 @@ def test_ports_move_data_at_the_same_time(
     places: tuple[int, ...], beats: int, tmp_path: Path, cache: Path
 ) -> None:
     """Words of 8 bytes from four streams make one: a cycle each for those of the same port, or
-    two for all if memory moves 20 bytes a cycle of these 40."""
+    two for all if memory moves 20 bytes per cycle of these 40."""
     shell = mixer(16, places)
     program = compiled(shell, tmp_path, cache, engines()[-1])
     frames, late = 100, Bus(latency=(20, 20))

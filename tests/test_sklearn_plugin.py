@@ -176,7 +176,7 @@ def test_options_are_the_plug_ins(python: Path, archive: Path, tmp_path: Path) -
         ({"weights1": np.zeros((3, 5), np.float32)}, ("'weights1'", "[3, 5]")),
         ({"biases0": np.full(12, np.nan, np.float32)}, ("'biases0'", "finite")),
         ({"rows": np.array(["a"])}, ("'rows'",)),
-        ({"rows": np.array([{}], dtype=object)}, ("no archive of plain arrays",)),
+        ({"rows": np.array([{}], dtype=object)}, ("not an archive of plain arrays",)),
         ({"format": np.array("qnnc-sklearn 0")}, ("save the classifier again",)),
     ],
 )
@@ -187,7 +187,9 @@ def test_a_wrong_archive_is_refused_in_one_line(
     with np.load(archive) as arrays:
         spoilt = {**arrays, **change}
     with model.open("wb") as file:
-        np.savez(file, **spoilt)  # pickles what is no array of numbers: what a stranger might send
+        np.savez(
+            file, **spoilt
+        )  # pickles what is not an array of numbers: what a stranger might send
     error = run(*build(python, model), code=2)
     assert error.count("\n") == 1 and all(name in error for name in names), error
 

@@ -157,7 +157,7 @@ def test_a_pass_that_narrows_a_range_too_far_fails_the_build() -> None:
             return True
 
     model, check = compile_with_verifier(NETWORKS["dense"](), samples=4)
-    with pytest.raises(VerificationError, match=r"behind pass narrow, tensor .* leaves its range"):
+    with pytest.raises(VerificationError, match=r"after pass narrow, tensor .* leaves its range"):
         PassManager(check).run(model, [Narrow()])
 
 

@@ -15,8 +15,7 @@ from onnx import TensorProto, helper
 
 from benchmarks.qonnx_graph import QONNX, QonnxGraph, Tensor
 from qnnc.compiler import api
-from qnnc.compiler.errors import ModelError
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import ModelError, Unsupported
 from qnnc.compiler.integer.weights import MOST_BITS, on_one_grid
 from tests.support import witness
 

@@ -142,7 +142,7 @@ class Design:
 
     @property
     def batch(self) -> int:
-        """Frames that go in before the first comes out: a multiple of it goes in altogether."""
+        """Frames that go in before the first comes out: a multiple of it enters as a whole."""
         return math.lcm(*(i.node.batch(i.node.folding()) for i in self.instances))
 
     @property

@@ -21,7 +21,7 @@ class Memory:
 
     Attributes:
         words: one integer a word, unsigned.
-        width: bits a word.
+        width: bits per word.
         style: what it is kept in (`qnnc_rom`): LOGIC contents are part of the design, BLOCK and
             LUTS are memories whose contents do not shape it.
         path: instance path of the qnnc_rom inside the module, dots between.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qnnc.backends.finn.export import Tensor
 
 _MOVING = frozenset({"Identity", "Reshape", "Cast", "Transpose"})
-"""Operators behind which an input is still the integer that it was."""
+"""Operators after which an input is still the integer that it was."""
 
 
 def parent_model(

@@ -13,7 +13,7 @@ def dsp_lane_module(name: str, group: DspGroup, sf: int, acc_bits: int, batch: i
     for each lane.
 
     Activations come element by element, weights as the digits of all elements of the first lane,
-    then of the second. With a `batch`, sums of so many vectors are under way by turns.
+    then of the second. With a `batch`, sums of so many vectors are interleaved.
     """
     ports = ["input wire aclk", "input wire aresetn"]
     ports += [f"input wire [{group.simd * group.x_bits - 1}:0] x"]

@@ -18,7 +18,7 @@ Heap = tuple[dict[int, Vector], dict[int, Vector], list[GatedRows]]
 
 def lane_module(name: str, dot: DotProduct, sf: int, acc_bits: int, batch: int = 1) -> str:
     """A lane for passes of `sf` steps; `total` is the sum of `acc_bits` bits, two's complement.
-    With a `batch`, sums of so many vectors are under way by turns.
+    With a `batch`, sums of so many vectors are interleaved.
 
     Activations and weights come as bit planes (`qnnc_plane_register`).
     """
@@ -88,7 +88,7 @@ def accumulator(
         total: net of the sum, `acc_bits` wide.
         sf: steps of a pass.
         offset: added in every step.
-        batch: sums that are under way by turns.
+        batch: sums that are interleaved.
     """
     lines, rows = [], []
     for index, (expression, width) in enumerate(numbers):

@@ -64,7 +64,7 @@ class SimulationResult:
     Attributes:
         engine: that ran it.
         frames: how many.
-        cycles: altogether.
+        cycles: in total.
         ii_cycles: cycles between frames, once the pipeline is full (None for one frame).
         latency_cycles: from the first input word to the first frame's last output word.
         streams: every stream compared.

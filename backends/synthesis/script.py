@@ -6,7 +6,7 @@ The differences, with their reasons:
 * block RAM, shift registers and DSP blocks are instantiated by the library itself, so that their
   inference, and the reading of the large maps it takes, is left out (inferred block RAM of a FIFO
   is mapped where a design has one);
-* LUTs are mapped by ABC's area flow instead of ABC9's delay flow: behind every LUT of the
+* LUTs are mapped by ABC's area flow instead of ABC9's delay flow: after every LUT of the
   datapath stands a register, and area is what is scarce;
 * registers stay registers: no shift registers are extracted from pipelines, since flip-flops are
   plentiful and LUTs are not.

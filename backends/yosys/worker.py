@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Child process: run the Yosys commands on standard input, one a line."""
+"""Child process: run the Yosys commands on standard input, one per line."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """python -m benchmarks.corrupted_inputs --count 2000
 
-Results are kept, one line a variant, so that a run that was stopped goes on where it was; those of
-other sources of qnnc are run again. The exit code is 1 if any variant ended wrongly; its files are
-kept beside the results.
+Results are kept, one line per variant, so that a run that was stopped continues where it was;
+those of other sources of qnnc are run again. The exit code is 1 if any variant ended wrongly; its
+files are kept beside the results.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def bisect(
     board: FoldingBoard = "Pynq-Z1",
     force: Force = False,
 ) -> None:
-    """Find the first pass behind which the network computes something else.
+    """Find the first pass after which the network computes something else.
 
     For the folder of a build, its own options are taken. Exit code 1 if a pass is found.
     """

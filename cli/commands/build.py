@@ -30,7 +30,9 @@ def build(
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames a second to reach at least cost; by default the most that fits."),
+        typer.Option(
+            help="Frames per second to reach at least cost; by default the most that fits."
+        ),
     ] = None,
     budget: Annotated[
         float | None,
@@ -103,7 +105,7 @@ def build(
     verify: Annotated[
         str,
         typer.Option(
-            help="Compare with the quantized graph behind each pass, at the ends, or none."
+            help="Compare with the quantized graph after each pass, at the ends, or none."
         ),
     ] = "each",
     passes: Annotated[
@@ -116,20 +118,20 @@ def build(
         ),
     ] = "",
     save_ir: Annotated[
-        Path | None, typer.Option(help="Folder for the IR behind every pass.")
+        Path | None, typer.Option(help="Folder for the IR after every pass.")
     ] = None,
     print_after: Annotated[
         str,
         typer.Option(
-            help="Print the IR behind a pass, behind 'all', or behind those that 'changed' it."
+            help="Print the IR after a pass, after 'all', or after those that 'changed' it."
         ),
     ] = "",
     time_passes: Annotated[
         bool, typer.Option("--time-passes", help="Print how long each pass took.")
     ] = False,
-    stop_after: Annotated[str, typer.Option(help="End the build behind this pass.")] = "",
+    stop_after: Annotated[str, typer.Option(help="End the build after this pass.")] = "",
     start_from: Annotated[
-        Path | None, typer.Option(help="Go on from an IR that --save-ir has written.")
+        Path | None, typer.Option(help="Continue from an IR that --save-ir has written.")
     ] = None,
     engine: Annotated[
         str, typer.Option(help="Simulator: auto (Verilator if installed), verilator or cxxrtl.")
@@ -166,7 +168,7 @@ def build(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes at once; by default one a core.")
+        int | None, typer.Option(min=1, help="Processes at once; by default one per core.")
     ] = None,
     force: Force = False,
     json: Annotated[

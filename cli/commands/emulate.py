@@ -17,7 +17,7 @@ def emulate(
     samples: Samples,
     labels: Labels = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that share the frames; one a core.")
+        int | None, typer.Option(min=1, help="Threads that share the frames; one per core.")
     ] = None,
     cache_dir: Annotated[
         Path | None, typer.Option(envvar="QNNC_CACHE", help="Where the compiled program is kept.")

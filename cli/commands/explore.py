@@ -29,7 +29,7 @@ def explore(
     search: Annotated[
         int, typer.Option(help="Networks of a search with widths of each layer; 0 for none.")
     ] = 0,
-    jobs: Annotated[int, typer.Option(help="Networks at once; 0 for one a core.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Networks at once; 0 for one per core.")] = 0,
     storage: Annotated[
         str,
         typer.Option(help="Database shared with others, such as postgresql+psycopg://me@host/db."),
@@ -41,7 +41,7 @@ def explore(
 ) -> None:
     """Train and build every network of a study; write study.html, results.csv and figures.
 
-    A killed study goes on where it was when the same command is run again. With --storage, run
+    A killed study continues where it was when the same command is run again. With --storage, run
     the same command on as many machines as you like: each network is taken by one of them.
     """
     import os

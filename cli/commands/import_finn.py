@@ -19,7 +19,7 @@ def import_finn(
     out: BuildOut = Path("build"),
     board: Annotated[str, typer.Option(help="Board to build for.")] = "Pynq-Z1",
     fps: Annotated[
-        float | None, typer.Option(help="Frames a second to reach; the most that fits.")
+        float | None, typer.Option(help="Frames per second to reach; the most that fits.")
     ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Share of the board that may be used.")

@@ -47,21 +47,21 @@ def opt(
     samples: Annotated[
         Path | None, typer.Option(help="Inputs to verify with; random ones by default.")
     ] = None,
-    verify: Annotated[str, typer.Option(help="Compare behind each pass, at the ends, none.")] = (
+    verify: Annotated[str, typer.Option(help="Compare after each pass, at the ends, none.")] = (
         "each"
     ),
     print_after: Annotated[
-        str, typer.Option(help="Print the IR behind a pass, 'all', or those that 'changed' it.")
+        str, typer.Option(help="Print the IR after a pass, 'all', or those that 'changed' it.")
     ] = "",
     force: Force = False,
-    save_ir: Annotated[Path | None, typer.Option(help="Folder for the IR behind passes.")] = None,
+    save_ir: Annotated[Path | None, typer.Option(help="Folder for the IR after passes.")] = None,
     time_passes: Annotated[
         bool, typer.Option("--time-passes", help="Print how long each pass took.")
     ] = False,
 ) -> None:
     """Run passes on a model and write the IR, which is ONNX with its facts as metadata.
 
-    Behind its import the model's input is declared and its shapes are inferred; everything else is
+    After its import the model's input is declared and its shapes are inferred; everything else is
     as the passes say. Example: qnnc opt mlp.onnx -p 'tidy,...,scaled-integer' -o now.onnx
     """
     from dataclasses import asdict

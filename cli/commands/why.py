@@ -69,7 +69,7 @@ def _sentence(origin: NodeOrigin) -> str:
     told = {
         "dataflow": f"dataflow node {', '.join(origin.dataflow)}",
         "host-pre": "host, before the accelerator",
-        "host-post": "host, behind the accelerator",
+        "host-post": "host, after the accelerator",
         "folded": f"folded away by {origin.folded_by or 'the frontend'}",
         "open": "not in hardware",
     }

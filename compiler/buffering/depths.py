@@ -50,7 +50,7 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
     In front of a join that depth is kept. Anywhere else a stream that is held up does no harm as
     long as the slowest node keeps its pace, which is tried with the FIFOs chosen so far. If it
     does not, FIFOs are added in front of nodes that take nothing for a while (paddings), then
-    nodes behind hurried ones get room for the next frame, then every depth is kept.
+    nodes after hurried ones get room for the next frame, then every depth is kept.
     """
     if not graph.inner:
         return []
@@ -96,9 +96,9 @@ class _Model:
             for c in self.channels
         ]
         self.entries = [e.target for e in graph.inputs if e.target is not None]
-        self.behind: defaultdict[int, list[int]] = defaultdict(list)
+        self.after: defaultdict[int, list[int]] = defaultdict(list)
         for channel in self.channels:
-            self.behind[channel.source[0]].append(channel.target[0])
+            self.after[channel.source[0]].append(channel.target[0])
 
     def bits(self, channel: int) -> int:
         """Bits of an element."""
@@ -126,10 +126,10 @@ class _Model:
         return Graph(actors, channels)
 
     def urgency(self, node: int) -> int:
-        """Cycles of the slowest node right behind a node, width converters seen through."""
+        """Cycles of the slowest node right after a node, width converters seen through."""
         slowest, stack = 0, [node]
         for _ in range(2):
-            stack = [target for source in stack for target in self.behind[source]]
+            stack = [target for source in stack for target in self.after[source]]
             cycles = [self.graph.nodes[i].cycles(self.graph.nodes[i].folding()) for i in stack]
             slowest = max([slowest, *cycles])
         return slowest

@@ -42,7 +42,7 @@ class Execution:
 
     Attributes:
         starts: for each actor, when each firing started.
-        stuck: actors that could not go on, in a deadlock.
+        stuck: actors that could not proceed, in a deadlock.
     """
 
     starts: list[IntArray]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finding the pass that changed what the network computes.
 
-All passes run once, unverified, and the IR behind each that changed something is kept in a file.
+All passes run once, unverified, and the IR after each that changed something is kept in a file.
 Then the first of them that differs from the golden graph is found by halving: for n of them there
 are n + 1 answers (one of them: none differs), which takes ceil(log2(n + 1)) verifications.
 """
@@ -28,7 +28,7 @@ from qnnc.compiler.verification import Coverage, Outcome, Verifier, corner_sampl
 
 @dataclass(frozen=True)
 class Step:
-    """The IR behind a pass that changed something.
+    """The IR after a pass that changed something.
 
     Attributes:
         name: of the pass.
@@ -46,10 +46,10 @@ class Culprit:
     """What bisecting found.
 
     Attributes:
-        step: the first pass behind which the result differs, or None.
+        step: the first pass after which the result differs, or None.
         passes: how many ran.
         verifications: how many were made.
-        outcome: the comparison behind the culprit; None where its graph does not even run.
+        outcome: the comparison after the culprit; None where its graph does not even run.
         region: what reproduces the first difference, if there is one to show.
         failure: what a pass raised, or why the culprit's graph does not run; empty for nothing.
     """
@@ -63,13 +63,13 @@ class Culprit:
 
 
 class _Keeper:
-    """Keeps the IR behind each pass that changed something since the last one kept."""
+    """Keeps the IR after each pass that changed something since the last one kept."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.steps: list[Step] = []
 
-    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+    def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
         if changed:
             file = self.folder / f"{len(done):02d}-{step.name}.onnx"
             save_ir(model, file, list(done))
@@ -80,7 +80,7 @@ def bisect(options: BuildOptions, scratch: Path, out: Path) -> Culprit:
     """Find the first pass of a build that changed what the network computes.
 
     Args:
-        scratch: folder for the IR behind each pass.
+        scratch: folder for the IR after each pass.
         out: folder for what reproduces the difference.
 
     Raises:
@@ -130,7 +130,7 @@ def _run(imported: Imported, passes: Sequence[Pass], keeper: _Keeper) -> str:
             manager.run(imported.model, [step])
         except QnncError as error:
             return f"pass {step.name} refuses the model: {error}"
-        except Exception as error:  # what a wrong pass left may break any pass behind it
+        except Exception as error:  # what a wrong pass left may break any pass after it
             return f"pass {step.name} fails: {type(error).__name__}: {error}"
     return ""
 

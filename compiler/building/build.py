@@ -66,8 +66,8 @@ class Build:
         witness: what the module that the model was exported from says to it.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         results: what stages hand on to later ones, by type (`keep`, `kept`).
-        watchers: look at the model behind every pass.
-        warnings: what the user was told that is no reason to stop.
+        watchers: look at the model after every pass.
+        warnings: what the user was told that is not a reason to stop.
         until: name of the last stage.
         trail: knows where the nodes of the user's model went.
     """
@@ -102,7 +102,7 @@ class Build:
     until: str = ""
 
     def warn(self, text: str) -> None:
-        """Tell the user something that is no reason to stop."""
+        """Tell the user something that is not a reason to stop."""
         self.warnings.append(printable(text))
         self.progress.warn(printable(text))
 

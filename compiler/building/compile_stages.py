@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
 PASS_SAMPLES = 8
-"""Samples compared behind each pass."""
+"""Samples compared after each pass."""
 RANDOM_SAMPLES = 64
 DATAFLOW_SAMPLES = 1024
 """Samples of a user's compared at the end; `qnnc verify` compares all."""
@@ -89,7 +89,7 @@ class PassesStage(Stage):
         manager.run(model, passes)
         if options.stop_after:
             self._stop(build, model, golden, manager.done)
-            return StageOutcome(reason=f"stopped behind pass {options.stop_after}")
+            return StageOutcome(reason=f"stopped after pass {options.stop_after}")
         if not stream_graph(model).nodes:
             raise OptionError(
                 "these --passes leave nothing in hardware: to-dataflow is missing, or what it "
@@ -224,7 +224,7 @@ def _connection(graph: StreamGraph, edge: Edge) -> Connection:
 
 
 def slowest_node(graph: StreamGraph) -> DataflowNode:
-    """The node that takes the most cycles a frame."""
+    """The node that takes the most cycles per frame."""
     return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
 
 

@@ -44,7 +44,7 @@ class Imported:
 
 
 def standard_passes(options: BuildOptions) -> list[Pass]:
-    """The passes of a build behind the declaring ones."""
+    """The passes of a build after the declaring ones."""
     return [*lowering_passes(options), *folding_passes(options, find_board(options.board))]
 
 

@@ -62,7 +62,7 @@ class BuildOptions:
         input_shape: of the model's input, such as "1,1,28,28", where the model does not say it.
         frontend_options: of the frontend, each "name=value".
         clock_mhz: clock of the accelerator, or None for the board's.
-        fps: frames a second to reach, or None for the fastest within the budget.
+        fps: frames per second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used; inf for no limit.
         batch: frames that may be held on the chip, so that weights can come from the board's
             memory once for all of them; 1 to keep all weights on the chip.
@@ -76,11 +76,11 @@ class BuildOptions:
         top_k: answer with this many labels; 0 for scores.
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
-        verify: compare behind "each" pass, at the "ends", or "none".
+        verify: compare after "each" pass, at the "ends", or "none".
         passes: the passes from the golden graph on, as text; empty for the standard ones.
-        save_ir: folder for the IR behind each pass, or None.
-        stop_after: name of the pass behind which the build ends; empty for none.
-        start_from: an IR saved by `save_ir` to go on from, or None.
+        save_ir: folder for the IR after each pass, or None.
+        stop_after: name of the pass after which the build ends; empty for none.
+        start_from: an IR saved by `save_ir` to continue from, or None.
         engine: simulator: "auto", "verilator" or "cxxrtl".
         frames: frames to simulate, or None for as many as are quick.
         source: percent of cycles in which the testbench offers a word.

@@ -120,7 +120,7 @@ def resumed(
 
     Args:
         manager: has run the declaring passes; takes on the names of the others.
-        passes: the whole pipeline behind those.
+        passes: the whole pipeline after those.
 
     Raises:
         OptionError: the IR has been through other passes.
@@ -132,7 +132,7 @@ def resumed(
         raise OptionError(f"{path} was saved before its input was declared; start from the model")
     if done != whole[: len(done)]:
         raise OptionError(
-            f"{path} was saved behind {','.join(done)}, which is not how this build's passes "
+            f"{path} was saved after {','.join(done)}, which is not how this build's passes "
             "begin; give the --passes that it was saved with"
         )
     rest = list(passes[len(done) - len(manager.done) :])

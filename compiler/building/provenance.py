@@ -55,7 +55,7 @@ class Trail:
                 self.operators.setdefault(name, node.op_type)
         self._present = set(self.operators)
 
-    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+    def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
         present = {name for node in model.graph for name in sources(node)}
         for name in self._present - present:
             self.gone[name] = step.name

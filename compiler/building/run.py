@@ -43,10 +43,10 @@ def run_build(
     """Build a model; the report is also written to the build's folder, a failed one too.
 
     Args:
-        watchers: look at the model behind every pass.
+        watchers: look at the model after every pass.
 
     Raises:
-        QnncError: something the user can put right.
+        QnncError: something the user can fix.
     """
     options.check()
     wanted = stages_until(options.until)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watching passes at work: the IR behind each to a file, or to a screen as text."""
+"""Watching passes at work: the IR after each to a file, or to a screen as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NUMBERED = re.compile(r"\d\d-.+\.onnx")
 
 
 class IrSaver:
-    """Writes the IR behind each pass: 00-import.onnx, 01-check-model.onnx, ...
+    """Writes the IR after each pass: 00-import.onnx, 01-check-model.onnx, ...
 
     Raises:
         WorkspaceError: the folder has files of such names that are not qnnc's.
@@ -43,7 +43,7 @@ class IrSaver:
         """The model as imported, before any pass."""
         self._save(model, "00-import.onnx", [])
 
-    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+    def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
         self._save(model, f"{len(done):02d}-{step.name}.onnx", list(done))
 
     def _save(self, model: ir.Model, name: str, done: list[str]) -> None:
@@ -52,7 +52,7 @@ class IrSaver:
 
 
 class Printer:
-    """Prints the IR behind a pass, behind all, or behind those that changed it.
+    """Prints the IR after a pass, after all, or after those that changed it.
 
     Attributes:
         wanted: a pass's name, "all" or "changed".
@@ -63,6 +63,6 @@ class Printer:
         self.wanted = wanted
         self.write = write
 
-    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+    def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
         if self.wanted in (ALL, step.name) or (self.wanted == CHANGED and changed):
-            self.write(f"// behind pass {len(done)}, {step.name}\n{model_text(model)}\n")
+            self.write(f"// after pass {len(done)}, {step.name}\n{model_text(model)}\n")

@@ -25,9 +25,9 @@ from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.identifiers import identifier
-from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import FINN, Editor, constant, shape_of
+from qnnc.compiler.ir.intervals import Interval
 from qnnc.compiler.resources import Resources
 
 
@@ -38,7 +38,7 @@ class Stream:
     Attributes:
         shape: of the tensor for one frame, leading batch dimension of 1 included.
         datatype: of an element.
-        lanes: elements a word; divides the last dimension.
+        lanes: elements per word; divides the last dimension.
     """
 
     shape: tuple[int, ...]
@@ -230,7 +230,7 @@ class DataflowNode(ABC):
 
     @property
     def stream_inputs(self) -> list[int]:
-        """Which of the node's inputs are streams: those that are no constants."""
+        """Which of the node's inputs are streams: those that are not constants."""
         return [i for i, v in enumerate(self.node.inputs) if v is not None and not v.const_value]
 
     @property
@@ -270,7 +270,7 @@ class DataflowNode(ABC):
         return False
 
     def weight_bytes(self, folding: Folding) -> float:
-        """Bytes a frame that the node takes from memory outside."""
+        """Bytes a frame that the node takes from off-chip memory."""
         return 0.0
 
     # --- types ------------------------------------------------------------------------------

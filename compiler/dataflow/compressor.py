@@ -2,7 +2,7 @@
 """Compressor trees: summing a heap of weighted bits in six-input LUTs and carry chains.
 
 A dot product of narrow integers is a heap of bits, each worth a power of two. The plan here
-turns such a heap into one or two numbers in pipelined stages, a register behind every LUT:
+turns such a heap into one or two numbers in pipelined stages, a register after every LUT:
 
 1. products enter: pairs (an activation bit with a weight bit) are gated and counted three at a
    time, six inputs, a two-bit count, two LUTs; rows of gated bits are added two at a time on a
@@ -77,9 +77,9 @@ class Plan:
     Attributes:
         width: bits of the result, modulo 2**width.
         pairs: gated pairs a column, counted in the first stage.
-        bits: plain bits a column, registered in the first stage.
+        bits: plain bits per column, registered in the first stage.
         gated: additions of gated rows in the first stage.
-        registered: there is a register behind the first stage.
+        registered: there is a register after the first stage.
         counter_stages: for each later stage, 7:3 counters a column.
         adder_stages: the final carry chains.
         rows: numbers that the sum is left in.
@@ -249,7 +249,7 @@ def _addition(rows: tuple[Row, ...], chosen: tuple[int, ...], width: int) -> Add
 
 
 def addition_luts(stage: AdderStage, addition: Addition) -> int:
-    """LUTs of an addition: one a column up to the last one that holds a bit."""
+    """LUTs of an addition: one per column up to the last one that holds a bit."""
     return max(stage.rows[i].high for i in addition.rows) - addition.low + 1
 
 

@@ -64,7 +64,7 @@ class PlaneRows:
 
 @dataclass(frozen=True)
 class DotProduct:
-    """The arithmetic of a lane, or of the lanes that share DSPs, for SIMD products a cycle each.
+    """The arithmetic of a lane, or of the lanes that share DSPs, for SIMD products per cycle each.
 
     A lane's partial sum is `tree` (or, with `correction`, twice the tree plus the complement of
     the correction tree), in one or two numbers; the true sum of a step is partial + offset.
@@ -168,7 +168,7 @@ def plan_dot_product(
     Args:
         x_type: integer type of the activations; not BIPOLAR (use BINARY and an offset).
         w_type: integer type of the weights.
-        simd: products a cycle.
+        simd: products per cycle.
         xnor: both operands are BINARY codes of -1 and +1, the result is a popcount.
     """
     x_bits, w_bits = int(x_type.bitwidth()), int(w_type.bitwidth())

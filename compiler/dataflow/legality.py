@@ -15,7 +15,7 @@ from qnnc.compiler.ir.edit import shape_of
 MOST = 1 << 31
 """Of an integer attribute."""
 FREE = frozenset({"prefetch"})
-"""Folding attributes that a pass behind the folding sets."""
+"""Folding attributes that a pass after the folding sets."""
 
 
 def check_dataflow(model: ir.Model) -> None:

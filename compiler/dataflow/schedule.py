@@ -19,7 +19,7 @@ class Intake:
 
     Attributes:
         needed: elements of the frame that must have come, for each firing to start.
-        freed: elements of the frame that the node no longer keeps, behind each firing.
+        freed: elements of the frame that the node no longer keeps, after each firing.
         room: elements that the node itself can hold, taken in before a firing needs them.
     """
 
@@ -36,7 +36,7 @@ class Schedule:
         cycles: of each firing, during which no other starts.
         latency: cycles from the end of a firing until its results are out.
         intakes: one for each input stream.
-        given: for each output stream, elements of the frame that are out behind each firing.
+        given: for each output stream, elements of the frame that are out after each firing.
     """
 
     cycles: IntArray
@@ -75,7 +75,7 @@ class Steps:
 
 
 def _shares(total: int, firings: int) -> IntArray:
-    """Elements behind each firing if they are spread evenly."""
+    """Elements after each firing if they are spread evenly."""
     numbers = np.arange(1, firings + 1, dtype=np.int64)
     return -(-total * numbers // firings)
 

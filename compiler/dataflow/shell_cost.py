@@ -22,7 +22,7 @@ WIDER = Resources(LUT=0.5, FF=1.5)
 
 
 def shell_resources(read: Sequence[int], written: Sequence[int]) -> Resources:
-    """Resources of a shell, given the bits a word of each stream that it reads and writes."""
+    """Resources of a shell, given the bits per word of each stream that it reads and writes."""
     wider = sum(max(0, bits - NATURAL_BITS) for bits in (*read, *written))
     streams = READ.scaled(len(read)) + WRITTEN.scaled(len(written))
     return BASE + streams + WIDER.scaled(wider)

@@ -202,7 +202,7 @@ def _with_ties(bounds: Bounds, codes: IntArray, steepest: float) -> Fixed | None
 
 
 def _common(stairs: Staircase, bounds: Bounds) -> tuple[Fixed, int]:
-    """Lines for thresholds found from the table, and how many bits those have behind the point.
+    """Lines for thresholds found from the table, and how many bits those have after the point.
 
     Args:
         stairs: rows that move.
@@ -273,7 +273,7 @@ def _rounded(targets: Floats, grid: int) -> IntArray:
 
 
 def _places(slack: float) -> int:
-    """Bits behind the point at which rounding takes about half the slack."""
+    """Bits after the point at which rounding takes about half the slack."""
     return int(np.ceil(-np.log2(slack)))
 
 
@@ -284,13 +284,13 @@ def _typical(lines: Lines) -> float:
 
 
 def _fine_fraction(bounds: Bounds, lines: Lines) -> int:
-    """Bits behind the point of slopes at which rounding them hardly adds to the steps missed."""
+    """Bits after the point of slopes at which rounding them hardly adds to the steps missed."""
     span = float(np.abs(bounds.above).max()) + 1
     return max(0, int(np.ceil(np.log2(span / _typical(lines)))))
 
 
 def _fractions(least: Floats, start: int) -> range:
-    """Numbers of bits behind the point to try."""
+    """Numbers of bits after the point to try."""
     fit = [f for f in range(start, MAX_FRACTION) if _fits(least, f)]
     return range(start, fit[-1] + 1 if fit else start)
 

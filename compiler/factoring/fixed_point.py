@@ -23,7 +23,7 @@ class Fixed:
         slope: [rows], not negative.
         intercept: [rows].
         targets: [steps], what u has to reach, ascending.
-        fraction: bits of u behind the point.
+        fraction: bits of u after the point.
         missed: steps of rows that are not met.
     """
 
@@ -42,7 +42,7 @@ def fit_exactly(
     Args:
         bounds: of the rows.
         targets: T in units of 2**-fraction.
-        fraction: bits behind the point.
+        fraction: bits after the point.
         slopes: the best slope of each row, the least and the greatest.
     """
     best, least, greatest = (s * 2.0**fraction for s in slopes)
@@ -68,7 +68,7 @@ def fit_closely(
     Args:
         bounds: of the rows.
         targets: T in units of 2**-fraction.
-        fraction: bits behind the point.
+        fraction: bits after the point.
         lines: to round.
         zeros: bits at the end of intercepts that are to be zero.
     """

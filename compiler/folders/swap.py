@@ -4,7 +4,7 @@
 At once means that the new folder and the old one change places in one system call. File by file is
 for folders that hold something that is not qnnc's, which then stays where it is, and for those that
 cannot be moved: where this process stands, where a file system is mounted. A process that is killed
-then leaves its journal, and whoever opens the folder next goes on with it to its end.
+then leaves its journal, and whoever opens the folder next continues with it to its end.
 """
 
 from __future__ import annotations

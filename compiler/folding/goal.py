@@ -33,8 +33,8 @@ class Goal:
         device: what the device has; sets the price of each resource.
         budget: what the accelerator may take.
         clock_mhz: clock of the accelerator.
-        fps: frames a second to reach, or None for the fastest that fits the budget.
-        memory: the ports to memory outside.
+        fps: frames per second to reach, or None for the fastest that fits the budget.
+        memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
     """
 
@@ -58,7 +58,7 @@ class Goal:
         return math.floor(self.clock_mhz * 1e6 / self.fps)
 
     def reached(self, cycles: float) -> float:
-        """Frames a second at `cycles` a frame."""
+        """Frames per second at `cycles` per frame."""
         return self.clock_mhz * 1e6 / cycles
 
     @property
@@ -200,7 +200,7 @@ def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) ->
     if cycles > max(floors) or all(options):
         message += (
             f"; the best within the budget is {rate(goal.reached(cycles))} frames/s "
-            f"({cycles} cycles a frame)"
+            f"({cycles} cycles per frame)"
         )
     raise TargetError(message)
 
@@ -208,14 +208,14 @@ def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) ->
 def _too_slow(node: DataflowNode, goal: Goal, floor: int) -> str:
     """What the slowest node says to a target that no folding of it reaches."""
     return (
-        f"{goal.fps:,.0f} frames/s leave {goal.max_cycles} cycles a frame at "
+        f"{goal.fps:,.0f} frames/s leave {goal.max_cycles} cycles per frame at "
         f"{goal.clock_mhz:g} MHz, but {shown(node)} takes at least {floor}; at most "
         f"{rate(goal.reached(floor))} frames/s can be reached"
     )
 
 
 def rate(fps: float) -> str:
-    """Frames a second as text, rounded down, so that it can be asked for."""
+    """Frames per second as text, rounded down, so that it can be asked for."""
     return f"{math.floor(fps):,}" if fps >= 100 else f"{math.floor(fps * 1000) / 1000:g}"
 
 
@@ -245,7 +245,7 @@ def _over_budget(
     goal = problem.goal
     cheapest = problem.solve(options, max_cycles, budget=UNLIMITED)
     if cheapest is None:
-        return f"no foldings fit together within {max_cycles} cycles a frame"
+        return f"no foldings fit together within {max_cycles} cycles per frame"
     sparest = {
         name: choice
         for name in RESOURCE_NAMES

@@ -12,7 +12,7 @@ from qnnc.compiler.resources import Resources
 
 @dataclass(frozen=True)
 class Option:
-    """One folding of one node; `memory_bytes` a frame come from memory outside."""
+    """One folding of one node; `memory_bytes` per frame come from off-chip memory."""
 
     folding: Folding
     cycles: int

@@ -48,8 +48,8 @@ class Link:
     Attributes:
         source: number of the producing node, and its port.
         target: number of the consuming node, and its port.
-        elements: elements a frame.
-        bits: bits an element.
+        elements: elements per frame.
+        bits: bits per element.
     """
 
     source: tuple[int, int]
@@ -65,8 +65,8 @@ class MemoryStream:
     Attributes:
         node: number of the node.
         port: of its inputs or outputs; None for its weights, which it may have on the chip.
-        elements: elements a frame.
-        bits: bits an element.
+        elements: elements per frame.
+        bits: bits per element.
         written: it goes into memory.
     """
 
@@ -77,7 +77,7 @@ class MemoryStream:
     written: bool = False
 
     def bytes(self, option: Option) -> float:
-        """Bytes a frame at an option of the node, the padding of words included."""
+        """Bytes per frame at an option of the node, the padding of words included."""
         if self.port is None:
             return option.memory_bytes
         lanes = (option.lanes_out if self.written else option.lanes_in)[self.port]
@@ -90,7 +90,7 @@ class Limits:
 
     Attributes:
         streams: that come from there and go there.
-        memory: its ports, in bytes a frame.
+        memory: its ports, in bytes per frame.
         split: put each stream that is read on a port and hold each to its rate; else only all of
             them together.
     """
@@ -156,7 +156,7 @@ def solve(
 
     Args:
         weights: cost of one of each resource.
-        limits: of the memory outside, if it has any.
+        limits: of off-chip memory, if it is used.
     """
     fitting = [[o for o in node if o.cycles <= max_cycles] for node in options]
     if not all(fitting):

@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.integer.form import Form, Unsupported
+from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.integer.form import Form
 from qnnc.compiler.ir.edit import attribute, constant
 from qnnc.compiler.ir.facts import FloatArray
 

@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.datatypes import carrier, smallest_type
-from qnnc.compiler.integer import intervals
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import Interval, interval_of
+from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.ir import intervals
 from qnnc.compiler.ir.edit import Editor, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, interval_of
 
 
 def bounds_of(value: ir.Value) -> Interval:

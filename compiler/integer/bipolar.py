@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import with_constant
-from qnnc.compiler.integer.form import Form, Unsupported
+from qnnc.compiler.integer.form import Form
 from qnnc.compiler.ir.edit import Editor
 
 
@@ -26,7 +27,7 @@ def centred(editor: Editor, node: ir.Node, x: Form) -> Form:
     """The same values with integers among which zero stands for zero.
 
     Raises:
-        Unsupported: the offset is no multiple of the scale, nor of half the scale.
+        Unsupported: the offset is not a multiple of the scale, nor of half the scale.
     """
     if np.any(x.scale == 0):
         raise Unsupported("padding of an input that is constant; fold it into the bias")

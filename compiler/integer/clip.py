@@ -9,12 +9,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.affine import OPERATORS as AFFINE
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
-from qnnc.compiler.integer.intervals import clipped, interval_of
+from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import Editor, constant
 from qnnc.compiler.ir.facts import Integer, set_integer
+from qnnc.compiler.ir.intervals import clipped, interval_of
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.ir.operators.multi_threshold import Table
 
@@ -103,7 +104,5 @@ def _code(x: Form, bound: float | None) -> int | None:
     code = (np.float64(bound) - x.offset) / x.scale
     rounded = np.rint(code.reshape(-1)[0])
     if not np.all(np.abs(code - rounded) <= np.abs(rounded) * 2.0**-22):
-        raise Unsupported(
-            f"no integer of its input stands for {bound:g}; put a quantizer behind it"
-        )
+        raise Unsupported(f"no integer of its input stands for {bound:g}; put a quantizer after it")
     return int(rounded)

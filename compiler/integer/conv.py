@@ -11,14 +11,15 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import bipolar
-from qnnc.compiler.integer.form import Form, Unsupported, named_result, per_channel
-from qnnc.compiler.integer.intervals import Interval, interval_of
+from qnnc.compiler.integer.form import Form, named_result, per_channel
 from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.integer.windowed import convolve, convolve_partial
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, interval_of
 
 
 def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -145,7 +146,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     scale = w.scale
     if np.any(w.offset):
         if not bipolar.is_bipolar(w):
-            raise Unsupported("weights with a zero point that is no integer")
+            raise Unsupported("weights with a zero point that is not an integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.size > 1 and scale.size != _full(scale, codes.ndim).shape[0]:
         codes, scale = on_one_grid(codes, scale, 0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.edit import constant
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, integer, is_derived
 
@@ -32,7 +33,7 @@ class Form:
         """The fact of the base."""
         found = integer(self.base)
         if found is None:
-            raise ValueError(f"{self.base.name} is no integer tensor")
+            raise ValueError(f"{self.base.name} is not an integer tensor")
         return found
 
     @property
@@ -70,7 +71,3 @@ def per_channel(array: FloatArray, shape: Sequence[int]) -> FloatArray:
         )
     found: FloatArray = np.broadcast_to(first.reshape(-1), (shape[1],))
     return found
-
-
-class Unsupported(Exception):
-    """An operator cannot be computed on integers here; the text says why."""

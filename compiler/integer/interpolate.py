@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.conv import insert_conv
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.ir.edit import Editor, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, set_integer
@@ -37,8 +38,8 @@ def apply(editor: Editor, node: ir.Node, x: Form) -> Form:
         raise Unsupported(f"Resize of mode {mode}; use nearest or linear")
     if rule not in (*HALF_PIXEL, "asymmetric") or attribute(node, "antialias", 0):
         raise Unsupported(
-            f"interpolation by the rule {rule}, whose weights are no powers of two; use half_pixel "
-            "or asymmetric (align_corners=False)"
+            f"interpolation by the rule {rule}, whose weights are not powers of two; use "
+            "half_pixel or asymmetric (align_corners=False)"
         )
     _check_scales(node, shape, out)
     if len(shape) not in (3, 4) or shape[:2] != out[:2]:

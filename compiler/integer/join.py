@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.integer import intervals
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import bounds_of, of_two, widened, with_constant
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
+from qnnc.compiler.integer.form import Form, named_result
+from qnnc.compiler.ir import intervals
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
@@ -48,7 +49,7 @@ def multiply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> lis
     """The product of two computed tensors.
 
     Raises:
-        Unsupported: an offset that is no multiple of the scale.
+        Unsupported: an offset that is not a multiple of the scale.
     """
     operands, scale = [], np.ones(())
     for form in forms[:2]:
@@ -110,7 +111,7 @@ def common_grid(scales: Sequence[FloatArray]) -> tuple[list[IntArray], FloatArra
     """Integer factors and one scale with factor * scale = each tensor's own scale.
 
     Raises:
-        Unsupported: the scales are no small multiples of a common one.
+        Unsupported: the scales are not small multiples of a common one.
     """
     whole = np.broadcast_arrays(*scales)
     shape = whole[0].shape
@@ -142,12 +143,12 @@ def _grid_of(scales: tuple[float, ...]) -> tuple[list[int], float]:
     denominator = int(np.lcm.reduce([r.denominator for r in ratios]))
     factors = [int(r * denominator) for r in ratios]
     if max(abs(f) for f in factors) > MAX_FACTOR:
-        raise Unsupported("its inputs have scales that are no small multiples of a common one")
+        raise Unsupported("its inputs have scales that are not small multiples of a common one")
     return factors, base / denominator
 
 
 def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> ir.Value:
-    """The form's integers times a constant (one for all, or one a channel)."""
+    """The form's integers times a constant (one for all, or one per channel)."""
     if np.all(factor == 1):
         return form.base
     if np.all(factor == factor.flat[0]):

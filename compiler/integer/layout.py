@@ -10,10 +10,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Form, Unsupported
-from qnnc.compiler.integer.intervals import Interval, compact, interval_of, moved
+from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.integer.form import Form
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, compact, interval_of, moved
 from qnnc.compiler.ir.layouts import OPERATORS as OPERATORS
 
 MOST_SCALES = 1 << 20
@@ -76,7 +77,7 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
 
 
 def arranged(node: ir.Node, fact: Integer, shape: tuple[int, ...]) -> Integer:
-    """A fact behind a layout operator: a Transpose has the golden tensor's elements in another
+    """A fact after a layout operator: a Transpose has the golden tensor's elements in another
     order."""
     if node.op_type != "Transpose" or fact.golden is None:
         return fact

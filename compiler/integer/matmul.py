@@ -10,13 +10,14 @@ import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import bipolar
-from qnnc.compiler.integer.form import Form, Unsupported, named_result
-from qnnc.compiler.integer.intervals import Interval, interval_of, partial_sums
-from qnnc.compiler.integer.intervals import matmul as product_of
+from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.weights import on_one_grid
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
+from qnnc.compiler.ir.intervals import Interval, interval_of, partial_sums
+from qnnc.compiler.ir.intervals import matmul as product_of
 
 
 def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -58,7 +59,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     scale = w.scale
     if np.any(w.offset):
         if not bipolar.is_bipolar(w):
-            raise Unsupported("weights with a zero point that is no integer")
+            raise Unsupported("weights with a zero point that is not an integer")
         codes, scale = 2 * codes - 1, scale / 2
     if scale.ndim == 2 and scale.shape[0] != 1:
         codes, scale = on_one_grid(codes, scale, 1)

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import interpolate
-from qnnc.compiler.integer.form import Form, Unsupported
-from qnnc.compiler.integer.intervals import interval_of
+from qnnc.compiler.integer.form import Form
 from qnnc.compiler.integer.places import Places
 from qnnc.compiler.ir.edit import Editor, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import Integer, is_derived, set_integer
+from qnnc.compiler.ir.intervals import interval_of
 
 
 def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:

@@ -11,10 +11,10 @@ import onnx_ir as ir
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import MOST_ELEMENTS, Interval, compact, compacted
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, as_integers
+from qnnc.compiler.ir.intervals import MOST_ELEMENTS, Interval, compact, compacted
 
 MOST_NUMBERS = 1 << 24
 """Elements that float32 can number."""

@@ -10,14 +10,15 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import bounds_of, with_constant
-from qnnc.compiler.integer.form import Form, Unsupported, named_result, per_channel
-from qnnc.compiler.integer.intervals import interval_of
+from qnnc.compiler.integer.form import Form, named_result, per_channel
 from qnnc.compiler.integer.uneven import evened, window_counts
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.integer.windowed import max_pool, sees_only_padding, sum_pool
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, Integer, integer, set_integer
+from qnnc.compiler.ir.intervals import interval_of
 
 
 def apply_max(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
@@ -90,7 +91,7 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
 
 
 def _drop(array: NDArray[Any], axes: tuple[int, ...]) -> NDArray[Any]:
-    """A per-channel array behind the removal of the axes that a reduction leaves at size one."""
+    """A per-channel array after the removal of the axes that a reduction leaves at size one."""
     return array if array.ndim == 0 else array.reshape(array.shape[: -len(axes)])
 
 

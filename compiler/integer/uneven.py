@@ -13,8 +13,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.arithmetic import with_constant
-from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.ir.edit import Editor, shape_of
 from qnnc.compiler.ir.facts import IntArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import FloatArray, IntArray
 
 MOST_BITS = 20
@@ -36,7 +36,7 @@ def on_one_grid(codes: IntArray, scale: FloatArray, outputs: int) -> tuple[IntAr
     mantissa, exponent = np.frexp(ratio)
     if np.any(mantissa != 0.5):
         raise Unsupported(
-            "weights whose scales differ within an output, by ratios that are no powers of two; "
+            "weights whose scales differ within an output, by ratios that are not powers of two; "
             "quantize them per tensor or per output, or with scales that are powers of two"
         )
     largest = int(np.abs(codes).max(initial=1)).bit_length() + int(exponent.max()) - 1

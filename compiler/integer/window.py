@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import ModelError, quote
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import ModelError, Unsupported, quote
 from qnnc.compiler.ir.edit import attribute, shape_of
 from qnnc.compiler.ir.facts import IntArray
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import MOST_BITS, Interval, compacted
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.compiler.ir.intervals import MOST_BITS, Interval, compacted
 
 MOST_TERMS = 1 << 25
 """Products of windows, elements and channels up to which every place of an image is looked at."""

@@ -129,11 +129,11 @@ def is_saved(proto: onnx.ModelProto) -> bool:
 
 
 def load_ir(path: Path) -> tuple[ir.Model, list[str]]:
-    """Read what `save_ir` wrote: the model, and the names of the passes behind it.
+    """Read what `save_ir` wrote: the model, and the names of the passes after it.
 
     Raises:
         WorkspaceError: the file cannot be read.
-        ModelError: it is no saved IR, or is damaged.
+        ModelError: it is not a saved IR, or is damaged.
     """
     proto = onnx.ModelProto()
     try:

@@ -42,7 +42,7 @@ def along_stream(
 
 def laid_out(streams: Streams, shape: tuple[int, ...], axis: int) -> tuple[bool, int]:
     """Whether a tensor goes as an image, and the number of elements that follow each other
-    along an axis and all faster ones in the stream, as (image, elements a step of the axis)."""
+    along an axis and all faster ones in the stream, as (image, elements per step of the axis)."""
     image = len(shape) in (3, 4) and axis != len(shape) - 1
     if len(shape) in (3, 4) and axis == 1:
         return True, 1

@@ -117,7 +117,9 @@ class Streams:
         """The stream [1, H, W, C] of a tensor [1, C, H, W] or [1, C, L]."""
         shape = shape_of(value)
         if len(shape) not in (3, 4):
-            raise self.error(f"tensor {quote(value.name)} is no image: its shape is {list(shape)}")
+            raise self.error(
+                f"tensor {quote(value.name)} is not an image: its shape is {list(shape)}"
+            )
         return self.ordered(value, channels_last(shape), image_shape(shape))
 
     def plain(self, value: ir.Value) -> ir.Value:
@@ -253,7 +255,7 @@ class Streams:
         return y
 
     def _is_image(self, value: ir.Value) -> bool:
-        """An operator on images lies behind, before anything that takes vectors."""
+        """An operator on images lies after, before anything that takes vectors."""
         if len(shape_of(value)) not in (3, 4):
             return False
         stack, seen = [value], set[ir.Value]()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph as pictures, one a row.
+"""The graph as pictures, one per row.
 
 Each row with the edges below it is a picture of its own, so that the page can set them below each
 other on a phone, in columns on a screen and over the pages of a print.

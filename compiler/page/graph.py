@@ -140,7 +140,7 @@ def _layer_box(layer: Layer, index: int, slowest: int) -> Box:
         ("arithmetic", (layer.arithmetic or "").upper()),
         ("implementation", layer.implementation or ""),
         (
-            "cycles a frame",
+            "cycles per frame",
             f"{count(layer.cycles)}, {100 * layer.cycles / slowest:.0f} % of the slowest",
         ),
     ]
@@ -183,9 +183,9 @@ def _border_box(
     details: Rows = []
     if port is not None:
         words = f"{count(port.words_per_frame)} of {port.tdata_bits} bits"
-        details = [("words a frame", words), ("elements a word", count(port.elements_per_word))]
+        details = [("words per frame", words), ("elements per word", count(port.elements_per_word))]
     if nodes:
-        when = "behind" if outward else "before"
+        when = "after" if outward else "before"
         details.append((f"on the host {when} it", ", ".join(nodes)))
     title = port.name if port is not None else "output" if outward else "input"
     return Box(f"border-{index}", title, "border", [], details=details)

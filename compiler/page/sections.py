@@ -81,8 +81,10 @@ def figures(report: Report) -> list[Figure]:
         cycles = speed.ii_cycles if measured else speed.ii_cycles_estimate
         assert cycles is not None
         how = "measured" if measured else "estimated"
-        found.append(Figure("frames a second", count(round(speed.fps)), how))
-        found.append(Figure("cycles a frame", count(cycles), f"at {speed.clock_mhz:g} MHz, {how}"))
+        found.append(Figure("frames per second", count(round(speed.fps)), how))
+        found.append(
+            Figure("cycles per frame", count(cycles), f"at {speed.clock_mhz:g} MHz, {how}")
+        )
         if speed.latency_cycles is not None:
             time = speed.latency_cycles / speed.clock_mhz
             note = f"{count(speed.latency_cycles)} cycles"
@@ -179,7 +181,7 @@ def places(report: Report) -> Places:
     names = {
         "dataflow": "in the accelerator",
         "host-pre": "on the host before it",
-        "host-post": "on the host behind it",
+        "host-post": "on the host after it",
         "folded": "folded away",
         "open": "undecided",
     }
@@ -210,7 +212,7 @@ _FILES = {
     "compiled": "the compiled network, standard ONNX",
     "dataflow": "the dataflow graph",
     "host_pre": "the host's part before the accelerator",
-    "host_post": "the host's part behind it",
+    "host_post": "the host's part after it",
     "rtl": "SystemVerilog",
     "emulator": "the C++ emulator",
     "hls": "C++ for Vitis HLS",

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes, one a file, found through the entry-point group `qnnc.passes`."""
+"""Passes, one per file, found through the entry-point group `qnnc.passes`."""

@@ -12,10 +12,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import layout
 from qnnc.compiler.integer.arithmetic import of_two, with_constant
-from qnnc.compiler.integer.form import Unsupported
-from qnnc.compiler.integer.intervals import Interval
 from qnnc.compiler.ir.edit import (
     Editor,
     constant,
@@ -33,6 +32,7 @@ from qnnc.compiler.ir.facts import (
     set_integer,
     sources,
 )
+from qnnc.compiler.ir.intervals import Interval
 from qnnc.compiler.ir.operators import multi_threshold
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.tails.bisection import check_steps
@@ -182,7 +182,7 @@ class AbsorbTails(Pass):
         else:
             low, high = int(table.values.min()), int(table.values.max())
         fact = fact.with_(low=np.asarray(low), high=np.asarray(high), datatype=None)
-        if tail.layouts and tail.place is not Place.BEHIND:
+        if tail.layouts and tail.place is not Place.AFTER:
             x = _flattened(editor, tail, tail.anchor) if flat else tail.anchor
             y = multi_threshold.insert(editor, tail.nodes[-1], x, table, name, tail.nodes)
             _say_how(y, exhaustive)
@@ -229,7 +229,7 @@ def _shaped(editor: Editor, tail: Tail, x: ir.Value, shape: Sequence[int]) -> ir
 
 
 def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
-    """An integer tensor behind the layout operators of a tail."""
+    """An integer tensor after the layout operators of a tail."""
     for node in tail.layouts:
         fact = integer(x)
         if fact is not None:

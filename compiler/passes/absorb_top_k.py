@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer.arithmetic import with_constant
-from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import Editor, attribute, remove_unused, shape_of
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.passes.base import Pass

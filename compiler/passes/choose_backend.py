@@ -58,7 +58,8 @@ class ChooseBackend(Pass):
             known = sorted({n.op_type for n in model.graph if is_dataflow(n)})
             wrong = next(iter(unused))
             raise OptionError(
-                f"--backend names {wrong!r}, which is no operator or node of the accelerator"
+                f"--backend names {wrong!r}, which is neither an operator nor a node of the "
+                f"accelerator"
                 f"{close_matches(wrong, known)} (operators: {', '.join(known)})"
             )
         return changed

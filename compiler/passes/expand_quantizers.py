@@ -26,7 +26,7 @@ WEIGHTED = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 class ExpandQuantizers(Pass):
     """Write quantizers in standard operators and mark their integer codes.
 
-    A quantized constant that is no layer's weights (a bias) becomes plain numbers. Codes whose
+    A quantized constant that is not a layer's weights (a bias) becomes plain numbers. Codes whose
     zero point lies off the middle of their type (-110..145, say) are kept as 0..255, which takes
     a bit less, where only matrix products and the host see them.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import (
     Editor,
@@ -29,7 +29,7 @@ MAXIMA = frozenset({"MaxPool", "GlobalMaxPool"})
 ANYWHERE = frozenset({"Resize", "Upsample"})
 """Operators that repeat elements of a channel."""
 MIXING = frozenset({"DepthToSpace", "SpaceToDepth", "Slice"})
-"""Operators behind which an element may be of another channel."""
+"""Operators after which an element may be of another channel."""
 MOVERS = MAXIMA | ANYWHERE | MIXING | {"Concat"}
 
 
@@ -66,7 +66,7 @@ class HoistQuantizers(Pass):
 
 
 def _curved(model: ir.Model) -> set[ir.Value]:
-    """Tensors computed from quantized ones that are no integers times a scale: what is behind a
+    """Tensors computed from quantized ones that are not integers times a scale: what is after a
     Relu without a quantizer, or where branches meet."""
     state = {value: False for value in model.graph.inputs if integer(value) is not None}
     for node in model.graph:
@@ -91,7 +91,7 @@ def _curved(model: ir.Model) -> set[ir.Value]:
 
 
 def _chains(value: ir.Value) -> Iterator[list[ir.Node]]:
-    """The operators between a tensor and each quantizer behind it, that included."""
+    """The operators between a tensor and each quantizer after it, that included."""
     stack: list[tuple[ir.Value, list[ir.Node]]] = [(value, [])]
     while stack:
         source, before = stack.pop()
@@ -105,7 +105,7 @@ def _chains(value: ir.Value) -> Iterator[list[ir.Node]]:
 
 
 def _hoist(editor: Editor, mover: ir.Node, chain: list[ir.Node]) -> None:
-    """Write a chain in front of every computed input of the mover, and the mover behind."""
+    """Write a chain in front of every computed input of the mover, and the mover after."""
     if len(mover.outputs) > 1 and mover.outputs[1].uses():
         raise Unsupported("its indices are used")
     _check(mover, chain)
@@ -143,7 +143,7 @@ def _check(mover: ir.Node, chain: list[ir.Node]) -> None:
             raise Unsupported(f"{node.op_type} has its constant first")
         if mover.op_type in MAXIMA and quantizer(node) is None and not _rises(node):
             raise Unsupported(
-                f"{node.op_type} behind it may fall, and the largest value would not stay so; "
+                f"{node.op_type} after it may fall, and the largest value would not stay so; "
                 "put the quantizer in front"
             )
         allowed = set() if reshaped or uniform else _channel_axes(mover, rank)

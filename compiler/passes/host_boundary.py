@@ -150,7 +150,7 @@ def _check_order(node: ir.Node) -> None:
         why = reason(culprit) or f"{culprit.op_type} computes in floating point"
         advice = remedy(culprit) or _advice(node, up=False)
         if not advice and ";" not in why:  # where the reason itself says what helps
-            advice = "put a quantizer behind it, or an operator that qnnc supports in its place"
+            advice = "put a quantizer after it, or an operator that qnnc supports in its place"
         raise ModelError(
             f"node {quote(_named(culprit))} lies between two quantized layers and cannot go into "
             f"hardware: {why}{f'; {advice}' if advice else ''}"
@@ -158,7 +158,7 @@ def _check_order(node: ir.Node) -> None:
 
 
 def _explained(node: ir.Node) -> ir.Node | None:
-    """The nearest operator behind `node`, itself included, that a pass gave a reason for."""
+    """The nearest operator after `node`, itself included, that a pass gave a reason for."""
     waiting, seen = deque([node]), {node}
     while waiting:
         current = waiting.popleft()

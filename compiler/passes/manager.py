@@ -24,7 +24,7 @@ class PassRun:
         name: of the pass.
         seconds: that it took, verification not included.
         changed: whether it changed the model.
-        verified: whether the model was compared with the golden graph behind it.
+        verified: whether the model was compared with the golden graph after it.
         reasons: why it left nodes as they are.
     """
 
@@ -36,9 +36,9 @@ class PassRun:
 
 
 class Watcher(Protocol):
-    """Looks at the model behind every pass, before it is compared with the golden graph."""
+    """Looks at the model after every pass, before it is compared with the golden graph."""
 
-    def behind(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+    def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
         """`step` has run; it must not change the model.
 
         Args:
@@ -53,10 +53,10 @@ class PassManager:
     """Runs passes in order.
 
     Attributes:
-        verifier: compares behind passes, or None.
-        each: compare behind every pass that changed something, not only behind the last.
+        verifier: compares after passes, or None.
+        each: compare after every pass that changed something, not only after the last.
         listener: called with each pass's name before it runs.
-        watchers: look at the model behind every pass.
+        watchers: look at the model after every pass.
         done: names of the passes that the model has been through.
         runs: what they did, those of a pipeline that failed included.
     """
@@ -88,7 +88,7 @@ class PassManager:
             self.done.append(step.name)
             self.runs.append(PassRun(step.name, seconds, changed, verified, tuple(step.reasons)))
             for watcher in self.watchers:
-                watcher.behind(model, step, changed, self.done)
+                watcher.after(model, step, changed, self.done)
             if verified:
                 self._verify(model, step.name)
         return self.runs[start_index:]
@@ -97,7 +97,7 @@ class PassManager:
         assert self.verifier is not None
         outcome = self.verifier.check(model)
         if outcome.mismatches:
-            raise VerificationError(f"behind pass {name}, {describe(outcome)}")
+            raise VerificationError(f"after pass {name}, {describe(outcome)}")
 
 
 def _run(step: Pass, model: ir.Model) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""merge-thresholds: a quantizer behind a quantizer needs no table of its own."""
+"""merge-thresholds: a quantizer after a quantizer needs no table of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qnnc.compiler.passes.base import Pass
 class MergeThresholds(Pass):
     """Drop tables that change nothing, and make one of two that follow each other.
 
-    Exporters write both: a quantizer with the parameters of the one before it (behind a reshape
+    Exporters write both: a quantizer with the parameters of the one before it (after a reshape
     or a maximum), and quantize, Relu, quantize.
     """
 
@@ -103,7 +103,7 @@ def _composed(first: Table, second: Table, fact: Integer) -> Table | None:
     steps = first.thresholds.shape[1]
     before = np.broadcast_to(first.thresholds, (channels, steps))
     after = np.broadcast_to(second.thresholds, (channels, second.thresholds.shape[1]))
-    # before its first step the table stands still, and behind its last
+    # before its first step the table stands still, and after its last
     never, always = int(fact.high.max()) + 1, int(fact.low.min())
     index = after - first.base - 1
     rows: IntArray = np.take_along_axis(before, np.clip(index, 0, steps - 1), axis=1)

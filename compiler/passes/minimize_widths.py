@@ -39,7 +39,7 @@ class MinimizeWidths(Pass):
 
 
 def _widen_through(node: ir.Node) -> None:
-    """Behind a reshape only the whole tensor's range is kept."""
+    """After a reshape only the whole tensor's range is kept."""
     source = node.inputs[0]
     before = integer(source) if source is not None else None
     after = integer(node.outputs[0])

@@ -46,11 +46,13 @@ def find_pass(name: str) -> type[Pass]:
 
     Raises:
         OptionError: there is none; close names are suggested.
-        PluginError: its package is broken, or it is no pass.
+        PluginError: its package is broken, or it is not a pass.
     """
     found = TABLE.load(name, type)
     if not issubclass(found, Pass) or not is_dataclass(found):
-        raise PluginError(f"pass {name!r} is no dataclass derived from qnnc.compiler.passes.Pass")
+        raise PluginError(
+            f"pass {name!r} is not a dataclass derived from qnnc.compiler.passes.Pass"
+        )
     if getattr(found, "name", None) != name:
         raise PluginError(
             f"pass {name!r} calls itself {getattr(found, 'name', None)!r}; an entry point has to "

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import affine, clip, conv, join, layout, matmul, move, pool
-from qnnc.compiler.integer.form import Form, Unsupported, own_form
+from qnnc.compiler.integer.form import Form, own_form
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
 from qnnc.compiler.ir.facts import (
     is_derived,
@@ -129,7 +129,7 @@ def _learn(forms: dict[ir.Value, Form], value: ir.Value) -> None:
 
 
 def _stands_for_golden(node: ir.Node, form: Form) -> bool:
-    """The first tensor behind a sum that the golden graph has too, where it lacks the sum itself
+    """The first tensor after a sum that the golden graph has too, where it lacks the sum itself
     (the product inside a Gemm)."""
     fact = form.fact
     return fact.golden is None and not fact.quantized and not is_derived(node.outputs[0])
@@ -198,7 +198,7 @@ def _cause(node: ir.Node, given: Sequence[Form | None], why: str) -> tuple[str, 
         ]  # fmt: skip
         if loose and len(loose) < len(node.inputs):
             named = quote(sources(loose[0])[-1])
-            return why.split(";")[0], f"put a quantizer behind node {named}, before the two meet"
+            return why.split(";")[0], f"put a quantizer after node {named}, before the two meet"
     form = given[0] if given else None
     joining = _concat_before(node)
     if node.op_type in LAYERS and form is not None and form.scale.size > 1 and joining is not None:
@@ -206,7 +206,7 @@ def _cause(node: ir.Node, given: Sequence[Form | None], why: str) -> tuple[str, 
         name = quote(sources(joining)[-1] if sources(joining) else joining.name)
         return (
             f"its input comes from Concat node {name}, which joins tensors of scales {scales} that "
-            "are no small multiples of a common one",
+            "are not small multiples of a common one",
             f"let what Concat {name} joins go through one quantizer, or quantizers of one scale",
         )
     return why, ""

@@ -32,12 +32,12 @@ class SetFolding(Pass):
     """Fold every node for a throughput at least cost, or for the most that fits a budget.
 
     Options:
-        fps: frames a second to reach; 0 for the fastest that fits.
+        fps: frames per second to reach; 0 for the fastest that fits.
         clock_mhz: clock of the accelerator.
         budget: share of the device that may be used; inf for no limit. Of a whole device the
             shell of a bitstream takes its part.
         LUT, FF, BRAM18, DSP: what the device has; by default a Z7020.
-        batch: frames that may be held on the chip, so that weights can come from memory outside
+        batch: frames that may be held on the chip, so that weights can come from off-chip memory
             once for all of them; 1 to keep all weights on the chip.
         bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
         port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
@@ -117,7 +117,7 @@ class SetFolding(Pass):
         """The nodes whose weights may come from off-chip memory, told of the batch."""
         if not graph.nodes:
             raise ModelError(
-                "there are no dataflow nodes to fold; set-folding comes behind to-dataflow"
+                "there are no dataflow nodes to fold; set-folding comes after to-dataflow"
             )
         if self.batch > 1 and not _is_chain(graph.nodes):
             raise OptionError(

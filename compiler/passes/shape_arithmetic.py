@@ -114,7 +114,7 @@ class _Walk:
         value = node.inputs[index]
         if value is None or value not in self.known:
             return False
-        nodes = self._behind(value)
+        nodes = self._producers(value)
         found = Session(expand(self.model, inputs=[], outputs=[value], nodes=nodes)).run({})
         array = found[str(value.name)]
         folded = self.editor.initializer(f"{value.name}_folded", array)
@@ -124,7 +124,7 @@ class _Walk:
                 user.replace_input_with(place, folded)
         return True
 
-    def _behind(self, value: ir.Value) -> list[ir.Node]:
+    def _producers(self, value: ir.Value) -> list[ir.Node]:
         """The nodes that compute a known tensor, in order."""
         order: list[ir.Node] = []
         seen: set[ir.Node] = set()

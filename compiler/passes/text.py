@@ -89,7 +89,7 @@ def parse_pipeline(text: str, standard: Sequence[Pass]) -> list[Pass]:
             standard pass of that name, unless it says others.
 
     Raises:
-        OptionError: the text is no pipeline, or names an unknown pass or option.
+        OptionError: the text is not a pipeline, or names an unknown pass or option.
     """
     items = parse_items(text)
     passes: list[Pass] = []

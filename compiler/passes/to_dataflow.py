@@ -45,7 +45,7 @@ class ToDataflow(Pass):
 
 
 def _hand_over(streams: Streams, value: ir.Value, is_output: bool) -> None:
-    """Let the host go on with the stream instead of the tensor."""
+    """Let the host continue with the stream instead of the tensor."""
     if integer(value) is None:
         return
     users = [(user, i) for user, i in value.uses() if part(user) != ACCELERATOR]

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.tails.curves import Curve
 from qnnc.compiler.tails.evaluator import Evaluator, Steps
@@ -47,7 +47,7 @@ def check_steps(steps: int, most: int) -> None:
     """Raise Unsupported for more thresholds than a table may have."""
     if steps > most:
         raise Unsupported(
-            f"it needs {steps} thresholds a channel, {most} are the most; quantize to "
+            f"it needs {steps} thresholds per channel, {most} are the most; quantize to "
             f"{most.bit_length() - 1} bits or fewer"
         )
 
@@ -93,7 +93,7 @@ def _pieces(evaluator: Evaluator) -> Pieces:
         if not found.cuts:
             pieces = Pieces(pieces.low, pieces.high, pieces.sign * signs[0])
         elif rounded or 2 * len(pieces.low) > MOST_PIECES:
-            raise Unsupported(f"it turns round behind another function, and {large}")
+            raise Unsupported(f"it turns round after another function, and {large}")
         else:
             pieces = _cut(evaluator, pieces, node, found, signs)
         rounded = rounded or found.rounded > 0
@@ -107,7 +107,7 @@ def _cut(
     (cut,) = found.cuts
     rising = pieces.sign > 0
 
-    def behind(x: IntArray) -> NDArray[np.bool_]:
+    def past(x: IntArray) -> NDArray[np.bool_]:
         values = evaluator.values(node, x)
         if np.any(np.isnan(values)):
             raise Unsupported("it gives values that are not numbers")
@@ -121,7 +121,7 @@ def _cut(
         if not active.any():
             break
         middle = (left + right) // 2
-        passed = behind(np.clip(middle, evaluator.low, evaluator.high))
+        passed = past(np.clip(middle, evaluator.low, evaluator.high))
         right = np.where(active & passed, middle, right)
         left = np.where(active & ~passed, middle + 1, left)
     # what comes first is the lower part of the operator's input, or the upper if that falls

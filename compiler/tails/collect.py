@@ -10,9 +10,8 @@ from enum import Enum
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import layout
-from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import QNNC, constant, shape_of
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.tails.curves import KNOWN, Curve, curve
@@ -41,7 +40,7 @@ class Place(Enum):
     """On which side of a tail's layout operators its parameters differ from place to place."""
 
     BEFORE = "before"
-    BEHIND = "behind"
+    AFTER = "after"
     BOTH = "both"
 
 
@@ -56,7 +55,7 @@ class Tail:
         layouts: those of its operators that only move elements.
         place: where its parameters are, with regard to the layouts.
         axes: axes (negative) along which the function differs: of `anchor` if it differs before
-            the layouts, of `codes` if behind them, and all axes if on both sides.
+            the layouts, of `codes` if after them, and all axes if on both sides.
         curves: of its operators in order, None for those that only move elements; or None where
             one of them has no curve that is known.
         exclusive: nothing else uses the anchor or anything inside.
@@ -201,7 +200,7 @@ def _where_it_differs(
     if not cuts or not varying or varying[0] > cuts[-1]:
         if cuts and varying and not _ranks_fit(nodes[: cuts[-1]], codes):
             return Place.BOTH, _all_axes(anchor)
-        return Place.BEHIND, axes
+        return Place.AFTER, axes
     if varying[-1] < cuts[0] and _ranks_fit(nodes[cuts[0] :], anchor):
         return Place.BEFORE, axes
     return Place.BOTH, _all_axes(anchor)

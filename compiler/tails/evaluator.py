@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.edit import attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, as_integers, integer
 from qnnc.compiler.reference import Session, expand
@@ -55,7 +55,7 @@ class Evaluator:
 
     def __init__(self, model: ir.Model, tail: Tail) -> None:
         self.tail = tail
-        shape = shape_of(tail.codes if tail.place is Place.BEHIND else tail.anchor)
+        shape = shape_of(tail.codes if tail.place is Place.AFTER else tail.anchor)
         keep_all = tail.place is Place.BOTH
         rank = len(shape)
         self._dims = [
@@ -103,7 +103,7 @@ class Evaluator:
             any_batch=True,
             skip=() if tail.place is Place.BOTH else tail.layouts,
         )
-        if tail.place is Place.BEHIND:  # fed as what the layout operators make of the anchor
+        if tail.place is Place.AFTER:  # fed as what the layout operators make of the anchor
             plain.graph.inputs[0].shape = ir.Shape([f"{axis}" for axis in range(self._rank)])
         return plain
 
@@ -184,7 +184,7 @@ class Evaluator:
 
 
 def _order(layouts: Sequence[ir.Node], shape: Sequence[int]) -> IntArray:
-    """Where each element behind the layout operators stood before them."""
+    """Where each element after the layout operators stood before them."""
     places = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
     for node in layouts:
         if node.op_type == "Transpose":

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import layout
-from qnnc.compiler.integer.form import Unsupported
 from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, as_integers, integer
 from qnnc.compiler.ir.operators.multi_threshold import Table

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import quote
+from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import affine
-from qnnc.compiler.integer.form import Form, Unsupported, own_form
+from qnnc.compiler.integer.form import Form, own_form
 from qnnc.compiler.ir.edit import QNNC, attribute, constant, shape_of
 from qnnc.compiler.ir.facts import FloatArray, integer
 from qnnc.compiler.tails.curves import curve

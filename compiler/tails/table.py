@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.ir.operators.multi_threshold import Table
@@ -63,7 +63,7 @@ def along_one_axis(steps: Steps, shape: tuple[int, ...]) -> tuple[Steps, int]:
 
 def everywhere(steps: Steps, tail: Tail) -> Steps:
     """Steps along some axes of a tensor as those of each of its elements."""
-    shape = shape_of(tail.codes if tail.place is Place.BEHIND else tail.anchor)
+    shape = shape_of(tail.codes if tail.place is Place.AFTER else tail.anchor)
     rank = len(shape)
     dims = [size if axis - rank in tail.axes else 1 for axis, size in enumerate(shape)][1:]
     numbers = np.arange(len(steps.at), dtype=np.int64).reshape(dims)

@@ -3,7 +3,7 @@
 
 Splitting a Gemm into MatMul and Add, say, changes the last bits of its float32 output. Such an
 output must be the golden one but for rounding; what follows from it is then compared with what
-the golden operators make of it, as behind exact sums. Once layers are integers, they are compared
+the golden operators make of it, as after exact sums. Once layers are integers, they are compared
 without this.
 """
 

@@ -243,7 +243,7 @@ def watched(model: ir.Model, golden: Golden) -> list[ir.Value]:
 
 
 def _in_order(model: ir.Model, values: Sequence[ir.Value]) -> list[ir.Value]:
-    """Values in the graph's order, so that what follows from a near-tie comes behind it."""
+    """Values in the graph's order, so that what follows from a near-tie comes after it."""
     wanted = set(values)
     everything = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
     return [value for value in everything if value in wanted]

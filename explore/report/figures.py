@@ -111,7 +111,7 @@ def resource_maps(study: Study, results: Results, folder: Path) -> Path:
 
 
 def fit_map(study: Study, results: Results, folder: Path) -> Path:
-    """Thousands of frames a second of the fastest build of each network that fits."""
+    """Thousands of frames per second of the fastest build of each network that fits."""
     title = f"thousand frames/s on {study.hardware.board}; –: does not fit"
     table = grid(study, results, figure("fps")) / 1000
     return save(*heat_maps(study, {title: table}, ",.3g", "cividis", "log"), folder, "fit-map")

@@ -4,7 +4,7 @@
 A record in the study's folder holds their hashes. A file of a report's name that the record does
 not know, or that has changed since, is not qnnc's. The record is there before the first network is
 trained, and names the new files before they take the old ones' places, so that a study that is
-killed at any moment can go on.
+killed at any moment can continue.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class Trainer:
         write_bytes(self.checkpoint, buffer.getvalue())
 
     def _load(self) -> None:
-        """Go on from the checkpoint, if there is one that was made with the same settings."""
+        """Continue from the checkpoint, if there is one that was made with the same settings."""
         torch = module("torch")
         if not self.checkpoint.exists():
             return

@@ -46,7 +46,7 @@ def load(
     _choose("exporter", exporter, list(EXPORTERS))
     torch, exports = torch_and_exports()
     if not isinstance(module, torch.nn.Module):
-        raise OptionError(f"a {type(module).__name__} is no torch.nn.Module")
+        raise OptionError(f"a {type(module).__name__} is not a torch.nn.Module")
     argument = _sample(torch, module, example)
     with (
         tempfile.TemporaryDirectory() as folder,

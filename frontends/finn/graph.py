@@ -115,7 +115,7 @@ def annotated_types(graph: onnx.GraphProto) -> dict[str, BaseDataType]:
 
 
 def input_type(source: str) -> str:
-    """The integer type of a model's only input, or an empty string if it is no integer.
+    """The integer type of a model's only input, or an empty string if it is not an integer.
 
     Raises:
         ModelError: the model has several inputs, or cannot be read.

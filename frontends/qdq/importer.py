@@ -21,7 +21,7 @@ from qnnc.frontends.qdq.integers import (
     IntTensor,
     Writer,
 )
-from qnnc.frontends.qdq.parameters import behind_identity
+from qnnc.frontends.qdq.parameters import before_identity
 
 Handler = Callable[["Importer", ir.Node], None]
 
@@ -85,7 +85,7 @@ class Importer:
         """The integers of a tensor that an integer operator reads."""
         found = self.tensors.get(value)
         if found is None:
-            array = constant(behind_identity(value))
+            array = constant(before_identity(value))
             dtype = value.dtype or ir.DataType.INT32
             if array is not None:
                 base = w.constant(array.astype(np.int64))
@@ -108,7 +108,7 @@ class Importer:
 
     def codes(self, w: Writer, value: ir.Value, affine: Affine) -> ir.Value:
         """q - zero point, as floats; constants become quantized weights."""
-        array = constant(behind_identity(value))
+        array = constant(before_identity(value))
         if array is not None:
             return self.weights(w, array.astype(np.int64), affine.codes())
         zero = affine.single_zero

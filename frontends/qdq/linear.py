@@ -14,7 +14,7 @@ import onnx_ir as ir
 from qnnc.compiler.ir.edit import attribute, constant, replace_value
 from qnnc.frontends.qdq.importer import Importer
 from qnnc.frontends.qdq.integers import INT32, Affine, FloatArray, Writer, along
-from qnnc.frontends.qdq.parameters import Parameters, behind_identity
+from qnnc.frontends.qdq.parameters import Parameters, before_identity
 
 ONE = np.ones((), np.float32)
 
@@ -103,8 +103,8 @@ def _dtype(value: ir.Value) -> ir.DataType:
 
 
 def _columns(parameters: Parameters, b: ir.Value, scale: int, zero: int, axis: int = -1) -> Affine:
-    """Scale and zero point of a matrix: one, or one a column."""
-    array = constant(behind_identity(b))
+    """Scale and zero point of a matrix: one, or one per column."""
+    array = constant(before_identity(b))
     if array is None or array.ndim < 2:
         return parameters.affine(scale, zero)
     return parameters.affine_along(scale, zero, axis % array.ndim, array.shape, _dtype(b))
@@ -114,7 +114,7 @@ def _zero_only(
     parameters: Parameters, value: ir.Value, index: int, *, columns: bool = False
 ) -> Affine:
     zero, kind = parameters.zero(index)
-    array = constant(behind_identity(value))
+    array = constant(before_identity(value))
     if zero.size == 1:
         zero = zero.reshape(())
     elif array is None or not columns or zero.shape[-1:] != array.shape[-1:]:

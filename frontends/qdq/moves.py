@@ -8,7 +8,7 @@ import onnx_ir as ir
 from qnnc.compiler.ir.edit import attribute, constant, replace_value
 from qnnc.frontends.qdq.importer import Importer
 from qnnc.frontends.qdq.integers import INT32, RANGES
-from qnnc.frontends.qdq.parameters import behind_identity
+from qnnc.frontends.qdq.parameters import before_identity
 
 MOVES = (
     "DepthToSpace",
@@ -84,7 +84,7 @@ def pad(importer: Importer, node: ir.Node) -> None:
     if tensor is None:
         return
     filler = node.inputs[2] if len(node.inputs) > 2 else None
-    array = constant(behind_identity(filler)) if filler is not None else None
+    array = constant(before_identity(filler)) if filler is not None else None
     if filler is not None and array is None:
         importer.give_integers(node)
         return
@@ -115,7 +115,7 @@ def clip(importer: Importer, node: ir.Node) -> None:
     if node.op_type == "Relu":
         bounds = [w.constant(-tensor.shift)]
     for value in node.inputs[1:]:
-        array = constant(behind_identity(value)) if value is not None else None
+        array = constant(before_identity(value)) if value is not None else None
         if value is not None and array is None:
             importer.give_integers(node)
             return

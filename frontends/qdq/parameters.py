@@ -42,7 +42,7 @@ class Parameters:
 
     def array(self, index: int, what: str) -> NDArray[Any]:
         """A constant input."""
-        found = constant(behind_identity(self.data(index, what)))
+        found = constant(before_identity(self.data(index, what)))
         if found is None:
             raise self.error(
                 index, what, "is computed; quantize the model statically, with calibration data"
@@ -153,7 +153,7 @@ class Parameters:
         return found.astype(np.int64)
 
 
-def behind_identity(value: ir.Value | None) -> ir.Value | None:
+def before_identity(value: ir.Value | None) -> ir.Value | None:
     """What a chain of Identity nodes hands on."""
     while value is not None:
         node = value.producer()

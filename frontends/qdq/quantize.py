@@ -10,7 +10,7 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import attribute, constant, replace_value
 from qnnc.frontends.qdq.importer import Importer
 from qnnc.frontends.qdq.integers import INT32, RANGES, Affine
-from qnnc.frontends.qdq.parameters import Parameters, behind_identity
+from qnnc.frontends.qdq.parameters import Parameters, before_identity
 
 
 def quantize_linear(importer: Importer, node: ir.Node) -> None:
@@ -47,7 +47,7 @@ def quantize_linear(importer: Importer, node: ir.Node) -> None:
 def _dequantized(
     q: ir.Value, affine: Affine
 ) -> tuple[tuple[int, int] | None, list[ir.Value]] | None:
-    """The outputs of the DequantizeLinear behind q, if nothing else is there and their scale is
+    """The outputs of the DequantizeLinear after q, if nothing else is there and their scale is
     that of q; with the bounds of a Clip between, if there is one."""
     if q.is_graph_output():
         return None
@@ -76,7 +76,7 @@ def _bounds(clip: ir.Node, affine: Affine) -> tuple[int, int] | None:
         value = clip.inputs[index] if index < len(clip.inputs) else None
         if value is None or not value.name:
             continue
-        array = constant(behind_identity(value))
+        array = constant(before_identity(value))
         if array is None or array.size != 1:
             return None
         bound = int(array.reshape(()))
@@ -90,10 +90,10 @@ def dequantize_linear(importer: Importer, node: ir.Node) -> None:
         return  # the quantizer before it is both
     parameters, w = Parameters(node), importer.writer(node)
     x = parameters.data(0, "input")
-    q = constant(behind_identity(x))
+    q = constant(before_identity(x))
     tensor = importer.tensors.get(x)
     known = tensor.dtype if tensor is not None else x.dtype
-    shaped = behind_identity(x) if q is not None else node.outputs[0]
+    shaped = before_identity(x) if q is not None else node.outputs[0]
     affine = parameters.affine_of_tensor(shaped or x, known)
     if q is not None and affine.dtype == INT32:
         numbers = (q.astype(np.int64) - affine.zero).astype(np.float32) * affine.scale

@@ -23,7 +23,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     # pixels freed by going on to the next window, the next row of windows, the next frame
     freed = [sw, sh * width - (ow - 1) * sw]
     freed.append(height * width - (oh - 1) * sh * width - (ow - 1) * sw)
-    # words from one read to the next: within a pixel, a row, a window, and behind each of them
+    # words from one read to the next: within a pixel, a row, a window, and after each of them
     last = ((kh - 1) * dh * width + (kw - 1) * dw) * words + words - 1
     jumps = [1, (dw - 1) * words + 1]
     jumps.append((dh * width - (kw - 1) * dw - 1) * words + 1)
@@ -55,7 +55,7 @@ def generate(node: DataflowNode) -> NodeRtl:
 
 
 def _choice(constants: list[str], counts: tuple[int, ...], first: int = 0) -> str:
-    """The constant behind the innermost loop that is not at its end; loops of one step always
+    """The constant after the innermost loop that is not at its end; loops of one step always
     are."""
     text = constants[-1]
     for level in reversed(range(len(counts))):

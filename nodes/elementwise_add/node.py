@@ -9,7 +9,7 @@ from qnnc.nodes.shared.elementwise.node import Elementwise
 
 
 class ElementwiseAdd(Elementwise):
-    """lhs + rhs; a constant rhs is one a channel or one for all."""
+    """lhs + rhs; a constant rhs is one per channel or one for all."""
 
     op_type = "ElementwiseAdd"
     role = Role.SUM

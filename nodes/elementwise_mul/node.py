@@ -11,7 +11,7 @@ from qnnc.nodes.shared.elementwise.node import Elementwise
 
 
 class ElementwiseMul(Elementwise):
-    """lhs * rhs; a constant rhs is one a channel or one for all."""
+    """lhs * rhs; a constant rhs is one per channel or one for all."""
 
     op_type = "ElementwiseMul"
     onnx_op = "Mul"

@@ -14,7 +14,7 @@ HEADER = Header.beside(__name__, "label_select.h")
 
 
 class Hls(HlsNode):
-    """`qnnc::label_select`, one score a word."""
+    """`qnnc::label_select`, one score per word."""
 
     node: LabelSelect
 

@@ -15,7 +15,7 @@ from qnnc.nodes.testing import Case, random_of
 
 
 def cases() -> list[Case]:
-    """Types of both arithmetics, foldings from one product a cycle to all, several vectors."""
+    """Types of both arithmetics, foldings from one product per cycle to all, several vectors."""
     return [
         case("UINT2", "INT2", (12, 6), {"PE": 2, "SIMD": 4, "ram_style": "block"}),
         case("TERNARY", "TERNARY", (6, 4), {"PE": 4, "SIMD": 6}),

@@ -2,7 +2,7 @@
 """Weights from outside: a word of weights is used for a batch of vectors before the next comes.
 
 The unit holds two batches of its input and one of its results. It goes through the words of the
-weight matrix once a batch: for each word the corresponding part of every vector of the batch, so
+weight matrix once per batch: for each word the corresponding part of every vector of the batch, so
 that memory has `batch` cycles for a word. Sums of all vectors are under way at once; they wait in
 shift registers. Results come word by word and are put back into the order of vectors, each batch in
 the places that the one before leaves.

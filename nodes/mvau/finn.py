@@ -32,7 +32,7 @@ class Finn(ToFinn):
 
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """MVAU, dense or behind a window generator, with or without thresholds."""
+    """MVAU, dense or after a window generator, with or without thresholds."""
     matrix = np.rint(writer.array(node, 1))
     kind = node.type_attr("weightDataType")
     total = product(writer, node, windows, matrix, kind, bool(node.attr("binaryXnorMode", 0)))

@@ -37,10 +37,10 @@ from qnnc.compiler.dataflow.dot_product import (
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
-from qnnc.compiler.integer.intervals import matmul
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
+from qnnc.compiler.ir.intervals import matmul
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
@@ -218,7 +218,7 @@ class MVAU(DataflowNode):
             self.weight_range,
             simd=folding.SIMD,
             pe=folding.PE,
-            # sums of several frames by turns cannot stay in a DSP
+            # interleaved sums of several frames cannot stay in a DSP
             steps=1 if self.is_external(folding) else self.steps(folding),
         )
 

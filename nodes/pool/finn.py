@@ -15,7 +15,7 @@ from qnnc.frontends.finn.writer import Node, Writer
 
 
 class Finn(ToFinn):
-    """A pool behind its window generator."""
+    """A pool after its window generator."""
 
     attributes = (
         "Channels PE KernelSize Function OutImgDims InputDataType OutputDataType "
@@ -27,7 +27,7 @@ class Finn(ToFinn):
 
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """Pool behind a depthwise window generator."""
+    """Pool after a depthwise window generator."""
     window = windows.get(node.inputs[0])
     if window is None:
         raise node.refusal("no window generator stands before it")

@@ -17,7 +17,7 @@ from qnnc.compiler.resources import Resources
 
 
 class StreamingDataWidthConverter(WidthConverter):
-    """Input x; output x. inWidth and outWidth are bits a word, both whole elements.
+    """Input x; output x. inWidth and outWidth are bits per word, both whole elements.
 
     Where neither width divides the other, words are taken apart to the greatest common divisor
     and put together again.

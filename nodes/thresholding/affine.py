@@ -98,7 +98,7 @@ class Affine:
 
     @property
     def clip_bits(self) -> int:
-        """Bits of z behind clipping."""
+        """Bits of z after clipping."""
         return self.out_bits if self.form.style == "requant" else self.clip_range[1].bit_length()
 
     @property
@@ -358,7 +358,7 @@ def _columns(words: IntArray, bits: int) -> NDArray[np.uint64]:
 def _products(
     x_bits: int, x_signed: bool, slope_bits: int, slope_signed: bool
 ) -> tuple[Counter[int], int]:
-    """Bit products a column, and the constant that complementing those of negative worth takes."""
+    """Bit products per column, and the constant for complementing those of negative worth."""
     pairs: Counter[int] = Counter()
     offset = 0
     for p, x_sign in plane_worths(x_bits, x_signed):

@@ -103,7 +103,7 @@ def _counts(
             at_least = np.flatnonzero(reached >= code)
             if not at_least.size:
                 found[row, column] = ends[1]
-            elif falls:  # up to just below the step behind the last such value
+            elif falls:  # up to just below the step after the last such value
                 last = int(at_least[-1])
                 found[row, column] = ends[0] if last == len(steps) else top - steps[last] + 1
             else:

@@ -209,7 +209,7 @@ class Thresholding(DataflowNode):
         return found if isinstance(found, str) else ""
 
     def affine(self) -> Affine:
-        """The affine map and what is shared behind it.
+        """The affine map and what is shared after it.
 
         Raises:
             ModelError: the node asks for it, but its thresholds have none.
@@ -330,7 +330,7 @@ class Thresholding(DataflowNode):
         return total
 
     def _base_luts(self, folding: Folding) -> float:
-        """LUTs behind the search: what is added to the count, or values looked up."""
+        """LUTs after the search: what is added to the count, or values looked up."""
         out_bits = self.out_type.bitwidth()
         values = self.values()
         if folding.impl_style == TABLE and values is not None:

@@ -19,7 +19,7 @@ class Search:
 
     The search looks at one threshold a stage, ceil(log2(steps + 1)) stages, each with a table of
     its own: stage s holds, for each row, the 2**s thresholds that may be looked at then. Where
-    steps + 1 is no power of two, the search tree is filled up at the front with a threshold that
+    steps + 1 is not a power of two, the search tree is filled up at the front with a threshold that
     is always reached.
 
     Attributes:

@@ -20,7 +20,7 @@ from qnnc.nodes.vvau.node import VVAU
 
 
 class Finn(ToFinn):
-    """A depthwise product behind its window generator."""
+    """A depthwise product after its window generator."""
 
     attributes = (
         "PE SIMD Dim Channels Kernel resType ActVal inputDataType weightDataType "
@@ -36,7 +36,7 @@ class Finn(ToFinn):
 
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """VVAU: a depthwise convolution behind its window generator."""
+    """VVAU: a depthwise convolution after its window generator."""
     window = windows.get(node.inputs[0])
     if window is None:
         raise node.refusal("no window generator stands before it")

@@ -46,7 +46,7 @@ class Made:
         name: of the tensor.
         shape: without the batch.
         rms: root mean square of its values, roughly.
-        scale: of its quantizer, one number or one a channel; None for a sum.
+        scale: of its quantizer, one number or one per channel; None for a sum.
         centred: an integer stands for zero, so that it can be padded.
         bits: of its codes or of its sum, roughly.
     """

@@ -178,7 +178,7 @@ class Layers(Growing):
         return True
 
     def bounded(self) -> bool:
-        """Relu or Clip of quantized values, without a quantizer behind it."""
+        """Relu or Clip of quantized values, without a quantizer after it."""
         x = self._take(lambda m: m.per_tensor and m.bits > 1 and m.centred)
         if x is None or x.scale is None:
             return False

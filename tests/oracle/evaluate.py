@@ -176,7 +176,7 @@ class Oracle:
         """Hold a tensor, such as an output of the model, against what a run says of it."""
         span = run.spans[name]
         found = np.asarray(found, np.float64)
-        if span.constant:  # somebody's copies of it, one a sample or one in all
+        if span.constant:  # somebody's copies of it, one per sample or one in all
             found = found.reshape(-1, *span.shape)
             for copy in found:
                 self._check(run, name, span, _room(span), copy)

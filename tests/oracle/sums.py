@@ -28,7 +28,7 @@ def summed(
 
     Args:
         product: computes it, in float64.
-        terms: how many products an element has.
+        terms: how many products per element has.
         bias: broadcasts to the result; one more term.
         axis: of the result, along which the weights' outputs lie.
     """

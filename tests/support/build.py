@@ -32,7 +32,7 @@ def compile_proto(
     each: bool = True,
     **options: object,
 ) -> tuple[ir.Model, Outcome, list[PassRun]]:
-    """Take a QONNX model through all graph passes, verified behind each (or only at the end);
+    """Take a QONNX model through all graph passes, verified after each (or only at the end);
     options as for `BuildOptions`. Returns the model, the final comparison and the passes' runs."""
     return compile_model(from_proto(proto), samples=samples, fold=fold, each=each, **options)
 

@@ -66,7 +66,7 @@ def random_of(
 
 
 def extreme_weights(kind: BaseDataType, shape: tuple[int, int], first: str) -> NDArray[np.int64]:
-    """All weights of an output at the type's end, outputs by turns at the low and the high one."""
+    """All weights of an output at an end of the type, outputs alternately at either."""
     ends = [int(kind.min()), int(kind.max())]
     if first == "high":
         ends.reverse()

@@ -156,7 +156,7 @@ CHAINS: dict[str, Callable[[Graph, str, bool], str]] = {
 
 
 def chain_model(name: str, plain: bool = False) -> onnx.ModelProto:
-    """Conv, quantizer, the chain, and a quantizer behind it."""
+    """Conv, quantizer, the chain, and a quantizer after it."""
     g = Graph()
     x = g.quant("x", name="xq")
     if name != "chunk":

@@ -27,7 +27,7 @@ BUILD_ID = 0x0123456789ABCDEF
 
 
 def inverter(streams: Sequence[tuple[int, int]], places: Sequence[int] | None = None) -> Shell:
-    """A shell with an input and an output for each (bits, words a frame); what comes out is what
+    """A shell with an input and an output for each (bits, words per frame); what comes out is what
     went in with every bit inverted. Inputs come over the ports that `places` says."""
 
     def port(base: str, index: int) -> Port:
@@ -132,7 +132,7 @@ class Host:
 
     def prepare(self, frames: int, shift: int = 0) -> None:
         """Fresh buffers for a run, `shift` bytes into their memory, random inputs, outputs with
-        a pattern in them and behind them."""
+        a pattern in them and after them."""
         self.buffers = []
         self.put(0x1C, frames)
         for stream in self.shell.streams:
@@ -153,7 +153,7 @@ class Host:
         raise AssertionError(f"status {self.status:#x}, errors {self.errors:#x}")
 
     def expect_inverted(self, frames: int) -> None:
-        """Outputs are the inverted inputs, and nothing behind them was touched."""
+        """Outputs are the inverted inputs, and nothing after them was touched."""
         inputs = len(self.shell.inputs)
         for stream, (_, data), (_, given) in zip(
             self.shell.outputs, self.buffers[inputs:], self.buffers[:inputs], strict=True

@@ -51,7 +51,7 @@ def as_text(model: onnx.ModelProto) -> str:
 def _smaller(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
     """Models with one thing less, those that lose most first."""
     yield from _fewer_outputs(model)
-    yield from _cut_behind(model)
+    yield from _cut_after(model)
     yield from _cut_before(model)
     yield from _without_nodes(model)
     yield from _smaller_inputs(model)
@@ -98,7 +98,7 @@ def _fewer_outputs(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
             yield _pruned(fewer)
 
 
-def _cut_behind(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
+def _cut_after(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
     """Inner tensors as the only output."""
     ends = {output.name for output in model.graph.output}
     for node in model.graph.node[:-1]:

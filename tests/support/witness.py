@@ -26,7 +26,7 @@ def is_qonnx(model: onnx.ModelProto) -> bool:
 
 
 def real_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """Inputs that are no initializers."""
+    """Inputs that are not initializers."""
     constants = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in constants]
 

@@ -144,7 +144,7 @@ class _Bits:
 
 
 def assemble(lines: Iterable[str], database: Database, where: str = "FASM") -> bytes:
-    """The configuration payload of a design: what a .bit file holds behind its header.
+    """The configuration payload of a design: what a .bit file holds after its header.
 
     Args:
         lines: FASM.

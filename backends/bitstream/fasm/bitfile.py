@@ -38,12 +38,12 @@ def read_payload(path: Path) -> bytes:
     """The payload of a .bit file.
 
     Raises:
-        WorkspaceError: it is no .bit file.
+        WorkspaceError: it is not a .bit file.
     """
     data = path.read_bytes()
     position = len(_MAGIC)
     if data[:position] != _MAGIC:
-        raise WorkspaceError(f"{path} is no .bit file")
+        raise WorkspaceError(f"{path} is not a .bit file")
     try:
         while data[position : position + 1] in (b"a", b"b", b"c", b"d"):
             (size,) = struct.unpack_from(">H", data, position + 1)

@@ -147,7 +147,7 @@ class Database:
     """The database of one part.
 
     Raises:
-        WorkspaceError: the folder is no family folder of a prjxray database, or is broken.
+        WorkspaceError: the folder is not a family folder of a prjxray database, or is broken.
         OptionError: it does not have the part.
     """
 
@@ -155,8 +155,8 @@ class Database:
         self.root, self.part = root, part
         if not (root / "mapping" / "parts.yaml").is_file():
             raise WorkspaceError(
-                f"{root} is no family folder of a prjxray database (it has no mapping/parts.yaml); "
-                "give one such as prjxray-db/zynq7"
+                f"{root} is not a family folder of a prjxray database (it has no "
+                "mapping/parts.yaml); give one such as prjxray-db/zynq7"
             )
         parts = _mapping(root / "mapping" / "parts.yaml")
         if part not in parts or not (root / part / "part.json").is_file():

@@ -51,7 +51,7 @@ def parse(lines: Iterable[str], where: str) -> Iterator[Feature]:
         where: name of the file, for errors.
 
     Raises:
-        WorkspaceError: a line is no FASM; it is named.
+        WorkspaceError: a line is not FASM; it is named.
     """
     for number, text in enumerate(lines, start=1):
         text = text.rstrip("\n")
@@ -67,7 +67,7 @@ def parse(lines: Iterable[str], where: str) -> Iterator[Feature]:
             continue
         found = _LINE.match(text)
         if found is None or "." not in found["feature"]:
-            raise WorkspaceError(f"{where} line {number}: {quote(text)} is no FASM feature")
+            raise WorkspaceError(f"{where} line {number}: {quote(text)} is not a FASM feature")
         yield _feature(found, number, where)
 
 
@@ -88,7 +88,7 @@ def _feature(found: re.Match[str], number: int, where: str) -> Feature:
             value = int(found["digits"].replace("_", ""), base)
         except ValueError as error:
             raise WorkspaceError(
-                f"{where} line {number}: {quote(found['digits'])} is no number to base {base}"
+                f"{where} line {number}: {quote(found['digits'])} is not a number to base {base}"
             ) from error
         if found["width"] is not None and value >> int(found["width"]):
             raise WorkspaceError(

@@ -20,7 +20,7 @@ _COR0_VALUE = 1 << 25 | 3 << 12 | 7 << 9 | 7 << 6 | 4 << 3 | 5
 """DONE pipelined and released in phase 4, no wait for DCI or clock managers, outputs enabled in
 phase 5, write enable in phase 6."""
 _PAD_FRAMES = 2
-"""Empty frames behind each row."""
+"""Empty frames after each row."""
 _LAST_FAR = 0x03BE0000
 
 
@@ -38,7 +38,7 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
 
     Args:
         frames: all frames [n, 101], in order.
-        rows: frames a row; they add up to n.
+        rows: frames per row; they add up to n.
         idcode: of the device, which refuses a bitstream for another.
     """
     data = []

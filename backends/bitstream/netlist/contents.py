@@ -21,10 +21,10 @@ RAM_WORDS, RAM_PARITY_WORDS = 64, 8
 
 
 def memory_contents(design: Design, prefix: str = "") -> Contents:
-    """What all memories of an accelerator hold that are no part of its logic.
+    """What all memories of an accelerator hold that are not part of its logic.
 
     Args:
-        prefix: path of the accelerator in the netlist, with a dot behind it.
+        prefix: path of the accelerator in the netlist, with a dot after it.
     """
     contents: Contents = {}
     for instance in design.instances:
@@ -42,7 +42,7 @@ def shell_contents(shell: Shell) -> Contents:
 
 SMALL = 32
 """Words up to which a table leaves inputs of its LUTs constant. A tool may then merge or drop them,
-so that the LUT cannot be recognised behind it."""
+so that the LUT cannot be recognised afterwards."""
 
 
 def movable(memory: Memory) -> bool:

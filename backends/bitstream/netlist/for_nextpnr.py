@@ -123,7 +123,7 @@ def _split(name: str, cell: Cell, cells: Cells) -> None:
 
 
 def _release_positions(cell: Cell, used: set[Any]) -> None:
-    """The positions of a CARRY4 behind the last of which anything is used need no DI."""
+    """The positions of a CARRY4 after the last of which anything is used need no DI."""
     pins = cell["connections"]
     for index in reversed(range(4)):
         if any(pins.get(port, 4 * ["x"])[index] in used for port in ("O", "CO")):

@@ -20,7 +20,7 @@ _FMAX = re.compile(r"Max frequency for clock\s+'([^']*)':\s+([\d.]+) MHz")
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _OVERUSED = re.compile(r"iter=(\d+) wires=\d+ overused=(\d+)")
 PATIENCE = 100
-"""Rounds of the router without progress behind which a design counts as congested. The router
+"""Rounds of the router without progress after which a design counts as congested. The router
 itself never gives up; designs that it did route took up to some tens of rounds in all."""
 _STEPS = ("Packing", "Running", "Routing", "iteration", "Placed", "Setting up")
 

@@ -64,7 +64,7 @@ def find_nextpnr(part: str, program: str = "", chipdb: Path | None = None) -> Ne
     if program:
         found = shutil.which(program)
         if found is None:
-            raise ToolError(f"{program} (--nextpnr) is no program; {GET}")
+            raise ToolError(f"{program} (--nextpnr) is not a program; {GET}")
         flavour = XILINX if XILINX in Path(found).name else HIMBAECHEL
     else:
         names = [(name, shutil.which(name)) for name in (HIMBAECHEL, XILINX)]

@@ -17,7 +17,7 @@ PYNQ_PYTHON = "/usr/local/share/pynq-venv/bin/python3"
 
 
 def find_pynq():
-    """Go on in pynq's own environment if this Python has no pynq and the board has one."""
+    """Continue in pynq's own environment if this Python has no pynq and the board has one."""
     try:
         import pynq  # noqa: F401
     except ImportError:

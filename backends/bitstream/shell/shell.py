@@ -63,7 +63,7 @@ class ShellStream:
 
     @property
     def copies(self) -> int:
-        """How often the words of a batch of weights lie in memory, one behind the other, so that
+        """How often the words of a batch of weights lie in memory, one after the other, so that
         they end at a multiple of 128 bytes."""
         return LOOP_STEP // math.gcd(LOOP_STEP, self.frame_bytes)
 

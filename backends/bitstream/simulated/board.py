@@ -33,7 +33,7 @@ class Bus:
         seed: of the random choices.
         latency: cycles before a burst is answered, lowest and highest.
         percent: of cycles in which a channel of a port to memory moves.
-        rate: bytes a cycle that memory moves over all ports; 0 for no limit.
+        rate: bytes per cycle that memory moves over all ports; 0 for no limit.
     """
 
     seed: int = 1
@@ -133,27 +133,27 @@ class SimulatedBoard:
         self._ask(_RESET, cycles)
 
     def fail_read(self, after: int) -> None:
-        """Answer a read burst with SLVERR, the one after so many others."""
+        """Answer a read burst with SLVERR, after so many others."""
         self._ask(_FAULT, _READ_ERROR, after)
 
     def fail_write(self, after: int) -> None:
-        """Answer a write burst with SLVERR, the one after so many others."""
+        """Answer a write burst with SLVERR, after so many others."""
         self._ask(_FAULT, _WRITE_ERROR, after)
 
     def mislead(self, after: int) -> None:
-        """Say the opposite of RLAST in a read burst, the one after so many others."""
+        """Say the opposite of RLAST in a read burst, after so many others."""
         self._ask(_FAULT, _LAST, after)
 
     def stray_beat(self, after: int) -> None:
-        """Send a beat too many behind a read burst, the one after so many others."""
+        """Send one beat too many after a read burst, after so many others."""
         self._ask(_FAULT, _STRAY_BEAT, after)
 
     def stray_answer(self, after: int) -> None:
-        """Send an answer too many behind a write burst, the one after so many others."""
+        """Send one response too many after a write burst, after so many others."""
         self._ask(_FAULT, _STRAY_ANSWER, after)
 
     def unasked_answer(self, after: int) -> None:
-        """Answer a write that there was not, over the last port, behind one of its read bursts."""
+        """Answer a write that was never made, over the last port, after one of its read bursts."""
         self._ask(_FAULT, _UNASKED, after)
 
     @property

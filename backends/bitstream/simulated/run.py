@@ -37,7 +37,7 @@ class BoardResult:
             float32 rounding).
         correct: frames whose answer is the label, or None without labels.
         cycles: that the accelerator counted, first request to last answer.
-        bound_cycles: least possible cycles per frame: of the slowest node, or of moving the data.
+        bound_cycles: fewest possible cycles per frame: of the slowest node, or of moving the data.
         frames_per_second: at the build's clock.
         stalls: for each stream, cycles in which its receiver waited, and a word waited.
     """

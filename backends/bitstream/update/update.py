@@ -71,7 +71,7 @@ def update(
 
     Raises:
         ModelError: it differs in more than contents of memories.
-        WorkspaceError: the folder is no build with a bitstream by nextpnr.
+        WorkspaceError: the folder is not a build with a bitstream by nextpnr.
     """
     folder = folder.absolute()
     routed = folder / FOLDER

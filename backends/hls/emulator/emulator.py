@@ -110,7 +110,7 @@ class Emulator:
             raise WorkspaceError(f"{folder} holds no emulator; build again") from error
 
     def compile(self, cache: Path) -> tuple[Path, bool]:
-        """The program, and whether it was in the cache already. Constants are no part of it.
+        """The program, and whether it was in the cache already. Constants are not part of it.
 
         Raises:
             ToolError: there is no C++ compiler, or it fails.

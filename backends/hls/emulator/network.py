@@ -33,7 +33,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Step:
-    """A kernel run once a frame.
+    """A kernel run once per frame.
 
     Attributes:
         name: C++ identifier.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HLS backend's stages, one a file."""
+"""The HLS backend's stages, one per file."""

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block ROM as columns of RAMB18E1, for synthesis without memory inference. Up
-// to 512 words a column is 36 bits wide: each port of a 1024x18 block reads one
+// to 512 words per column is 36 bits wide: each port of a 1024x18 block reads one
 // half. Up to 1,024 words it is 18 bits wide, up to 2,048 words 9 bits, then 4, 2
 // and 1. Bit b of the word lies in column b / W at bit b % W. Contents stay zero
 // here and are patched into the netlist column by column.

@@ -142,7 +142,7 @@ inline int run(Dut &dut, int argc, char **argv) {
   }
   dut.reset(false);
 
-  // Behind the last output the run goes on until nothing moves inside: the last pixels of an
+  // After the last output the run continues until nothing moves inside: the last pixels of an
   // image that no window needs are still to be swallowed.
   uint64_t cycle = 0, idle = 0, first = UINT64_MAX, last = 0;
   bool done = false;

@@ -13,7 +13,7 @@ from qnnc.compiler.ir.edit import attribute, shape_of
 
 
 def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
-    """Zeros behind each pixel along each axis, and those behind the last cut off."""
+    """Zeros after each pixel along each axis, and those after the last cut off."""
     source = node.inputs[0]
     assert source is not None
     shape, y = list(shape_of(source)), inputs[0]

@@ -18,7 +18,7 @@ from qnnc.compiler.resources import Resources
 
 class Border(DataflowNode):
     """Input x [1, H, W, C]; output [1, *out, C]. It gives a pixel at a time, SIMD channels a
-    cycle, and takes one in for those that are no constants (`border.sv.j2`).
+    cycle, and takes one in for those that are not constants (`border.sv.j2`).
 
     Attributes:
         image: rows and columns of the input.

@@ -69,7 +69,7 @@ class Elementwise(DataflowNode):
         self.is_constant = str(self.attr("rhs_style", "input")) == "const"
 
     def operand(self) -> NDArray[np.int64]:
-        """The constant, one element or one a channel."""
+        """The constant, one element or one per channel."""
         return as_integers(self.constant_input(1)).reshape(-1)
 
     def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SystemVerilog of elementwise nodes: one adder or multiplier a lane."""
+"""SystemVerilog of elementwise nodes: one adder or multiplier per lane."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def read(file: str) -> Network:
 
     Raises:
         WorkspaceError: the file cannot be read.
-        ModelError: it is no archive of ours, or its arrays do not fit each other.
+        ModelError: it is not an archive of ours, or its arrays do not fit each other.
     """
     arrays = _arrays(file)
     count = sum(name.startswith("weights") for name in arrays)
@@ -126,7 +126,7 @@ def _arrays(file: str) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise WorkspaceError(f"cannot read {file}: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise ModelError(f"{file} is no archive of plain arrays: {error}") from error
+        raise ModelError(f"{file} is not an archive of plain arrays: {error}") from error
 
 
 def _floats(file: str, name: str, arrays: dict[str, NDArray[Any]], rank: int) -> Floats:

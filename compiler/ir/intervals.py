@@ -3,10 +3,10 @@
 
 One domain for everything that asks for a range. The bounds are arrays that broadcast against the
 tensor: one for all elements, one for each channel, or one for each element along any axes. There
-is one function for each operator, here for arithmetic and movement and in `windows.py` for sliding
-windows. All are *sound*: no integer that the operator can give for inputs within their intervals
-lies outside. Those said to be *exact* are tight as well: each end of each element is attained, as
-long as the elements of the inputs can be chosen independently of each other.
+is one function for each operator, here for arithmetic and movement and in `integer/windowed.py`
+for sliding windows. All are *sound*: no integer that the operator can give for inputs within their
+intervals lies outside. Those said to be *exact* are tight as well: each end of each element is
+attained, as long as the elements of the inputs can be chosen independently of each other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qnnc.compiler.integer.form import Unsupported
+from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import IntArray, Integer
 
 MOST_BITS = 52
