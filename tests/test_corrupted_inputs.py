@@ -147,6 +147,22 @@ def test_weights_far_beyond_their_scale(tmp_path: Path, capfd: Capture) -> None:
     assert code == 0 and errors == ""
 
 
+def test_a_budget_of_next_to_nothing(tmp_path: Path, capfd: Capture) -> None:
+    model, *_ = write_small(tmp_path)
+    arguments = ("build", model, "--until", "estimate", "--out", tmp_path / "out")
+    code, _, errors = run_main(capfd, *arguments, "--budget", "1e-50")
+    assert code == 2 and errors.count("\n") == 1 and "--budget" in errors
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_few_frames(frames: int, tmp_path: Path, capfd: Capture) -> None:
+    """Fewer than one corner sample's share of them."""
+    model, *_ = write_small(tmp_path)
+    arguments = ("build", model, "--until", "passes", "--out", tmp_path / "out")
+    code, _, errors = run_main(capfd, *arguments, "--frames", frames)
+    assert code == 0 and errors == ""
+
+
 def test_bytes_without_a_scale(tmp_path: Path, capfd: Capture) -> None:
     model = tmp_path / "model.onnx"
     onnx.save(base(), model)

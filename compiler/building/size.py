@@ -93,7 +93,10 @@ def _what_fits(
     if lines > block / 4 and count * mean + lines / 2 <= block:
         fits.append(f"an input of half the width (line buffers of {_mega(lines / 2)})")
     if not fits:
-        share = next(n for n in range(2, 1 << 20) if count * mean / n**2 + lines / n <= block)
+        shares = range(2, 1 << 20)
+        share = next((n for n in shares if count * mean / n**2 + lines / n <= block), 0)
+        if not share:
+            return "nothing fits into so little; give it more with --budget"
         fits.append(
             f"layers of 1/{share} as many channels ({_mega(count * mean / share**2)} of weights)"
         )

@@ -199,7 +199,7 @@ class _Kept:
         self._samples = samples
 
     def take(self, found: Tensors, start: int) -> None:
-        for value in self._values if start < self._samples else ():
+        for value in self._values if start < max(1, self._samples) else ():
             name = str(value.name)
             array = found[name]
             if name not in self.tensors:

@@ -281,7 +281,7 @@ _number("infinite scale", "a0_q_scale", np.inf, "'a0_q_scale'", "Quant_a0_q", "f
 _number("scale of zero", "x_q_scale", 0, "'x_q_scale'", "Quant_x_q", "positive")
 _number("negative scale", "w1_q_scale", -0.5, "'w1_q_scale'", "Quant_w1_q", "positive")
 _number("zero point not a number", "a0_q_zero", np.nan, "'a0_q_zero'", "Quant_a0_q", "finite")
-_number("zero point beyond all codes", "a0_q_zero", 3e38, "Quant_a0_q", "zero point", "2^32")
+_number("zero point beyond all codes", "a0_q_zero", 3e38, "Quant_a0_q", "zero point", "2^24")
 _number("negative variance", "var0", -1.0, "'var0'", "BatchNormalization_n0", "negative")
 _number("variance not a number", "var1", np.nan, "'var1'", "BatchNormalization_n1")
 _number("infinite gamma", "gamma0", np.inf, "'gamma0'", "BatchNormalization_n0", "finite")
@@ -290,6 +290,12 @@ _number("negative bit width", "w0_q_bits", -2, "Quant_w0_q", "bit width")
 _number("broken bit width", "a0_q_bits", 2.5, "Quant_a0_q", "bit width")
 _number("bit width of 200", "x_q_bits", 200, "Quant_x_q", "bit width")
 _number("bit width not a number", "x_q_bits", np.nan, "Quant_x_q", "bit width")
+
+
+@spoilt("zero point of very wide codes", "Quant_a0_q", "zero point", "2^24")
+def _(proto: onnx.ModelProto) -> None:
+    put(proto, "a0_q_bits", 28)
+    put(proto, "a0_q_zero", 3)
 
 
 @spoilt("empty zero point", "Quant_a0_q", "'a0_q_zero'", "empty")

@@ -17,8 +17,8 @@ from qnnc.compiler.ir.edit import constant
 
 FloatArray = NDArray[np.float64]
 
-FARTHEST = 1 << 32
-"""The largest code: an unsigned one of `MAX_BITS` bits, less a zero point of its size."""
+EXACT = 1 << 24
+"""Up to here, float32 holds every integer."""
 
 ROUNDING_MODES = (
     "ROUND",
@@ -109,13 +109,15 @@ class Quantizer(ABC):
         """Set the range of the codes: the grid's, less the zero point.
 
         Raises:
-            ModelError: a code would be larger than any that a quantizer has.
+            ModelError: with a zero point, codes are integers that float32 does not hold.
         """
         low, high = grid[0] - zero_point.max(), grid[1] - zero_point.min()
-        if not (low >= -FARTHEST and high <= FARTHEST):
+        largest = max(*map(abs, (*grid, low, high)), np.abs(zero_point).max())
+        if np.any(zero_point) and largest > EXACT:
             raise ModelError(
-                f"node {quote(self.node.name)} ({self.node.op_type}): its zero point moves its "
-                f"codes to {low:g}..{high:g}; they may be up to 2^32"
+                f"node {quote(self.node.name)} ({self.node.op_type}): with its zero point, its "
+                f"codes are integers up to {largest:g}; float32 holds those up to 2^24: quantize "
+                "to fewer bits, or without a zero point"
             )
         self.low, self.high = int(low), int(high)
 
