@@ -132,7 +132,8 @@ def test_a_network_compiles_to_what_it_was(activation: str, python: Path, tmp_pa
     extra = ("--samples", samples, "--input-type", "uint4")
     report = json.loads(run(*build(python, model, *extra)))
     assert report["verification"]["mismatches"] == 0
-    assert report["verification"]["samples"] == 200
+    checked = report["verification"]
+    assert checked["samples"] - checked["corner_samples"] == 200
     assert [layer["op"] for layer in report["layers"]].count("MVAU") == 3
     assert report["host"]["pre_nodes"] == []
     labels = tmp_path / "labels.npy"
