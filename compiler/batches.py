@@ -6,7 +6,7 @@ from __future__ import annotations
 from qnnc.compiler.errors import OptionError
 
 MIN_BATCH, MAX_BATCH = 4, 32
-"""Frames a batch: fewer than the stages between a weight word and its use would not do, and more
+"""Frames per batch: fewer than the stages between a weight word and its use would not do, and more
 than a shift register has places would cost twice."""
 
 

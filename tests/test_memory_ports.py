@@ -150,7 +150,7 @@ def wide() -> StreamGraph:
 
 
 def fastest(graph: StreamGraph, memory: MemoryPorts, luts: int = 2650) -> int:
-    """Cycles a frame in a small corner of a device."""
+    """Cycles per frame in a small corner of a device."""
     room = Resources(luts, 20000, 2, 4)
     found = choose(graph, Goal(room, room, 100.0, memory=memory))
     return max(option.cycles for option in found.options)

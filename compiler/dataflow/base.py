@@ -47,17 +47,17 @@ class Stream:
 
     @property
     def elements(self) -> int:
-        """Elements a frame."""
+        """Elements per frame."""
         return math.prod(self.shape)
 
     @property
     def words(self) -> int:
-        """Words a frame."""
+        """Words per frame."""
         return self.elements // self.lanes
 
     @property
     def bits(self) -> int:
-        """Bits a word."""
+        """Bits per word."""
         return self.lanes * int(self.datatype.bitwidth())
 
 
@@ -235,7 +235,7 @@ class DataflowNode(ABC):
 
     @property
     def vectors(self) -> int:
-        """Vectors a frame (FINN's numInputVectors multiplied out): 1 for a dense layer."""
+        """Vectors per frame (FINN's numInputVectors multiplied out): 1 for a dense layer."""
         return math.prod(self.attr("numInputVectors", [1]))
 
     # --- folding ----------------------------------------------------------------------------
@@ -270,7 +270,7 @@ class DataflowNode(ABC):
         return False
 
     def weight_bytes(self, folding: Folding) -> float:
-        """Bytes a frame that the node takes from off-chip memory."""
+        """Bytes per frame that the node takes from off-chip memory."""
         return 0.0
 
     # --- types ------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ class DataflowNode(ABC):
 
     @abstractmethod
     def cycles(self, folding: Folding) -> int:
-        """Cycles a frame when neither input nor output holds it up."""
+        """Cycles per frame when neither input nor output holds it up."""
 
     @abstractmethod
     def latency(self, folding: Folding) -> int:

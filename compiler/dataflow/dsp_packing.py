@@ -105,7 +105,7 @@ class DspGroup:
 
     @property
     def simd(self) -> int:
-        """Activations a cycle."""
+        """Activations per cycle."""
         return sum(chain.count for chain in self.chains)
 
     @property

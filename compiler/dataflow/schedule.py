@@ -46,7 +46,7 @@ class Schedule:
 
     @property
     def firings(self) -> int:
-        """Firings a frame."""
+        """Firings per frame."""
         return int(self.cycles.size)
 
 

@@ -10,7 +10,7 @@ from qnnc.compiler.resources import Resources
 
 
 def converter_cycles(elements: int, lanes_in: int, lanes_out: int) -> int:
-    """Cycles a frame: one for every word of the narrowest stream inside."""
+    """Cycles per frame: one for every word of the narrowest stream inside."""
     return elements // math.gcd(lanes_in, lanes_out)
 
 

@@ -52,7 +52,7 @@ class Goal:
 
     @property
     def max_cycles(self) -> int | None:
-        """Cycles a frame that the target leaves."""
+        """Cycles per frame that the target leaves."""
         if self.fps is None:
             return None
         return math.floor(self.clock_mhz * 1e6 / self.fps)

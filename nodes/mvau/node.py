@@ -48,7 +48,7 @@ from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 TRITS_FROM_BITS = 10 * 18_432
 """Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
 MAX_LANES = 8192
-"""Products a cycle beyond which no Z7020 could go."""
+"""Products per cycle beyond which no Z7020 could go."""
 MAX_DSPS = 220
 """DSP48E1 that it has."""
 

@@ -400,7 +400,7 @@ def constant_terms(affine: Affine, row: int) -> tuple[list[tuple[int, int, bool]
 
 
 def constant_heap(affine: Affine, row: int) -> Counter[int]:
-    """Bits a column of a lane of one row, the constant's included."""
+    """Bits per column of a lane of one row, the constant's included."""
     terms, constant = constant_terms(affine, row)
     heap = Counter(column for column, _, _ in terms)
     heap.update(c for c in range(affine.sum_bits) if constant >> c & 1)

@@ -41,7 +41,7 @@ from qnnc.nodes.thresholding.search import Search
 MIN_BLOCK_DEPTH, MAX_BLOCK_DEPTH = 128, 16384
 """Words of a table from and up to which it is kept in block RAM where that is asked for."""
 MIN_STEPS, MIN_TABLE_BITS = 7, 2048
-"""Thresholds a channel, and bits of all, below which a table is not worth factoring."""
+"""Thresholds per channel, and bits of all, below which a table is not worth factoring."""
 MAX_WORDS = 32
 """Words that the output FIFO can hold, and so the pipeline."""
 TABLE, REQUANT = "table", "requant"
