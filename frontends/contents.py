@@ -39,8 +39,10 @@ def check_contents(proto: onnx.ModelProto) -> None:
 
 
 def _repeated(field: FieldDescriptor) -> bool:
-    found = getattr(field, "is_repeated", None)  # `label` is going away
-    return bool(field.label == FieldDescriptor.LABEL_REPEATED if found is None else found)
+    found = getattr(field, "is_repeated", None)
+    if found is None:  # an older protobuf
+        return bool(getattr(field, "label") == FieldDescriptor.LABEL_REPEATED)  # noqa: B009
+    return bool(found)
 
 
 def _check_tensor(tensor: onnx.TensorProto) -> None:

@@ -35,7 +35,8 @@ def check_dataflow(model: ir.Model) -> None:
             _check_folding(declared)
             folding = declared.folding()
             _check_streams(declared, folding)
-            declared.cycles(folding), declared.latency(folding), declared.resources(folding)
+            for figure in (declared.cycles, declared.latency, declared.resources):
+                figure(folding)
         except ModelError as error:
             if quote(node.name) in str(error):
                 raise

@@ -114,4 +114,4 @@ class Places:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         numbers = np.arange(math.prod(self._shape), dtype=np.float32).reshape(self._shape)
-        return [as_integers(found) for found in session.run(outputs, {"x": numbers})]
+        return [as_integers(np.asarray(found)) for found in session.run(outputs, {"x": numbers})]

@@ -113,7 +113,7 @@ def _split_crop(editor: Editor, node: ir.Node) -> bool:
         ],
         f"{output.name}_cropped",
         shape=[
-            int((ends - starts)[list(names).index(axis)]) if axis in names else size
+            int((ends - starts)[names.tolist().index(axis)]) if axis in names else size
             for axis, size in enumerate(sizes)
         ],
         dtype=source.dtype or ir.DataType.FLOAT,

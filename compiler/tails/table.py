@@ -38,7 +38,7 @@ def is_rising(steps: Steps) -> bool:
 def keeps_direction(steps: Steps) -> bool:
     """No channel's code both rises and falls."""
     moves = [
-        np.diff(np.concatenate([[first], to]))
+        np.diff(np.concatenate([[first], to])).astype(np.int64)
         for first, to in zip(steps.first, steps.to, strict=True)
     ]
     return all(bool(np.all(m > 0) or np.all(m < 0)) for m in moves)
