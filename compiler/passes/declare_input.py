@@ -39,7 +39,8 @@ class DeclareInput(Pass):
         kind = datatype(self.type)
         if not 1 <= kind.bitwidth() <= MAX_BITS:
             raise OptionError(
-                f"--input-type {self.type!r} is not an integer of 1 to {MAX_BITS} bits; use one such as uint8"
+                f"--input-type {self.type!r} is not an integer of 1 to {MAX_BITS} bits; use one "
+                "such as uint8"
             )
         editor = Editor(model.graph)
         users = list(value.uses())
