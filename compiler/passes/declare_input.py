@@ -38,7 +38,9 @@ class DeclareInput(Pass):
             return False
         kind = datatype(self.type)
         if not 1 <= kind.bitwidth() <= MAX_BITS:
-            raise OptionError(f"an input of type {self.type!r} has not 1 to {MAX_BITS} bits")
+            raise OptionError(
+                f"--input-type {self.type!r} is not an integer of 1 to {MAX_BITS} bits; use one such as uint8"
+            )
         editor = Editor(model.graph)
         users = list(value.uses())
         first = next(iter(model.graph))
