@@ -101,7 +101,7 @@ def _on_board(
             typer.echo(f"{name:16} receiver waited {starved:,} cycles, words waited {blocked:,}")
         typer.echo(
             f"{result.frames} frames in {result.cycles:,} cycles ({result.engine}): "
-            f"{result.cycles / result.frames:,.1f} a frame, at least {result.bound_cycles:,.1f}"
+            f"{result.cycles / result.frames:,.1f} per frame, at least {result.bound_cycles:,.1f}"
         )
         typer.echo(f"{result.frames_per_second:,.0f} frames/s at the build's clock")
         if result.correct is not None:
