@@ -141,10 +141,13 @@ class AbsorbTails(Pass):
             self._insert_flat(editor, tail, everywhere(steps, tail))
             return
         falling = falling_channels(steps)
-        if falling.any() and _can_flip(tail, falling):
-            steps = mirrored(steps, falling, _flip(editor, tail, falling))
+        flips = bool(falling.any()) and _can_flip(tail, falling)
+        if flips:
+            steps = mirrored(steps, falling, _sum_of_both(tail))
         table = make_table(steps, axis)
         check_steps(table.thresholds.shape[1], self.max_thresholds)
+        if flips:  # only now: a tail that is refused must find its weights as they were
+            _flip(editor, tail, falling)
         self._insert(editor, tail, table, exhaustive)
 
     def _insert_flat(self, editor: Editor, tail: Tail, steps: Steps) -> None:
@@ -291,14 +294,23 @@ def _can_flip(tail: Tail, falling: NDArray[np.bool_]) -> bool:
     return bool(type_of_values(flipped).bitwidth() <= type_of_values(weights).bitwidth())
 
 
-def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
-    """Negate the weights of falling channels; returns b where the new sum is b - the old one."""
+def _sum_of_both(tail: Tail) -> int:
+    """What a sum and the one with negated weights add up to."""
+    producer = tail.anchor.producer()
+    assert producer is not None
+    weights = constant(producer.inputs[1])
+    assert weights is not None
+    return int(weights.shape[0]) if producer.op_type == "XnorPopcountMatMul" else 0
+
+
+def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> None:
+    """Negate the weights of falling channels."""
     node, fact = tail.anchor.producer(), integer(tail.anchor)
     assert node is not None and fact is not None
     weights, old = constant(node.inputs[1]), node.inputs[1]
     assert weights is not None and old is not None
     xnor = node.op_type == "XnorPopcountMatMul"
-    about = int(weights.shape[0]) if xnor else 0
+    about = _sum_of_both(tail)
     flipped = np.where(falling, 1 - weights if xnor else -weights, weights)
     renewed = editor.initializer(f"{old.name}_flipped", flipped.astype(weights.dtype))
     weight_fact = integer(old)
@@ -322,4 +334,3 @@ def _flip(editor: Editor, tail: Tail, falling: NDArray[np.bool_]) -> int:
             offset=np.where(falling, offset + scale * about, offset),
         ),
     )
-    return about
