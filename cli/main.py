@@ -21,6 +21,7 @@ from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
+from qnnc.cli.commands.prove import prove
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.update import update
@@ -75,6 +76,7 @@ COMMANDS = (
     doctor,
     schema,
     fasm2bit,
+    prove,
     update,
 )
 for command in COMMANDS:
