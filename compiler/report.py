@@ -235,6 +235,14 @@ class Connection(_Part):
     bits: int = Field(description="of a word")
 
 
+class ProofCheck(_Part):
+    """One check of a bitstream's own bits."""
+
+    name: str
+    status: Literal["passed", "failed", "not done"]
+    detail: str
+
+
 class Implementation(_Part):
     """The design placed and routed, shell included."""
 
@@ -248,6 +256,7 @@ class Implementation(_Part):
     )
     features: int | None = Field(None, description="FASM features, all resolved")
     payload_sha256: str = Field("", description="of the configuration payload of the .bit file")
+    proof: list[ProofCheck] = Field([], description="what the bits were read back for")
 
 
 class Artifacts(_Part):

@@ -5,24 +5,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qnnc.backends.bitstream.fasm import Database, assemble
+from qnnc.backends.bitstream.fasm import Database, assemble, database_root
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
 from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
 from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.netlist.link import link_shell
 from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
+from qnnc.backends.bitstream.prove import Proof, examine
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.backends.design import Design
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.building.build import Build
-from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.errors import VerificationError, WorkspaceError
 from qnnc.compiler.files import write_bytes, write_text
-from qnnc.compiler.report import Implementation
+from qnnc.compiler.report import Implementation, ProofCheck
 
 NETLIST, FASM, PLACES = "netlist.json", "design.fasm", "places.json"
 FILLED, BIT = "accelerator.fasm", "accelerator.bit"
@@ -37,8 +39,9 @@ def make_bitstream(
         TargetError: it does not fit or cannot be routed.
         ToolError, WorkspaceError: a tool or the database is at fault.
     """
-    assert build.options.prjxray_db is not None
-    database = Database(build.options.prjxray_db, build.board.part)
+    root = database_root(build.options.prjxray_db, build.board.part)
+    assert root is not None
+    database = Database(root, build.board.part)
     build.progress.detail("linking the netlist")
     nodes = synthesize(design, build.options.cache, build.options.jobs)
     netlist = json.loads(link_shell(shell, nodes, build.options.cache).read_text(encoding="utf-8"))
@@ -58,6 +61,7 @@ def make_bitstream(
     digest = fill(fasm, places, contents, database, folder)
     patch(netlist, TOP, contents)
     write_text(folder / NETLIST, json.dumps(netlist))
+    proof = prove_files(folder, root, build.board.part, build.progress.detail)
     return Implementation(
         flow="nextpnr",
         tool=tool.version(),
@@ -67,7 +71,28 @@ def make_bitstream(
         utilisation={name: list(pair) for name, pair in routed.utilisation.items()},
         features=sum(1 for line in fasm if line.strip()),
         payload_sha256=digest,
+        proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
     )
+
+
+def prove_files(
+    routed: Path, root: Path, part: str, told: Callable[[str], None] = lambda text: None
+) -> Proof:
+    """Check a .bit file against the FASM and the netlist beside it.
+
+    Raises:
+        VerificationError: it is not what was routed; the first fault is named.
+    """
+    netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
+    filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
+    proof = examine((routed / BIT).read_bytes(), root, part, filled, netlist, told)
+    if proof.failed:
+        first = proof.faults[0]
+        raise VerificationError(
+            f"the bitstream is not what was placed and routed: {first.kind} at {first.where} "
+            f"(net {first.net or 'unknown'}): {first.what}; {len(proof.faults)} faults in all"
+        )
+    return proof
 
 
 def fill(

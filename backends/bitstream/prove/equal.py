@@ -76,23 +76,47 @@ def bits_by_name(module: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def known_nets(
+    design: Extraction, names: Mapping[int, str], module: Mapping[str, Any]
+) -> dict[Net, Any]:
+    """The netlist's bit of each net that leaves a site on a route with a name."""
+    bits = bits_by_name(module)
+    wires = design.routing.wires
+    result: dict[Net, Any] = {}
+    for net, pins in design.sources.items():
+        for pin in sorted(pins):
+            node = wires.pin_node(pin.tile, pin.site, pin.kind, pin.pin)
+            bit = bits.get(names.get(node, "")) if node is not None else None
+            if bit is not None and not isinstance(bit, str) and net not in (ZERO, ONE):
+                result.setdefault(net, bit)
+    return result
+
+
 class Equality:
-    """Compares a design's cells with a netlist."""
+    """Compares cells with a netlist.
+
+    Args:
+        cells: read back, by name.
+        outputs: nets at the processing system's inputs.
+        known: the netlist's bit of nets.
+        module: the netlist.
+    """
 
     def __init__(
-        self, design: Extraction, names: Mapping[int, str], module: Mapping[str, Any]
+        self,
+        cells: Mapping[str, Cell],
+        outputs: Mapping[str, Net],
+        known: Mapping[Net, Any],
+        module: Mapping[str, Any],
     ) -> None:
-        self.design, self.names, self.module = design, names, module
+        self.cells, self.outputs = cells, outputs
         self.terms = Terms()
-        bits = bits_by_name(module)
-        self.bit_of: dict[Net, Any] = {}
-        wires = design.routing.wires
-        for net, pins in design.sources.items():
-            for pin in sorted(pins):
-                node = wires.pin_node(pin.tile, pin.site, pin.kind, pin.pin)
-                bit = bits.get(names.get(node, "")) if node is not None else None
-                if bit is not None and not isinstance(bit, str):
-                    self.bit_of.setdefault(net, bit)
+        self.bit_of = dict(known)
+        self._labels: dict[Any, str] = {}
+        for name, found in bits_by_name(module).items():
+            old = self._labels.get(found)
+            if old is None or (name[:1] != "$", -len(name)) > (old[:1] != "$", -len(old)):
+                self._labels[found] = name
         self._processor(module)
         self.wanted = Wanted(module, self.terms, set(self.bit_of.values()))
         self._defined: dict[Net, Term] = {}
@@ -104,18 +128,18 @@ class Equality:
         """Outputs of the processing system have their pin's name."""
         self.processor = next(c for c in module["cells"].values() if c["type"] == "PS7")
         for port, bits in self.processor["connections"].items():
+            if self.processor["port_directions"][port] != "output":
+                continue
             for index, bit in enumerate(bits):
-                for name in (f"PS7.{port}{index}", f"PS7.{port}"):
-                    if self.processor["port_directions"][port] == "output":
-                        if name.endswith(port) and len(bits) > 1:
-                            continue
-                        self.bit_of[name] = bit
+                self.bit_of[f"PS7.{port}{index}"] = bit
+                if len(bits) == 1:
+                    self.bit_of[f"PS7.{port}"] = bit
 
     def run(self) -> Comparison:
         """Compare everything that the processing system can see."""
         result = Comparison()
         for net, bit in self.bit_of.items():
-            if not net.startswith("PS7.") and net not in (ZERO, ONE):
+            if not net.startswith("PS7."):
                 self._compare(net, bit, result)
         for name, bit in self.copies:
             if bit not in self.driven and not self._from_processor(bit):
@@ -125,7 +149,7 @@ class Equality:
                 )  # fmt: skip
         self._pins(result)
         unnamed = [
-            c for c in self.design.cells.values()
+            c for c in self.cells.values()
             if c.kind in _STATE and c.kind != "RAMB18" and c.name not in self.inside
             and not any(f"{c.name}.{p}" in self.bit_of for p in ("Q", "O", "END"))
         ]  # fmt: skip
@@ -141,7 +165,7 @@ class Equality:
 
     def _compare(self, net: Net, bit: Any, result: Comparison) -> None:
         name, _, pin = net.rpartition(".")
-        cell = self.design.cells.get(name)
+        cell = self.cells.get(name)
         label = self._label(bit)
         wrong = ""
         try:
@@ -189,8 +213,8 @@ class Equality:
             if directions[port] == "output":
                 continue
             for index, bit in enumerate(bits):
-                pin = f"{port}{index}" if f"{port}{index}" in self.design.outputs else port
-                have = self.ref(self.design.outputs.get(pin, ONE))
+                pin = f"{port}{index}" if f"{port}{index}" in self.outputs else port
+                have = self.ref(self.outputs.get(pin, ONE))
                 want = self.wanted.ref(bit)
                 result.pins += 1
                 if want not in (have, self.terms.any):
@@ -208,7 +232,7 @@ class Equality:
             return self.terms.one if net == ONE else self.terms.zero
         if net not in self.bit_of:
             return self.define(net)
-        cell = self.design.cells.get(net.rpartition(".")[0])
+        cell = self.cells.get(net.rpartition(".")[0])
         if cell is not None and cell.kind not in _STATE:
             found = self.define(net)
             if self.terms.constant(found) is not None:
@@ -223,7 +247,7 @@ class Equality:
 
     def _define(self, net: Net) -> Term:
         name, _, pin = net.rpartition(".")
-        cell = self.design.cells.get(name)
+        cell = self.cells.get(name)
         if cell is None:
             return self.terms.of("pin", net)
         pins = cell.pins
@@ -268,12 +292,6 @@ class Equality:
         return self.terms.lut(0b01, [found]) if f"INVERTED_{name}" in cell.settings else found
 
     def _label(self, bit: Any) -> str:
-        if not hasattr(self, "_labels"):
-            self._labels: dict[Any, str] = {}
-            for name, found in bits_by_name(self.module).items():
-                old = self._labels.get(found)
-                if old is None or (name[:1] != "$", -len(name)) > (old[:1] != "$", -len(old)):
-                    self._labels[found] = name
         return self._labels.get(bit, str(bit))
 
     def _text(self, term: Term) -> str:

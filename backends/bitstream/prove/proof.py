@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from qnnc.backends.bitstream.fasm import Database
 from qnnc.backends.bitstream.prove.cells import Extraction
-from qnnc.backends.bitstream.prove.equal import Equality, route_names
+from qnnc.backends.bitstream.prove.equal import Equality, known_nets, route_names
 from qnnc.backends.bitstream.prove.features import BitDatabase, Decoded, decode
 from qnnc.backends.bitstream.prove.names import Lookup, differences, recorded
 from qnnc.backends.bitstream.prove.packets import FRAME_WORDS, Loaded, check_codes, load, payload_of
@@ -97,7 +97,7 @@ def examine(
         wires = Wires(database)
         names = route_names(fasm or (), wires)
         lookup = Lookup(wires, names)
-    wanted, nets = recorded(fasm, database) if fasm is not None else ({}, {})
+    wanted, nets = recorded([*(fasm or ()), *_required(root, part)], database)
     _bits(proof, device, decoded, database)
     if fasm is not None:
         faults = differences(decoded.tiles, wanted, nets, lookup)
@@ -112,6 +112,12 @@ def examine(
     told("following wires")
     _connections(proof, wires, names, decoded, module, told)
     return proof
+
+
+def _required(root: Path, part: str) -> list[str]:
+    """Features that every design for the part has."""
+    path = root / part / "required_features.fasm"
+    return ["", *path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def _packets(proof: Proof, device: Loaded, database: BitDatabase) -> None:
@@ -182,7 +188,8 @@ def _connections(
             proof.leave("netlist", "no netlist to compare with")
         else:
             told("comparing with the netlist")
-            result = Equality(design, names, module).run()
+            known = known_nets(design, names, module)
+            result = Equality(design.cells, design.outputs, known, module).run()
             elements = ", ".join(f"{n:,} {kind}" for kind, n in sorted(result.elements.items()))
             proof.add(
                 "netlist",

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from qnnc.backends.bitstream.flow import BIT, FASM, FILLED, NETLIST
+from qnnc.backends.bitstream.fasm import database_root
+from qnnc.backends.bitstream.flow import BIT, FILLED, NETLIST
 from qnnc.backends.bitstream.prove.proof import Proof, examine
 from qnnc.backends.bitstream.prove.routing import Fault
 from qnnc.backends.bitstream.prove.verilog import write_verilog
@@ -22,24 +22,16 @@ from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What is to be checked beyond the bits.
-
-    Attributes:
-        frames: on the simulated board; 0 for none.
-    """
-
-    frames: int = 64
-
-
 def prove(
     folder: Path,
     prjxray_db: Path | None = None,
-    wish: Wish = Wish(),
+    frames: int = 64,
     told: Callable[[str], None] = lambda text: None,
 ) -> Proof:
     """Prove a build's bitstream.
+
+    Args:
+        frames: on the simulated board, in the end; 0 for none.
 
     Raises:
         WorkspaceError: the build has no bitstream by nextpnr, or no database is known.
@@ -48,15 +40,18 @@ def prove(
     routed = folder / FOLDER
     with Workspace(folder).reading() as settings:
         options = options_from(settings, folder)
-        root = prjxray_db or options.prjxray_db
+        part = find_board(options.board).part
+        root = database_root(prjxray_db or options.prjxray_db, part)
         if root is None:
             raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
         if not all((routed / name).is_file() for name in (BIT, FILLED, NETLIST)):
             raise WorkspaceError(
                 f"{folder} has no bitstream made by nextpnr; build it with --until bitstream"
             )
-        proof = examine_build(routed, root, find_board(options.board).part, told)
-    if wish.frames == 0:
+        filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
+        netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
+        proof = examine((routed / BIT).read_bytes(), root, part, filled, netlist, told)
+    if frames == 0:
         proof.leave("board", "not asked for")
     elif proof.design is None:
         proof.leave("board", "the netlist could not be read back")
@@ -64,17 +59,8 @@ def prove(
         proof.leave("board", "the simulation of the netlist read back needs Verilator")
     else:
         told("simulating the netlist read back")
-        _on_board(proof, folder, wish.frames)
+        _on_board(proof, folder, frames)
     return proof
-
-
-def examine_build(
-    routed: Path, root: Path, part: str, told: Callable[[str], None] = lambda text: None
-) -> Proof:
-    """Check the .bit file of a build's folder against the FASM and netlist beside it."""
-    filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
-    netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
-    return examine((routed / BIT).read_bytes(), root, part, filled, netlist, told)
 
 
 def _on_board(proof: Proof, folder: Path, frames: int) -> None:
@@ -90,6 +76,3 @@ def _on_board(proof: Proof, folder: Path, frames: int) -> None:
         f"{result.frames} frames by the shipped driver, {result.mismatches} mismatches against the "
         f"golden graph, {result.cycles / result.frames:,.1f} cycles per frame",
     )
-
-
-__all__ = ["FASM", "Wish", "examine_build", "prove"]

@@ -49,7 +49,6 @@ def write_verilog(design: Extraction, shell: Shell) -> str:
     ]
     text = [
         "// read back from a bitstream",
-        "/* verilator lint_off ALL */",
         "`default_nettype none",
     ]
     text += [head, *names.declared(), *lines, "endmodule", ""]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from qnnc.backends.bitstream.fasm import database_root
 from qnnc.backends.bitstream.flow import make_bitstream
 from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
 from qnnc.backends.bitstream.stages.driver import package_build, shell_of
@@ -36,7 +37,7 @@ class BitstreamStage(Stage):
         folder = build.folder / FOLDER
         nextpnr, missing = _nextpnr(build)
         vivado = shutil.which("vivado") if build.options.flow in ("auto", "vivado") else None
-        if nextpnr is not None and build.options.prjxray_db is not None:
+        if nextpnr is not None and not missing:
             folder.mkdir(parents=True, exist_ok=True)
             result = make_bitstream(build, design_of(build), shell_of(build), nextpnr, folder)
         elif vivado is not None:
@@ -61,10 +62,10 @@ def _nextpnr(build: Build) -> tuple[Nextpnr | None, str]:
     found = find_nextpnr(build.board.part, options.nextpnr, options.chipdb)
     if found is None:
         return None, f"no nextpnr was found: {GET}"
-    if options.prjxray_db is None:
+    if database_root(options.prjxray_db, build.board.part) is None:
         return found, (
             "no prjxray database: give its family folder, such as prjxray-db/zynq7, with "
-            "--prjxray-db or QNNC_PRJXRAY_DB"
+            "--prjxray-db or QNNC_PRJXRAY_DB, or install Debian's prjxray-database"
         )
     return found, ""
 
