@@ -23,6 +23,7 @@ from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.prove import prove
 from qnnc.cli.commands.schema import schema
+from qnnc.cli.commands.shape import shape
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
@@ -77,6 +78,7 @@ COMMANDS = (
     schema,
     fasm2bit,
     prove,
+    shape,
     update,
 )
 for command in COMMANDS:

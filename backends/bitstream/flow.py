@@ -16,7 +16,9 @@ from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.netlist.link import link_shell
 from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
+from qnnc.backends.bitstream.nextpnr.untimed import untimed
 from qnnc.backends.bitstream.prove import Proof, examine
+from qnnc.backends.bitstream.shapes import FILES, Shape, check_shape, load_shape, shape_key
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.backends.design import Design
@@ -71,8 +73,58 @@ def make_bitstream(
         utilisation={name: list(pair) for name, pair in routed.utilisation.items()},
         features=sum(1 for line in fasm if line.strip()),
         payload_sha256=digest,
+        untimed=untimed(netlist["modules"][TOP]),
         proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
     )
+
+
+def fill_shape(build: Build, shell: Shell, source: Path, folder: Path) -> Implementation:
+    """A bitstream from a routed design of the same shape: its contents are put in.
+
+    Raises:
+        TargetError: it is not of the same shape, or too slow.
+        WorkspaceError: it is broken, or there is no database.
+    """
+    part = build.board.part
+    root = database_root(build.options.prjxray_db, part)
+    if root is None:
+        raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
+    shape = load_shape(source)
+    check_shape(shape, shape_key(shell, part), part, build.clock_mhz, source)
+    for name, text in shape.texts.items():
+        write_text(folder / name, text)
+    places = load_places(folder / PLACES)
+    if not same_cells(places, shell):
+        raise WorkspaceError(f"{source} is broken: its places are not those of its shape")
+    contents = shell_contents(shell)
+    fasm = shape.texts[FASM].splitlines()
+    digest = fill(fasm, places, contents, Database(root, part), folder)
+    netlist = json.loads(shape.texts[NETLIST])
+    patch(netlist, TOP, contents)
+    write_text(folder / NETLIST, json.dumps(netlist))
+    proof = prove_files(folder, root, part, build.progress.detail)
+    return Implementation(
+        flow="nextpnr",
+        tool=f"{shape.tool}, routed before",
+        fmax_mhz=shape.fmax_mhz,
+        seconds=0.0,
+        features=sum(1 for line in fasm if line.strip()),
+        payload_sha256=digest,
+        untimed=untimed(netlist["modules"][TOP]),
+        proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
+    )
+
+
+def shape_of(folder: Path, build: Build, shell: Shell, made: Implementation) -> Shape:
+    """The shape of a build's bitstream, with marks in the place of contents."""
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
+    contents = shell_contents(shell)
+    cells = sorted(movable_cells(shell))
+    netlist = json.loads(texts[NETLIST])
+    patch(netlist, TOP, {**contents, **marks({cell: contents[cell] for cell in cells})})
+    texts[NETLIST] = json.dumps(netlist)
+    part = build.board.part
+    return Shape(shape_key(shell, part), part, made.fmax_mhz, made.tool, texts)
 
 
 def prove_files(
