@@ -27,7 +27,8 @@ from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import Pressure, build_program, choose_engine, simulate
 from qnnc.compiler.dataflow import declaration
-from qnnc.compiler.dataflow.base import Attribute, NewNode
+from qnnc.compiler.dataflow.attributes import Attribute
+from qnnc.compiler.dataflow.base import NewNode
 from qnnc.compiler.dataflow.registry import facet, lacks
 from qnnc.compiler.datatypes import BIPOLAR, carrier, smallest_type
 from qnnc.compiler.ir.edit import FINN

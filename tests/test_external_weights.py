@@ -108,7 +108,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1)
     model = nodes.model_of([spec])
     node = stream_graph(model).nodes[0]
-    node.set_attrs(batch=16)
+    assert node.hold_frames(16)
     graph = stream_graph(model)
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:

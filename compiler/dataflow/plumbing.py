@@ -15,13 +15,14 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import node_class
 from qnnc.compiler.dataflow.base import DataflowNode, NewNode, Stream
+from qnnc.compiler.dataflow.folding import Folding, PEFolding
 from qnnc.compiler.dataflow.registry import Purpose, serving
 from qnnc.compiler.errors import PluginError
 
 T = TypeVar("T", bound=DataflowNode)
 
 
-class Copier(DataflowNode):
+class Copier(DataflowNode[PEFolding]):
     """Gives a stream to several consumers."""
 
     @classmethod
@@ -30,7 +31,7 @@ class Copier(DataflowNode):
         """A node with so many copies of a stream."""
 
 
-class WidthConverter(DataflowNode):
+class WidthConverter(DataflowNode[Folding]):
     """Gives a stream words of another size."""
 
     @classmethod
@@ -41,7 +42,7 @@ class WidthConverter(DataflowNode):
         """A node from words of `lanes_in` elements to words of `lanes_out`."""
 
 
-class Fifo(DataflowNode):
+class Fifo(DataflowNode[Folding]):
     """Lets words wait."""
 
     @classmethod

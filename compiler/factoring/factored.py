@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class Factored:
         exceptions: [n, 3]: row, x, what is added to the code there.
     """
 
-    style: str
+    style: Literal["factored", "requant"]
     slope: IntArray
     intercept: IntArray
     shift: int
@@ -335,7 +336,7 @@ def _with_constant_rows(stairs: Staircase, fixed: Fixed, moving: NDArray[np.bool
 def _assemble(
     stairs: Staircase, fixed: Fixed, thresholds: IntArray, shift: int, even: bool, patches: IntArray
 ) -> Factored:
-    style = "factored" if thresholds.size else "requant"
+    style: Literal["factored", "requant"] = "factored" if thresholds.size else "requant"
     ends = [fixed.slope * y + fixed.intercept for y in (stairs.low, stairs.high)]
     if max(int(np.abs(u).max()) for u in ends) >= 1 << MAX_BITS:
         raise Unfactorable("its sums are too wide for a multiplier")
