@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from qonnx.core.datatype import DataType
 
 from benchmarks.networks import MlpSpec, mlp
-from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.base import Ports, Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
