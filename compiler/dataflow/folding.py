@@ -42,14 +42,12 @@ class Folding:
             attribute = node.attributes.get(field.name)
             if attribute is None:
                 continue
-            if not isinstance(attribute.value, (int, str)) or type(attribute.value) is not type(
-                field.default
-            ):
+            value = attribute.value
+            if not isinstance(value, (int, str)) or type(value) is not type(field.default):
                 raise ModelError(
-                    f"{node.op_type} node {quote(node.name)}: {field.name} cannot be "
-                    f"{attribute.value!r}"
+                    f"{node.op_type} node {quote(node.name)}: {field.name} cannot be {value!r}"
                 )
-            found[field.name] = attribute.value
+            found[field.name] = value
         return cls(**found)
 
     def write(self, node: ir.Node) -> None:
