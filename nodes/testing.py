@@ -143,7 +143,7 @@ def check_cases(cases: Sequence[Case], cache: Path, engine: str = "auto") -> Non
                 _on_time(model, result.done)
 
 
-def _on_time(model: ir.Model, done: Mapping[str, Sequence[int]]) -> None:
+def _on_time(model: ir.Model, done: Mapping[str, NDArray[np.int64]]) -> None:
     """Every frame but the first three took as long as its node declares.
 
     Args:

@@ -162,7 +162,7 @@ class DataflowNode(ABC, Generic[F]):
             raise ValueError(f"{node.op_type} is not {self.op_type}")
         self.node = node
         for name, field in self._fields.items():
-            self.__dict__[name] = field.of(node)
+            super().__setattr__(name, field.of(node))
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -213,6 +213,11 @@ class DataflowNode(ABC, Generic[F]):
         return math.prod(self.vectors_shape)
 
     # --- folding ----------------------------------------------------------------------------
+
+    @classmethod
+    def folding_names(cls) -> tuple[str, ...]:
+        """Attributes that are its folding."""
+        return cls.folding_type.names()
 
     def folding(self) -> F:
         """The folding in the node's attributes."""

@@ -51,7 +51,7 @@ def check_dataflow(model: ir.Model) -> None:
 
 
 def _check_numbers(node: ir.Node) -> None:
-    folding = node_class(node.op_type).folding_type.names()
+    folding = node_class(node.op_type).folding_names()
     for name, attribute in node.attributes.items():
         if name in folding:
             continue  # compared with what is legal

@@ -44,6 +44,7 @@ def least_squares(stairs: Staircase) -> Floats | None:
     targets = np.where(known, places[start], 0.0)
     targets = (targets - places[start][known].mean()) / spread[start]
     weights = inside.astype(float)
+    slope, fitted = np.zeros(len(places)), np.zeros(len(places), dtype=bool)
     for _ in range(SQUARES_ROUNDS + int(known.size - known.sum() > 0) * SQUARES_ROUNDS):
         slope, offset, fitted = _fit_rows(places, weights * known, targets)
         counted = weights * fitted[:, None]
@@ -97,6 +98,7 @@ def strange_steps(stairs: Staircase, targets: Floats) -> NDArray[np.bool_]:
     where most do not."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
     places: Floats = np.asarray(stairs.steps - 0.5, dtype=np.float64)
+    residual, fitted = np.zeros(places.shape), np.zeros(len(places), dtype=bool)
     weights = inside.astype(float)
     for _ in range(3):
         slope, offset, fitted = _fit_rows(places, weights, targets)

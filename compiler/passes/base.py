@@ -43,7 +43,7 @@ class Pass(InPlacePass):
     @property
     def reasons(self) -> list[Reason]:
         """Reasons given in the last run."""
-        found: list[Reason] = vars(self).setdefault("_reasons", [])
+        found: list[Reason] = self.__dict__.setdefault("_reasons", [])
         return found
 
     def leave(self, node: ir.Node, text: str, remedy: str = "") -> None:

@@ -32,8 +32,9 @@ class DeclareInput(Pass):
     input: str = ""
 
     def run(self, model: ir.Model) -> bool:
-        if self.input or self.type:
-            value = self._find(model)
+        if not self.input and not self.type:
+            return False
+        value = self._find(model)
         if not self.type:
             return False
         kind = datatype(self.type)

@@ -40,7 +40,7 @@ class FitBudget(SetFolding):
 
     def run(self, model: ir.Model) -> bool:
         self._check()
-        reserved = NOTHING
+        reserved, over = NOTHING, list[str]()
         for again in range(TRIES):
             graph = stream_graph(model)
             total, allowed = total_of(graph), self.allowed(graph)

@@ -69,7 +69,7 @@ class Shuffle(Reordering, Shuffler):
         jumps = np.flatnonzero(np.diff(self.order) != 1)
         return int(np.gcd.reduce([*(jumps + 1).tolist(), self.order.size]))
 
-    @cached_property
+    @property
     def most_lanes(self) -> int:
         return math.gcd(self.together, self.in_shape[-1], self.out_shape[-1])
 

@@ -189,8 +189,11 @@ class Thresholding(DataflowNode[ThresholdingFolding]):
         if self.unfactored():
             return []
         affine = self.affine()
-        arithmetic: list[Arithmetic] = ["lut"] if affine.tree_fits else []
-        arithmetic += ["dsp"] if affine.dsp_blocks is not None else []
+        arithmetic: list[Arithmetic] = []
+        if affine.tree_fits:
+            arithmetic.append("lut")
+        if affine.dsp_blocks is not None:
+            arithmetic.append("dsp")
         style = affine.form.style
         styles = [ThresholdingFolding(impl_style=style, resType=res) for res in arithmetic]
         return [style for style in styles if self.output_depth(style) <= MAX_WORDS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, template
@@ -20,10 +20,8 @@ B = TypeVar("B", bound=Border)
 class BorderHls(HlsNode[B, SIMDFolding]):
     """A function of `border.h` over an image."""
 
-    @property
-    @abstractmethod
-    def function(self) -> str:
-        """Its name."""
+    function: ClassVar[str]
+    """Its name."""
 
     @property
     @abstractmethod
