@@ -67,6 +67,22 @@ def test_it_is_done_only_once(finished: Path) -> None:
     assert (finished / "out" / "results.csv").read_bytes() == before
 
 
+def test_more_seeds_are_added_to_a_finished_study(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished / "out", out)
+    assert "4 of 4 networks" in run(finished, out, "--jobs", "1", "--seeds", "1,7").stdout
+    rows = lasting(out / "results.csv")
+    assert [(row["name"], row["seed"]) for row in rows] == [
+        (name, seed) for name in ("W1A1", "W1A3", "W2A1", "W2A3") for seed in ("1", "7")
+    ]
+    assert rows[::2] == lasting(finished / "out" / "results.csv")
+    assert {row["labels_differ@2"] for row in rows} == {"0"}
+    assert any(a["validation_error@2"] != b["validation_error@2"] or a["error@2"] != b["error@2"]
+               for a, b in zip(rows[::2], rows[1::2], strict=True))  # fmt: skip
+    done = run(finished, out, "--seeds", "7,1", code=2)
+    assert "other settings" in done.stderr
+
+
 def test_other_settings_are_refused(finished: Path) -> None:
     done = run(finished, finished / "out", "--quick", code=2)
     assert done.stderr.count("\n") == 1 and "other settings" in done.stderr
