@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from outside: the unit, whole networks, and when the optimiser chooses it."""
+"""External weights: the unit, whole networks, and when the optimiser chooses it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ UNITS: dict[int, list[dict[str, Any]]] = {
 
 
 def unit(rng: np.random.Generator, *, batch: int, **arguments: Any) -> nodes.Case:
-    """An MVAU with its weights from outside."""
+    """An MVAU with external weights."""
     return nodes.mvau(rng, **arguments).folded(mem_mode="external", batch=batch)
 
 

@@ -40,7 +40,7 @@ class HlsNode(ABC, Generic[N, F]):
 
     @abstractmethod
     def widest(self, arriving: Sequence[Stream]) -> F:
-        """The folding that is fastest on a processor: whole vectors a word where possible.
+        """The folding that is fastest on a processor: whole vectors per word where possible.
 
         Args:
             arriving: the input streams as the producers' widest foldings give them; where a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dataflow nodes that come from a file: what their attributes say must be possible."""
+"""Dataflow nodes that come from a file: their attributes must be possible."""
 
 from __future__ import annotations
 

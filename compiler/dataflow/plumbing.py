@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes that the compiler puts in by itself, by what they are for.
+"""Nodes that the compiler inserts by itself, by their purpose.
 
 Each class here says how such a node is made; the one that does it is found through the table of
 nodes.
@@ -43,7 +43,7 @@ class WidthConverter(DataflowNode[Folding]):
 
 
 class Fifo(DataflowNode[Folding]):
-    """Lets words wait."""
+    """Buffers words."""
 
     @classmethod
     @abstractmethod
@@ -69,22 +69,22 @@ class Shuffler(DataflowNode):
 
 
 def copier() -> type[Copier]:
-    """What gives a stream to several consumers."""
+    """The node that gives a stream to several consumers."""
     return _found("copies", Copier)
 
 
 def width_converter() -> type[WidthConverter]:
-    """What gives a stream words of another size."""
+    """The node that gives a stream words of another size."""
     return _found("width-conversion", WidthConverter)
 
 
 def fifo() -> type[Fifo]:
-    """What lets words wait."""
+    """The node that buffers words."""
     return _found("waiting", Fifo)
 
 
 def shuffler() -> type[Shuffler]:
-    """What gives a stream another order."""
+    """The node that gives a stream another order."""
     return _found("reordering", Shuffler)
 
 

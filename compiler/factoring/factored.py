@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a threshold table to an affine map a channel and common thresholds, in integers."""
+"""From a threshold table to an affine map per channel and common thresholds, in integers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.factoring.common import (
     common_thresholds,
+    outlier_steps,
     spaced_otherwise,
     steepest_slope,
-    strange_steps,
 )
 from qnnc.compiler.factoring.exceptions import exceptions
 from qnnc.compiler.factoring.fixed_point import (
@@ -171,8 +171,8 @@ def _evenly_spaced(stairs: Staircase, bounds: Bounds) -> tuple[Fixed | None, boo
         fixed = _with_ties(bounds, codes, steepest)
         if fixed is not None:
             return fixed, True
-    strange = strange_steps(stairs, targets)
-    lines = best_lines(Problem(bounds.without(strange), targets), steepest)
+    outliers = outlier_steps(stairs, targets)
+    lines = best_lines(Problem(bounds.without(outliers), targets), steepest)
     fine = _fine_fraction(bounds, lines)
     zeros = max(0, fine - _places(_typical(lines)) - GUARD)
     trials = [

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN's operators as QONNX: what they compute, in standard operators between quantizers.
 
-Folding, memories, FIFOs and width converters are left behind: qnnc chooses its own.
+Folding, memories, FIFOs and width converters are dropped: qnnc chooses its own.
 """
 
 from __future__ import annotations

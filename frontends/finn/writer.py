@@ -114,7 +114,7 @@ class Writer:
 
     def first(self, name: str) -> str:
         """An image of FINN's, [N, H, W, C] there, as [N, C, H, W]: qnnc's passes see through few
-        of the transposes that going to and fro would take."""
+        of the transposes that converting back and forth would take."""
         if name not in self._first:
             self._first[name] = self.op("Transpose", self.value(name), perm=[0, 3, 1, 2])
         return self._first[name]
@@ -179,7 +179,7 @@ class Writer:
         low, high = float(array.min()), float(array.max())
         if low < kind.min() or high > kind.max() or np.any(array != np.rint(array)):
             raise ModelError(
-                f"weights from {low:g} to {high:g} are no {kind.name}, as FINN's graph says"
+                f"weights from {low:g} to {high:g} are not {kind.name}, as FINN's graph says"
             )
         return self.quantizer(self.constant(array, base="weights"), kind)
 

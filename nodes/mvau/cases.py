@@ -87,7 +87,7 @@ def of_types() -> list[Case]:
 
 
 def of_shapes() -> list[Case]:
-    """Foldings at their extremes, several vectors a frame, memories that are grouped."""
+    """Foldings at their extremes, several vectors per frame, grouped memories."""
     rng = np.random.default_rng(1)
     found = []
     kinds = (("TERNARY", "TERNARY"), ("BINARY", "BINARY"), ("UINT3", "BIPOLAR"))

@@ -80,7 +80,7 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
     pairs; otherwise it is the matrix product. PE divides MH, SIMD divides MW; a pass over a
-    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes a vector.
+    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes per vector.
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
     `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
@@ -100,7 +100,7 @@ class MVAU(DataflowNode[MVAUFolding]):
     acc_type: BaseDataType = attributes.integer_type("accDataType", "INT32")
     xnor: bool = attributes.flag("binaryXnorMode", False)
     held: int = attributes.integer("batch", 1)
-    """Frames that may be held for the sake of weights from outside."""
+    """Frames that may be held so that weights can be external."""
 
     @classmethod
     def create(
@@ -187,7 +187,7 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     @property
     def frames(self) -> int:
-        """Frames that may be held for the sake of weights from outside; 1 for none."""
+        """Frames that may be held so that weights can be external; 1 if they cannot."""
         return self.held if self.vectors == 1 else 1
 
     def hold_frames(self, batch: int) -> bool:
@@ -196,7 +196,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         return self.vectors == 1
 
     def is_external(self, folding: MVAUFolding) -> bool:
-        """Weights come from outside."""
+        """Weights come from off-chip memory."""
         return folding.mem_mode == "external" and self.frames > 1
 
     def batch(self, folding: MVAUFolding) -> int:
@@ -213,7 +213,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         return "trits" if folding.weight_code == "trits" else folding.ram_style
 
     def external(self, folding: MVAUFolding) -> ExternalWeights:
-        """The weight stream and the buffers of a folding with weights from outside."""
+        """The weight stream and the buffers of a folding with external weights."""
         dot = self.dot_product(folding)
         return ExternalWeights(
             self.frames,
@@ -317,7 +317,7 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     def schedule(self, folding: MVAUFolding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile. With
-        weights from outside, whole batches come, are worked on and leave at once."""
+        external weights, whole batches come, are worked on and leave at once."""
         if self.is_external(folding):
             late = self.latency(folding) - self.cycles(folding)
             elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])

@@ -45,7 +45,7 @@ def generate(node: MVAU) -> NodeRtl:
 
 
 def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
-    """The unit with its weights from outside."""
+    """The unit with external weights."""
     outside = node.external(folding)
     text = TEMPLATES.render(
         "mvau_external.sv.j2",

@@ -2,7 +2,7 @@
 """Thresholding: an activation as a count of thresholds reached.
 
 Three implementations give the same codes. `table` searches each channel's own thresholds.
-`factored` computes z = (a * x + b) >> s with two numbers a channel, and searches thresholds that
+`factored` computes z = (a * x + b) >> s with two numbers per channel, and searches thresholds that
 all channels share. `requant` is that for evenly spaced thresholds, where z is the code.
 """
 
