@@ -19,10 +19,13 @@ from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import traffic
+from qnnc.compiler.dataflow.plumbing import Fifo, WidthConverter
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.files import new_folder, write_text
+from qnnc.compiler.folding.by_hand import folding_of
+from qnnc.compiler.folding.settings import settings_text
 from qnnc.compiler.frontend import load_model, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
@@ -30,6 +33,7 @@ from qnnc.compiler.ir.written import write_model
 from qnnc.compiler.memory_ports import assign
 from qnnc.compiler.passes.fit_budget import total_of
 from qnnc.compiler.passes.manager import PassManager, Watcher
+from qnnc.compiler.passes.set_folding import by_hand
 from qnnc.compiler.reference import Session, expand
 from qnnc.compiler.report import (
     MEMORY,
@@ -46,6 +50,8 @@ from qnnc.compiler.verification import Coverage, Golden, Verifier
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
+FOLDING = "folding.yaml"
+"""The folding of every node, to be read by `--folding`."""
 PASS_SAMPLES = 8
 """Samples compared after each pass."""
 RANDOM_SAMPLES = 64
@@ -57,11 +63,12 @@ class PassesStage(Stage):
     """From the user's model to a folded dataflow graph, verified."""
 
     name = "passes"
-    products = (MODEL,)
+    products = (MODEL, FOLDING)
 
     def run(self, build: Build) -> StageOutcome:
         options = build.options
         passes = compiling_passes(options, build.board)  # refuse a wrong pipeline at once
+        by_hand(str(options.folding or ""), options.settings)  # and what is not a folding
         build.progress.detail("reading the model")
         model = load_model(options.model, options.frontend, options.load_settings())
         name_sources(model)
@@ -149,7 +156,14 @@ class PassesStage(Stage):
             for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
                 write_model(half, out / name)
                 Session(half, threads=1)  # the others have run
+        entries = (
+            (node.name, folding_of(node), sources(node.node))
+            for node in stream_graph(model).nodes
+            if not isinstance(node, Fifo | WidthConverter)  # which come after the folding
+        )
+        write_text(build.folder / FOLDING, settings_text(entries))
         files = build.artifacts
+        files.folding = FOLDING
         files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"
         files.dataflow = "model/dataflow.onnx"
         files.host_pre, files.host_post = "model/pre.onnx", "model/post.onnx"
