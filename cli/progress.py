@@ -82,7 +82,7 @@ class LineProgress(_Bar):
     """Many pieces of work that are done at once: a bar or, where standard error is not a terminal,
     a line on standard output for each piece done."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines: bool = True) -> None:
         super().__init__(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -90,10 +90,11 @@ class LineProgress(_Bar):
             TextColumn("{task.description}"),
         )
         self._done = 0
+        self._lines = lines and not self._console.is_terminal
 
     def told(self, text: str, done: int, count: int) -> None:
         """What is being done, and how many of how many pieces are."""
         self._bar.update(self._task, description=escape(text), completed=done, total=count)
-        if done > self._done and not self._console.is_terminal:
+        if done > self._done and self._lines:
             print(f"{done} of {count} done; {text}", flush=True)
         self._done = max(done, self._done)

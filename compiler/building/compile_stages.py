@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
+from qnnc.compiler.building.folding_file import FOLDING, folding_text
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.plausible import size_warning
@@ -19,13 +20,10 @@ from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import traffic
-from qnnc.compiler.dataflow.plumbing import Fifo, WidthConverter
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.files import new_folder, write_text
-from qnnc.compiler.folding.by_hand import folding_of
-from qnnc.compiler.folding.settings import settings_text
 from qnnc.compiler.frontend import load_model, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
@@ -50,8 +48,6 @@ from qnnc.compiler.verification import Coverage, Golden, Verifier
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
-FOLDING = "folding.yaml"
-"""The folding of every node, to be read by `--folding`."""
 PASS_SAMPLES = 8
 """Samples compared after each pass."""
 RANDOM_SAMPLES = 64
@@ -156,12 +152,7 @@ class PassesStage(Stage):
             for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
                 write_model(half, out / name)
                 Session(half, threads=1)  # the others have run
-        entries = (
-            (node.name, folding_of(node), sources(node.node))
-            for node in stream_graph(model).nodes
-            if not isinstance(node, Fifo | WidthConverter)  # which come after the folding
-        )
-        write_text(build.folder / FOLDING, settings_text(entries))
+        write_text(build.folder / FOLDING, folding_text(stream_graph(model)))
         files = build.artifacts
         files.folding = FOLDING
         files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"

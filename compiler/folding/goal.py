@@ -37,6 +37,7 @@ class Goal:
         fps: frames per second to reach, or None for the fastest that fits the budget.
         memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
+        lut_price: what a LUT costs, as a multiple of its share of the device.
     """
 
     device: Resources
@@ -45,6 +46,7 @@ class Goal:
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
+    lut_price: float = 1.0
 
     @property
     def left(self) -> Resources:
@@ -66,7 +68,7 @@ class Goal:
     def prices(self) -> Resources:
         """Cost of one of each: its share of the device, flip-flops at a tenth of that."""
         d = self.device
-        return Resources(1 / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
+        return Resources(self.lut_price / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class SetFolding(Pass):
         bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
         port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
         memory_ports: how many ports there are.
+        lut_price: how dear a LUT is where something else could do, as a multiple of its share of
+            the device.
         folding: file of foldings by hand (YAML, JSON or FINN's); the rest is solved for.
         settings: more of them, each LAYER:PE=4,SIMD=8; they outdo the file.
     """
@@ -62,6 +64,7 @@ class SetFolding(Pass):
     bytes_per_cycle: float = 15.75
     port_bytes_per_cycle: float = 6
     memory_ports: int = 4
+    lut_price: float = 1
     folding: str = ""
     settings: tuple[str, ...] = ()
 
@@ -116,6 +119,7 @@ class SetFolding(Pass):
             self.fps or None,
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
+            self.lut_price,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:
@@ -127,6 +131,8 @@ class SetFolding(Pass):
 
     def _check(self) -> None:
         check_budget(self.budget)
+        if not 0 < self.lut_price < math.inf:
+            raise OptionError(f"lut_price must be positive, not {self.lut_price}")
         check_batch(self.batch)
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
