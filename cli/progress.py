@@ -82,7 +82,7 @@ class LineProgress(_Bar):
     """Many pieces of work that run in parallel: a bar or, where standard error is not a terminal,
     a line on standard output for each piece done."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines: bool = True) -> None:
         super().__init__(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -90,13 +90,14 @@ class LineProgress(_Bar):
             TextColumn("{task.description}"),
         )
         self._done, self._timed = 0, False
+        self._lines = lines and not self._console.is_terminal
 
     def notify(self, text: str, done: int, count: int, left: float | None = None) -> None:
         """What is being done, how many of how many pieces are done, and seconds left if known."""
         time = "" if left is None else f"; about {_duration(left)} left"
         self._bar.update(self._task, description=escape(text + time), completed=done, total=count)
         first = time and not self._timed
-        if (done > self._done or first) and not self._console.is_terminal:
+        if (done > self._done or first) and self._lines:
             print(f"{done} of {count} done; {text}{time}", flush=True)
         self._done, self._timed = max(done, self._done), self._timed or bool(time)
 
