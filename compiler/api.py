@@ -20,6 +20,7 @@ from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
+from qnnc.compiler.strict import strict_numbers
 
 
 def build(
@@ -86,6 +87,7 @@ class Verdict:
     golden_correct: int | None
 
 
+@strict_numbers("verification")
 def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = None) -> Verdict:
     """Run a build's compiled graph and its golden graph on samples.
 

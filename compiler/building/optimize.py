@@ -23,6 +23,7 @@ from qnnc.compiler.ir.saved import blaming, is_saved, load_ir
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.passes.manager import PassManager, Watcher
 from qnnc.compiler.passes.text import parse_pipeline
+from qnnc.compiler.strict import strict_numbers
 from qnnc.compiler.verification import Golden, Verifier
 
 SAMPLES = 8
@@ -49,6 +50,7 @@ def standard_passes(options: BuildOptions) -> list[Pass]:
 
 
 @patient_collector()
+@strict_numbers("the import")
 def import_model(
     options: BuildOptions,
     watchers: Sequence[Watcher] = (),
@@ -81,6 +83,7 @@ def import_model(
 
 
 @patient_collector()
+@strict_numbers("verification")
 def optimize(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Imported:
     """Run `options.passes` on a model, compared with its golden graph as `options.verify` says.
 
