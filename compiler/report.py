@@ -258,6 +258,7 @@ class Artifacts(_Part):
     golden: str | None = None
     compiled: str | None = None
     dataflow: str | None = None
+    folding: str | None = None
     host_pre: str | None = None
     host_post: str | None = None
     rtl: str | None = None

@@ -27,7 +27,7 @@ from qnnc.explore.store import (
     optuna,
     point_of,
 )
-from qnnc.explore.study import Study, Widths
+from qnnc.explore.study import Point, Study, Widths
 from qnnc.explore.trial import run_trial
 
 PAUSE = 1.0
@@ -119,12 +119,12 @@ class Worker:
         trial.set_user_attr(NAME, widths.name)
         if self.store.claimed_by_another(trial):
             raise self._pruned
-        return self._measure(trial, study, widths)
+        return self._measure(trial, study, Point(widths, study.training.seed, study.training.seed))
 
-    def _measure(self, trial: Any, study: Study, widths: Widths) -> tuple[float, ...]:
+    def _measure(self, trial: Any, study: Study, point: Point) -> tuple[float, ...]:
         trial.set_user_attr(WORKER, me())
         try:
-            result = run_trial(study, widths, self.images, self.folder, self._tell)
+            result = run_trial(study, point, self.images, self.folder, self._tell)
         except Exception as error:
             expected = isinstance(error, QnncError)
             trial.set_user_attr(REASON, str(error) if expected else f"defect of qnnc: {error!r}")

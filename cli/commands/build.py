@@ -48,6 +48,21 @@ def build(
             "no room come from the board's memory once for all of them; 1 for none."
         ),
     ] = 1,
+    folding: Annotated[
+        Path | None,
+        typer.Option(
+            help="Foldings by hand, of all or some layers: YAML or JSON, such as a build's "
+            "folding.yaml, or FINN's folding_config.json."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="LAYER:PE=4,SIMD=8",
+            help="The folding of one layer, node or operator by hand; may be repeated.",
+        ),
+    ] = None,
     backend: Annotated[
         str,
         typer.Option(
@@ -194,6 +209,8 @@ def build(
         fps=fps,
         budget=budget,
         batch=batch,
+        folding=folding,
+        settings=tuple(set_ or ()),
         backend=backend,
         until=until,
         input_type=input_type,

@@ -23,6 +23,9 @@ def explore(
     ] = "",
     weights: Annotated[str, typer.Option(help="Weight widths, such as 1,2,4.")] = "",
     activations: Annotated[str, typer.Option(help="Activation widths, such as 1,2,4.")] = "",
+    seeds: Annotated[
+        str, typer.Option(help="Seeds to train each network with, such as 1,2,3.")
+    ] = "",
     synthesize: Annotated[
         str, typer.Option(help="Networks to synthesise and simulate too, such as W1A1,W4A4.")
     ] = "",
@@ -54,7 +57,7 @@ def explore(
     from qnnc.explore.study import load_study
 
     changes: dict[str, dict[str, Any]] = {
-        "training": _given("epochs", epochs),
+        "training": _given("epochs", epochs) | _given("seeds", seeds),
         "quantization": _given("weights", weights) | _given("activations", activations),
         "hardware": {"synthesize": synthesize.split(",")} if synthesize else {},
         "search": {"trials": search} if search else {},

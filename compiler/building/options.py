@@ -28,11 +28,12 @@ PATHS = (
     "labels",
     "save_ir",
     "start_from",
+    "folding",
     "chipdb",
     "prjxray_db",
 )
 """Options that are paths."""
-INPUTS = ("samples", "labels", "start_from", "chipdb", "prjxray_db")
+INPUTS = ("samples", "labels", "start_from", "folding", "chipdb", "prjxray_db")
 """Those of them that are read."""
 
 
@@ -66,6 +67,8 @@ class BuildOptions:
         budget: share of the board that may be used; inf for no limit.
         batch: frames that may be held on the chip, so that weights can come from the board's
             memory once for all of them; 1 to keep all weights on the chip.
+        folding: file of foldings by hand: YAML, JSON, or FINN's folding_config.json.
+        settings: more of them, each "LAYER:PE=4,SIMD=8"; they outdo the file.
         backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
             (`ChooseBackend`).
         until: last stage; empty for as far as the tools at hand allow.
@@ -105,6 +108,8 @@ class BuildOptions:
     fps: float | None = None
     budget: float | None = None
     batch: int = 1
+    folding: Path | None = None
+    settings: tuple[str, ...] = ()
     backend: str = "rtl"
     until: str = ""
     input_type: str = ""
@@ -139,7 +144,8 @@ class BuildOptions:
             if path is not None:
                 object.__setattr__(self, name, path.absolute())
         # a list where options are read back from JSON
-        object.__setattr__(self, "frontend_options", tuple(self.frontend_options))
+        for name in ("frontend_options", "settings"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def inputs(self) -> list[Path | None]:
         """Files and folders that a build reads, besides the model."""
@@ -220,6 +226,8 @@ class Options(TypedDict, total=False):
     fps: float | None
     budget: float | None
     batch: int
+    folding: str | Path | None
+    settings: tuple[str, ...]
     backend: str
     until: str
     input_type: str

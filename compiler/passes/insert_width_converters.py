@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow.base import NewNode
 from qnnc.compiler.dataflow.plumbing import width_converter
-from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, name_nodes, stream_graph
 from qnnc.compiler.ir.edit import FINN, Editor, shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, integer, set_integer, set_part
 from qnnc.compiler.passes.base import Pass
@@ -27,6 +27,7 @@ class InsertWidthConverters(Pass):
         changed = False
         for edge in graph.inner:
             changed |= _convert(editor, graph, edge)
+        name_nodes(model)
         return changed
 
 
