@@ -40,7 +40,7 @@ def build(
             layers, whose own forward is then compared with what was exported of it. It needs
             input_shape, such as (1, 1, 28, 28).
         out: folder of the build.
-        progress: told what is going on.
+        progress: notified of what is going on.
         watchers: look at the model after every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 

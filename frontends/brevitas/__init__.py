@@ -38,7 +38,7 @@ class BrevitasFrontend(Frontend):
             raise OptionError(
                 f"{source!r} needs the shape of its input, such as --input-shape 1,1,28,28"
             )
-        torch_and_exports()  # before the user's module fails for want of them
+        torch_and_exports()  # before the user's module fails because they are missing
         return self.load_object(make_module(source))
 
     def accepts_object(self, model: object) -> bool:
