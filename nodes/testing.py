@@ -212,8 +212,8 @@ def agreed(
 def random_inputs(
     cases: Sequence[Case], seed: int = 7, frames: int = FRAMES
 ) -> dict[str, NDArray[Any]]:
-    """Frames for every input of `model_of(cases)`: one at the low end of the type, one at the high
-    end, the rest random."""
+    """Frames [frames, ...] for every input of `model_of(cases)`: one at the low end of the type,
+    one at the high end, the rest random."""
     rng = np.random.default_rng(seed)
     found = {}
     for i, case in enumerate(cases):
@@ -236,7 +236,7 @@ def _beside(
 
 
 def random_of(rng: np.random.Generator, kind: BaseDataType, shape: tuple[int, ...]) -> IntArray:
-    """Random integers over the whole range of a type."""
+    """Random integers of a shape, over the whole range of a type."""
     if kind == BIPOLAR:
         return rng.choice([-1, 1], size=shape).astype(np.int64)
     return rng.integers(int(kind.min()), int(kind.max()), size=shape, endpoint=True)
