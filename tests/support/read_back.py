@@ -33,8 +33,10 @@ def _cells() -> list[Cell]:
     flop = {"INIT": 0, "SRVAL": 0, "SYNC": 1, "INVERTED": 0}
     memory = {"INIT": 0xF0F0, "SIZE": 5, "INVERTED": 0}
     return [
-        Cell("LUT", "T.SLICEL_X0.A6LUT", {"INIT": 0x8888888888888888, "SIZE": 6}, {"A1": _IN[0], "A2": _IN[1]}),
-        Cell("LUT", "T.SLICEL_X0.B6LUT", {"INIT": 0x6666666666666666, "SIZE": 6}, {"A1": _IN[2], "A2": _IN[3]}),
+        Cell("LUT", "T.SLICEL_X0.A6LUT", {"INIT": 0x8888888888888888, "SIZE": 6},
+             {"A1": _IN[0], "A2": _IN[1]}),
+        Cell("LUT", "T.SLICEL_X0.B6LUT", {"INIT": 0x6666666666666666, "SIZE": 6},
+             {"A1": _IN[2], "A2": _IN[3]}),
         Cell("MUX", "T.SLICEL_X0.F7AMUX", {},
              {"S": _IN[4], "I0": "T.SLICEL_X0.B6LUT.O", "I1": "T.SLICEL_X0.A6LUT.O"}),
         Cell("CARRY", "T.SLICEL_X1.CARRY4.A", {}, {"S": _IN[0], "DI": _IN[1], "CI": _IN[2]}),
