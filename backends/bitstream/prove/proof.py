@@ -55,6 +55,8 @@ class Proof:
     def add(self, name: str, faults: Iterable[Fault], detail: str) -> None:
         """A check with what it found."""
         found = list(faults)
+        for fault in found:
+            fault.check = name
         self.faults += found
         if found:
             detail = f"{len(found)} wrong; {detail}"

@@ -26,12 +26,14 @@ class Fault:
         where: tile, and wire, site or bit.
         what: a sentence.
         net: of the design, where it is known.
+        check: that found it.
     """
 
     kind: str
     where: str
     what: str
     net: str = ""
+    check: str = ""
 
 
 @dataclass
