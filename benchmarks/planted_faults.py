@@ -34,7 +34,7 @@ from qnnc.backends.bitstream.prove.names import recorded
 from qnnc.backends.bitstream.prove.packets import load, payload_of
 
 KINDS = ("LUT", "pip", "setting", "contents", "check bits")
-BATCH = 25
+BATCH = 200
 
 
 @dataclass(frozen=True)

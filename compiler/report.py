@@ -256,8 +256,12 @@ class Implementation(_Part):
     )
     features: int | None = Field(None, description="FASM features, all resolved")
     payload_sha256: str = Field("", description="of the configuration payload of the .bit file")
-    untimed: list[str] = Field([], description="paths that the tool's timing model leaves out")
-    proof: list[ProofCheck] = Field([], description="what the bits were read back for")
+    untimed: list[str] = Field(
+        default_factory=list, description="paths that the tool's timing model leaves out"
+    )
+    proof: list[ProofCheck] = Field(
+        default_factory=list, description="what the bits were read back for"
+    )
 
 
 class Artifacts(_Part):

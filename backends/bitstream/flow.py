@@ -108,6 +108,7 @@ def fill_shape(build: Build, shell: Shell, source: Path, folder: Path) -> Implem
         tool=f"{shape.tool}, routed before",
         fmax_mhz=shape.fmax_mhz,
         seconds=0.0,
+        memory_mb=None,
         features=sum(1 for line in fasm if line.strip()),
         payload_sha256=digest,
         untimed=untimed(netlist["modules"][TOP]),

@@ -31,7 +31,7 @@ def prove(
     flip-flop its clock; the netlist read back equals the one that was routed, and gives the golden
     graph's answers on the simulated board. Exit code 1 if anything is wrong.
     """
-    from qnnc.backends.bitstream.prove.run import prove as run
+    from qnnc.backends.bitstream.proof_of_build import prove as run
 
     proof = run(build, prjxray_db, count, lambda text: typer.echo(f"{text} …", err=True))
     if json:

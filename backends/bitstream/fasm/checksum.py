@@ -32,7 +32,8 @@ def _word(state: Words, words: Words, register: Words) -> Words:
     for _ in range(4):
         state = state >> np.uint32(8) ^ _BYTE[state & 0xFF]
     state = state ^ register
-    return state >> np.uint32(5) ^ _ADDRESS[state & 0x1F]
+    result: Words = state >> np.uint32(5) ^ _ADDRESS[state & 0x1F]
+    return result
 
 
 def checksum(writes: Iterable[tuple[int, Words]], state: int = 0) -> int:

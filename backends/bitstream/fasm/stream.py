@@ -72,7 +72,7 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
         0x30000000 | _FDRI << 13,
         0x50000000 | len(words),
     ]
-    start = [
+    startup = [
         *_command(_GRESTORE, 1),
         *_command(_LFRM, 100),
         *_command(_START, 1),
@@ -85,8 +85,8 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
     after = [
         *_write(_CRC, loaded),
         *2 * [_NOP],
-        *start,
-        *_write(_CRC, checksum(_writes(start))),
+        *startup,
+        *_write(_CRC, checksum(_writes(startup))),
         *2 * [_NOP],
         *_command(_DESYNC, 400),
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Block RAM, DSP48E1 and clock buffers read back."""
+"""Block RAM and clock buffers read back."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def clock_buffer(design: Extraction, site: Site) -> Net | None:
     """A BUFG passes its first input on, a BUFH its only one, if they are switched on so."""
     every = design.routing.settings.get(site.tile, {})
     if site.kind == "BUFHCE":
-        prefix, wanted = f"BUFHCE.{site.name}.", ("IN_USE", "ZINV_CE")
+        prefix, wanted = f"BUFHCE.{site.name}.", ["IN_USE", "ZINV_CE"]
     else:
-        prefix, wanted = f"BUFGCTRL.{site.name}.", ("IN_USE", "ZINV_CE0", "ZINV_S0")
+        prefix, wanted = f"BUFGCTRL.{site.name}.", ["IN_USE", "ZINV_CE0", "ZINV_S0"]
     missing = [name for name in wanted if f"{prefix}{name}" not in every]
     if missing:
         raise VerificationError(
@@ -70,8 +70,3 @@ def block_ram(design: Extraction, site: Site, pin: str) -> Net:
                 cell.settings[f"INVERTED_{pin_name}"] = 1
         design.add(cell, site, pins)
     return f"{name}.{pin}"
-
-
-def multiplier(design: Extraction, site: Site, pin: str) -> Net:
-    """An output of a DSP48E1."""
-    raise VerificationError(f"{site.tile}: a DSP48E1 is used, which cannot be read back yet")

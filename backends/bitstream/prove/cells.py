@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from qnnc.backends.bitstream.prove.features import Features
@@ -49,6 +50,9 @@ class Site:
 class Extraction:
     """Cells behind the processing system's pins.
 
+    Args:
+        behind: the net that a site drives at one of its output pins.
+
     Attributes:
         routing: what is connected.
         cells: by name.
@@ -58,8 +62,10 @@ class Extraction:
         sources: output pins of sites at which each net leaves.
     """
 
-    def __init__(self, routing: Routing) -> None:
-        self.routing = routing
+    def __init__(
+        self, routing: Routing, behind: Callable[[Extraction, SitePin], Net | None]
+    ) -> None:
+        self.routing, self._behind = routing, behind
         self.cells: dict[str, Cell] = {}
         self.outputs: dict[str, Net] = {}
         self.buffers: dict[str, Net] = {}
@@ -114,29 +120,10 @@ class Extraction:
         self._waiting.extend((cell, pin, site, there) for pin, there in pins.items())
 
     def _output(self, pin: SitePin) -> Net | None:
-        net = self._behind(pin)
+        net = self._behind(self, pin)
         if net is not None:
             self.sources.setdefault(net, set()).add(pin)
         return net
-
-    def _behind(self, pin: SitePin) -> Net | None:
-        from qnnc.backends.bitstream.prove import blocks, slices
-
-        site = Site(pin.tile, pin.site, pin.kind)
-        if pin.kind in ("SLICEL", "SLICEM"):
-            return slices.output(self, site, pin.pin)
-        if pin.kind == "PS7":
-            return f"PS7.{pin.pin}"
-        if pin.kind in ("BUFGCTRL", "BUFHCE"):
-            return blocks.clock_buffer(self, site)
-        if pin.kind in ("RAMB18E1", "FIFO18E1"):
-            return blocks.block_ram(self, site, pin.pin)
-        if pin.kind == "DSP48E1":
-            return blocks.multiplier(self, site, pin.pin)
-        raise VerificationError(
-            f"{pin.tile}: the design uses {pin.site}.{pin.pin} ({pin.kind}), which cannot be read "
-            "back"
-        )
 
 
 __all__ = ["ONE", "ZERO", "Cell", "Extraction", "Net", "Site"]

@@ -42,7 +42,7 @@ class Rule(NamedTuple):
     """A feature, or one address of it: bits (frame · 4096 + bit) that are set, and clear."""
 
     name: str
-    index: int
+    address: int
     ones: frozenset[int]
     zeros: frozenset[int]
 
@@ -238,7 +238,7 @@ def _matching(
     for position in here:
         for rule in rules.get(position, ()):
             if rule.ones <= here and not (rule.zeros & here):
-                yield rule.name, 1 << rule.index, rule.ones
+                yield rule.name, 1 << rule.address, rule.ones
 
 
 def _where(left: NDArray[np.intp], database: BitDatabase) -> list[tuple[int, int, list[str]]]:

@@ -104,11 +104,11 @@ class Lookup:
         part = _SLICE.match(feature)
         if part:
             kind, column, letter = part.groups()
-            pins = (letter, f"{letter}Q", f"{letter}MUX", "COUT")
+            pins = [letter, f"{letter}Q", f"{letter}MUX", "COUT"]
             keys = [(f"SLICE_{column}Y0", kind, pin) for pin in pins]
         elif ram := _RAM.match(feature):
             kind = "RAMB18E1" if ram[1] == "1" else "FIFO18E1"
-            pins = tuple(f"{bus}{i}" for bus in ("DOADO", "DOBDO") for i in range(16))
+            pins = [f"{bus}{i}" for bus in ("DOADO", "DOBDO") for i in range(16)]
             keys = [(f"RAMB18_X0Y{ram[1]}", kind, pin) for pin in pins]
         else:
             return ""

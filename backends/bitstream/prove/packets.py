@@ -109,7 +109,7 @@ def _writes(words: NDArray[np.generic]) -> Iterator[tuple[int, NDArray[np.generi
     """Every write: the register, and its words."""
     at, register = 0, 0
     while at < words.size:
-        head = int(words[at])  # type: ignore[call-overload]
+        head = int(words[at])
         at += 1
         kind, operation = head >> 29, head >> 27 & 3
         if kind == 1:

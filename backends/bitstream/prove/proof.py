@@ -12,6 +12,7 @@ from typing import Any, Literal
 from qnnc.backends.bitstream.fasm import Database
 from qnnc.backends.bitstream.prove.cells import Extraction
 from qnnc.backends.bitstream.prove.equal import Equality, known_nets, route_names
+from qnnc.backends.bitstream.prove.extract import extraction
 from qnnc.backends.bitstream.prove.features import BitDatabase, Decoded, decode
 from qnnc.backends.bitstream.prove.names import Lookup, differences, recorded
 from qnnc.backends.bitstream.prove.packets import FRAME_WORDS, Loaded, check_codes, load, payload_of
@@ -180,7 +181,7 @@ def _connections(
         tile, _, wire = fault.where.partition(".")
         fault.net = names.get(wires.node(tile, wire), "")
     proof.add("drivers", routing.faults, f"{routing.count:,} pips, each wire with one driver")
-    design = Extraction(routing)
+    design = extraction(routing)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _DEPTH))
     try:

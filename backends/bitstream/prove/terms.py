@@ -80,15 +80,19 @@ class Terms:
             return "anything"
         kind, *parts = self.parts[term]
         if kind == "element":
-            return str(dict(parts)["kind"])  # type: ignore[arg-type, call-overload]
+            return next(
+                str(part[1]) for part in parts if isinstance(part, tuple) and "kind" in part
+            )
         if kind == "constant":
             return str(parts[0])
         if kind == "net":
             return f"net {parts[0]}"
         if depth == 0:
             return f"{kind} …"
-        shown = [self.text(p, depth - 1) if _is_term(kind, i) else f"{p}"
-                 for i, p in enumerate(parts)]  # type: ignore[arg-type]  # fmt: skip
+        shown = [
+            self.text(part, depth - 1) if isinstance(part, int) and _is_term(kind, i) else str(part)
+            for i, part in enumerate(parts)
+        ]
         return f"{kind}({', '.join(shown)})"
 
 
