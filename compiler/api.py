@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 
-from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
+from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
+from qnnc.compiler.building.given_model import as_source
 from qnnc.compiler.building.options import PATHS, BuildOptions, Options
 from qnnc.compiler.building.run import run_build
 from qnnc.compiler.building.workspace import Workspace
@@ -21,9 +24,13 @@ from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
 
+Model = str | Path | onnx.ModelProto | ir.Model | Any
+"""What can be built: a file or what else a frontend takes, ONNX or onnx_ir objects, and modules of
+torch with Brevitas layers."""
+
 
 def build(
-    model: str | Path,
+    model: Model,
     *,
     out: str | Path,
     progress: Progress | None = None,
@@ -33,14 +40,17 @@ def build(
     """Build an accelerator, as `qnnc build` does.
 
     Args:
-        model: what the frontend reads, usually an ONNX file.
+        model: an ONNX file or what else a frontend reads, an onnx.ModelProto, an onnx_ir.Model, or
+            a torch.nn.Module with Brevitas layers (with input_shape="1,1,28,28"). What is not a
+            file is kept as one in the cache, for later commands.
         out: folder of the build.
-        progress: told what is going on.
+        progress: told what is going on; by default a bar in a notebook, and nothing elsewhere.
         watchers: look at the model after every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 
     Returns:
-        The report, which also lies in the folder as report.json.
+        The report, which also lies in the folder as report.json. In a notebook it shows itself;
+        `report.show()` opens it anywhere.
 
     Raises:
         QnncError: something the user can fix; its text is one line.
@@ -53,11 +63,13 @@ def build(
     if unknown:
         known = list(BuildOptions.__dataclass_fields__)
         raise OptionError(f"unknown build option {unknown[0]!r}{close_matches(unknown[0], known)}")
-    return run_build(BuildOptions(model=str(model), out=Path(out), **given), progress, watchers)
+    options_ = BuildOptions(model="", out=Path(out), **given)
+    source = as_source(model, options_.cache, options_.load_settings())
+    return run_build(replace(options_, model=source), progress, watchers)
 
 
 def compile(
-    model: str | Path,
+    model: Model,
     *,
     out: str | Path,
     progress: Progress | None = None,

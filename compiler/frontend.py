@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
@@ -102,6 +103,16 @@ class Frontend(ABC):
         Raises:
             ModelError: it cannot be read or cannot be brought to canonical form.
         """
+
+    def export(self, module: Any) -> onnx.ModelProto:
+        """A network that is an object of Python as a file's contents, which this or another
+        frontend reads.
+
+        Raises:
+            OptionError: this frontend takes no objects.
+            ModelError: it cannot be exported.
+        """
+        raise OptionError(f"frontend {self.name} takes no {type(module).__name__}")
 
 
 def load_model(

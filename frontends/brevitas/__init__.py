@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import onnx
 import onnx_ir as ir
 
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import Frontend
-from qnnc.frontends.brevitas.export import load, torch_and_exports
+from qnnc.frontends.brevitas.export import exported, load, torch_and_exports
 from qnnc.frontends.brevitas.factory import make_module
 
 SOURCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -41,6 +42,9 @@ class BrevitasFrontend(Frontend):
         torch_and_exports()  # before the user's module fails for want of them
         module = make_module(source)
         return load(module, self.settings.input_shape, **self.settings.options)
+
+    def export(self, module: Any) -> onnx.ModelProto:
+        return exported(module, self.settings.input_shape, **self.settings.options)
 
 
 __all__ = ["BrevitasFrontend", "load"]

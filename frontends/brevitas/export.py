@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, OptionError, ToolError
@@ -42,6 +43,17 @@ def load(
         OptionError: a choice that there is not, or no torch.nn.Module.
         ModelError: the network cannot be exported, or not be compiled.
     """
+    proto = exported(module, example, export=export, exporter=exporter)
+    model = qdq.from_proto(proto) if export == "qcdq" else qonnx.from_proto(proto)
+    torch, _ = torch_and_exports()
+    set_witness(model, Forward(torch, module))
+    return model
+
+
+def exported(
+    module: Any, example: Any, *, export: str = "qonnx", exporter: str = "torchscript"
+) -> onnx.ModelProto:
+    """The network as ONNX; arguments and errors as of `load`."""
     _choose("export", export, list(EXPORTS))
     _choose("exporter", exporter, list(EXPORTERS))
     torch, exports = torch_and_exports()
@@ -64,10 +76,7 @@ def load(
                 f"Brevitas' {export} export with torch's {exporter} exporter raises "
                 f"{type(error).__name__}: {str(error)[:300]}"
             ) from error
-        proto = read_proto(str(path))
-    model = qdq.from_proto(proto) if export == "qcdq" else qonnx.from_proto(proto)
-    set_witness(model, Forward(torch, module))
-    return model
+        return read_proto(str(path))
 
 
 def _choose(what: str, name: str, known: list[str]) -> None:
