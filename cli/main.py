@@ -91,9 +91,9 @@ def main() -> None:
     from qnnc.compiler.errors import QnncError, printable
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # no path or table is worth dying for
+        if isinstance(stream, TextIOWrapper):  # no character ends the program
             stream.reconfigure(errors="backslashreplace")
-    # onnx_ir warns of broken graphs, which qnnc refuses in words of its own
+    # onnx_ir warns of broken graphs, which qnnc refuses with a message of its own
     logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]

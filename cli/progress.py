@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress on a terminal's standard error, which is else for errors alone."""
+"""Progress on a terminal's standard error, which otherwise carries errors only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rich.progress import (
 
 
 class _Bar:
-    """A bar that is gone when the work is; none where standard error is not a terminal."""
+    """A bar that disappears when the work is done; none where standard error is not a terminal."""
 
     def __init__(self, *columns: ProgressColumn) -> None:
         self._console = Console(stderr=True)
@@ -61,25 +61,29 @@ class ConsoleProgress(_Bar):
         self._index = 0
 
     def stage(self, name: str, index: int, count: int) -> None:
+        """Show the stage's name and number."""
         self._stage, self._index = name, index
         self._bar.update(self._task, total=float(count), completed=float(index), description=name)
 
     def detail(self, text: str, done: float | None = None) -> None:
+        """Show what is being done, and move the bar to the share that is done."""
         shown = escape(f"{self._stage}: {text}")
         self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
 
     def finished(self, name: str, status: str, seconds: float) -> None:
+        """Print a line for the stage."""
         if status == "failed":
             return  # the error says so
         colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
         self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
 
     def warn(self, text: str) -> None:
+        """Print a warning."""
         self._console.print(f"qnnc: warning: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 class LineProgress(_Bar):
-    """Many pieces of work that are done at once: a bar or, where standard error is not a terminal,
+    """Many pieces of work that run in parallel: a bar or, where standard error is not a terminal,
     a line on standard output for each piece done."""
 
     def __init__(self, *, lines: bool = True) -> None:
@@ -92,7 +96,7 @@ class LineProgress(_Bar):
         self._done, self._timed = 0, False
         self._lines = lines and not self._console.is_terminal
 
-    def told(self, text: str, done: int, count: int, left: float | None = None) -> None:
+    def notify(self, text: str, done: int, count: int, left: float | None = None) -> None:
         """What is being done, how many of how many pieces are done, and seconds left if known."""
         time = "" if left is None else f"; about {_duration(left)} left"
         self._bar.update(self._task, description=escape(text + time), completed=done, total=count)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -13,24 +14,22 @@ import onnx
 import onnx_ir as ir
 
 from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
-from qnnc.compiler.building.given_model import as_source
-from qnnc.compiler.building.options import PATHS, BuildOptions, Options
+from qnnc.compiler.building.given_model import kept_model
+from qnnc.compiler.building.options import PATHS, BuildOptions, Options, default_cache
 from qnnc.compiler.building.run import run_build
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
+from qnnc.compiler.frontend import offered
 from qnnc.compiler.passes.manager import Watcher
 from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
-
-Model = str | Path | onnx.ModelProto | ir.Model | Any
-"""What can be built: a file or what else a frontend takes, ONNX or onnx_ir objects, and modules of
-torch with Brevitas layers."""
+from qnnc.compiler.strict import strict_numbers
 
 
 def build(
-    model: Model,
+    model: str | Path | object,
     *,
     out: str | Path,
     progress: Progress | None = None,
@@ -40,11 +39,12 @@ def build(
     """Build an accelerator, as `qnnc build` does.
 
     Args:
-        model: an ONNX file or what else a frontend reads, an onnx.ModelProto, an onnx_ir.Model, or
-            a torch.nn.Module with Brevitas layers (with input_shape="1,1,28,28"). What is not a
-            file is kept as one in the cache, for later commands.
+        model: what the frontend reads, usually an ONNX file; an onnx.ModelProto or onnx_ir.Model,
+            which is kept as a file in the cache, for later commands; or a torch.nn.Module with
+            Brevitas layers, whose own forward is then compared with what was exported of it. It
+            needs input_shape, such as (1, 1, 28, 28).
         out: folder of the build.
-        progress: told what is going on; by default a bar in a notebook, and nothing elsewhere.
+        progress: notified of what is going on; by default a bar in a notebook, nothing elsewhere.
         watchers: look at the model after every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 
@@ -53,7 +53,8 @@ def build(
         `report.show()` opens it anywhere.
 
     Raises:
-        QnncError: something the user can fix; its text is one line.
+        OptionError: there is no such option.
+        QnncError: something else that the user can fix; its text is one line.
     """
     given: dict[str, Any] = dict(options)
     for name in PATHS:
@@ -63,13 +64,19 @@ def build(
     if unknown:
         known = list(BuildOptions.__dataclass_fields__)
         raise OptionError(f"unknown build option {unknown[0]!r}{close_matches(unknown[0], known)}")
-    options_ = BuildOptions(model="", out=Path(out), **given)
-    source = as_source(model, options_.cache, options_.load_settings())
-    return run_build(replace(options_, model=source), progress, watchers)
+    shape = given.get("input_shape")
+    if shape is not None and not isinstance(shape, str):
+        given["input_shape"] = ",".join(str(size) for size in shape)
+    if isinstance(model, onnx.ModelProto | ir.Model):
+        model = kept_model(model, Path(given.get("cache") or default_cache()))
+    if isinstance(model, str | os.PathLike):
+        return run_build(BuildOptions(model=str(model), out=Path(out), **given), progress, watchers)
+    with offered(model) as name:
+        return run_build(BuildOptions(model=name, out=Path(out), **given), progress, watchers)
 
 
 def compile(
-    model: Model,
+    model: str | Path | object,
     *,
     out: str | Path,
     progress: Progress | None = None,
@@ -98,6 +105,7 @@ class Verdict:
     golden_correct: int | None
 
 
+@strict_numbers("verification")
 def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = None) -> Verdict:
     """Run a build's compiled graph and its golden graph on samples.
 

@@ -25,7 +25,7 @@ LOCK = ".lock"
 USUAL = ("data/mnist", "data/MNIST/raw", "data", "../shared/data/mnist")
 """Where MNIST is looked for if no folder is named."""
 
-Told = Callable[[str, int, int, float | None], None]
+Notify = Callable[[str, int, int, float | None], None]
 """Called with what a worker is doing, how many networks are done, how many there are, and how many
 seconds are left, None before that can be estimated."""
 
@@ -58,7 +58,7 @@ class StudyRun:
         return self.study.hardware.board
 
 
-def run_study(run: StudyRun, told: Told = lambda text, done, count, left: None) -> Store:
+def run_study(run: StudyRun, notify: Notify = lambda text, done, count, left: None) -> Store:
     """Run what is left of a study to its end; returns the storage with the results.
 
     Raises:
@@ -86,7 +86,7 @@ def run_study(run: StudyRun, told: Told = lambda text, done, count, left: None) 
             heartbeat=run.heartbeat,
             parent=os.getpid(),
         )
-        _work(job, run.jobs, store, told)
+        _work(job, run.jobs, store, notify)
     return store
 
 
@@ -110,7 +110,7 @@ def _claimed(out: Path) -> Iterator[None]:
         yield
 
 
-def _work(job: Job, count: int, store: Store, told: Told) -> None:
+def _work(job: Job, count: int, store: Store, notify: Notify) -> None:
     """Start workers and wait for them; they are stopped if this is interrupted."""
     command = [sys.executable, "-m", "qnnc.explore.worker", job.to_json()]
     total = len(store.study.queue())
@@ -126,7 +126,7 @@ def _work(job: Job, count: int, store: Store, told: Told) -> None:
         for line in worker.stdout:
             remaining.heard(worker.pid, line.strip())
             done = store.done()
-            told(line.strip(), done, total, remaining.seconds(done))
+            notify(line.strip(), done, total, remaining.seconds(done))
 
     def complaints(worker: subprocess.Popen[str]) -> None:
         assert worker.stderr is not None

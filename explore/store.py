@@ -146,7 +146,7 @@ class Store:
                 self._queue(point)
 
     def _queue(self, point: Point) -> None:
-        """Queue a network; its seed is no parameter, whose choices could not be added to later."""
+        """Queue a network; its seed is not a parameter: its choices could not be extended."""
         widths = point.widths
         self.trials.enqueue_trial(
             {"weights": widths.weights[0], "activations": widths.activations[0]},
@@ -167,7 +167,7 @@ class Store:
                 if is_dead(trial.user_attrs.get(WORKER)):
                     try:
                         study.tell(trial.number, state=self._states.FAIL)
-                    except (ValueError, RuntimeError):  # another worker was faster
+                    except (ValueError, RuntimeError):  # another worker got there first
                         continue
                     self._requeue(study, trial)
             self._optuna.storages.fail_stale_trials(study)
@@ -287,7 +287,7 @@ def _without_password(url: str) -> str:
 
 def objective_values(result: dict[str, Any], epochs: int) -> tuple[float, float, float]:
     """What a search minimises: error in percent, LUTs and BRAM18s at the study's frames/s;
-    infinite where that cannot be had or was not asked for."""
+    infinite where that is unreachable or was not asked for."""
     error = float(result["epochs"][str(epochs)]["error"])
     counts = result.get("same_speed", {}).get("estimate")
     if counts is None:

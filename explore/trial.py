@@ -19,14 +19,14 @@ def run_trial(
     point: Point,
     images: Images,
     folder: Path,
-    told: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Train a network, compile it after each of the study's epoch counts, and build the last if
     its seed is the study's first.
 
     Args:
         folder: of the study; this network's files go to `trials/NAME`.
-        told: called with what is being done.
+        notify: called with what is being done.
 
     Returns:
         What results.csv and the report are made of, as JSON values.
@@ -45,12 +45,12 @@ def run_trial(
         widths,
         images,
         own,
-        lambda epoch: told(f"{name}: epoch {epoch} of {last}"),
+        lambda epoch: notify(f"{name}: epoch {epoch} of {last}"),
     )
     by_epoch: dict[str, dict[str, Any]] = {}
     compiled = own / "build" / "compiled"
     for milestone in reached:
-        told(f"{name}: compiling epoch {milestone.epochs}")
+        notify(f"{name}: compiling epoch {milestone.epochs}")
         answers = compile_integers(network_file(own, milestone.epochs), compiled, samples)
         training = {
             "training_seconds": milestone.training_seconds,
@@ -60,7 +60,7 @@ def run_trial(
         by_epoch[str(milestone.epochs)] = answers | training | milestone.robustness
     built: dict[str, Any] = {}
     if point.seed == point.first:
-        told(f"{name}: building for {study.hardware.board}")
+        notify(f"{name}: building for {study.hardware.board}")
         built = hardware(study, widths, network_file(own, last), compiled, samples[0])
     remove(own / "checkpoint.pt")
     return {

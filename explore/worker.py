@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that takes networks from the storage until there are none left.
+"""A process that takes networks from the storage until none are left.
 
 python -m qnnc.explore.worker JOB, where JOB is the JSON of a `Job`
 """
@@ -36,7 +36,7 @@ PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told.
+    """A worker's job.
 
     Attributes:
         study: as JSON.
@@ -44,7 +44,7 @@ class Job:
         data: folder of the images.
         out: folder of the study.
         heartbeat: seconds between signs of life.
-        parent: process that started it; the worker ends when that is gone.
+        parent: process that started it; the worker ends when that has ended.
     """
 
     study: str
@@ -133,13 +133,13 @@ class Worker:
         return objective_values(result, study.training.epochs[-1])
 
     def _tell(self, text: str) -> None:
-        """Say what is being done, to whoever started this."""
+        """Report what is being done to the process that started this."""
         self._alive()
         print(text, flush=True)
 
     def _alive(self) -> None:
         if os.getppid() != self.job.parent:
-            os._exit(1)  # nobody would ever stop this process
+            os._exit(1)  # otherwise nobody would ever stop this process
 
 
 def main() -> None:

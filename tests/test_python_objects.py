@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.networks import mlp
 from qnnc.compiler import build
-from qnnc.compiler.errors import OptionError, QnncError
+from qnnc.compiler.errors import QnncError
 from qnnc.compiler.report import Report
 from tests.support.small import SPEC, SmallBuild
 
@@ -33,26 +33,6 @@ def test_a_model_of_any_kind_is_the_same_model(kind: str, tmp_path: Path) -> Non
     assert report.layers == whole.layers
     assert Path(report.model).is_file()  # for `qnnc simulate`
     assert (report.model == str(file)) == (kind in ("path", "text"))
-
-
-def test_what_is_not_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"an onnx_ir\.Model or a torch\.nn\.Module, not a dict"):
-        build({}, out=tmp_path / "b", cache=tmp_path / "cache", **ESTIMATE)
-
-
-def test_a_module_of_brevitas(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    layers = pytest.importorskip("brevitas.nn")
-    torch.manual_seed(0)
-    module = torch.nn.Sequential(
-        layers.QuantIdentity(bit_width=4, return_quant_tensor=True),
-        layers.QuantLinear(6, 3, bias=False, weight_bit_width=3),
-    ).eval()
-    options: dict[str, Any] = {"cache": tmp_path / "cache", **ESTIMATE}
-    with pytest.raises(OptionError, match="a module needs the shape of its input"):
-        build(module, out=tmp_path / "b", **options)
-    report = build(module, out=tmp_path / "b", input_shape="1,6", **options)
-    assert [layer.op for layer in report.layers if layer.weights] == ["MVAU"]
 
 
 def test_a_report_shows_itself_in_a_notebook(small_build: SmallBuild) -> None:

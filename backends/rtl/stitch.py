@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stitching: one instance a node, a stream an edge, AXI-Stream at the ends."""
+"""Stitching: an instance per node, a stream per edge, AXI-Stream at the ends."""
 
 from __future__ import annotations
 

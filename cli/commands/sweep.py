@@ -89,7 +89,7 @@ def sweep(
             memories=[name.strip() for name in memory.split(",")],
             rates=numbers(fps, "--fps"),
             count=points,
-            told=progress.told,
+            notify=progress.notify,
         )
     if json:
         import json as library

@@ -81,7 +81,7 @@ def executed(graph: StreamGraph) -> tuple[list[Schedule], Execution]:
     model = _Model(graph)
     targets = (graph.nodes[channel.target[0]] for channel in model.channels)
     capacities = [
-        int(node.attr("depth")) * stream.lanes if isinstance(node, Fifo) else 0
+        node.depth * stream.lanes if isinstance(node, Fifo) else 0
         for node, stream in zip(targets, model.streams, strict=True)
     ]
     return model.schedules, model.run(capacities, throttled=False)

@@ -22,6 +22,13 @@ from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode, Role
+from qnnc.compiler.dataflow.folding import (
+    ArithmeticFolding,
+    Folding,
+    MemoryFolding,
+    PEFolding,
+    SIMDFolding,
+)
 from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.shell_cost import shell_of
@@ -244,16 +251,6 @@ def slowest_node(graph: StreamGraph) -> DataflowNode:
     return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
 
 
-def _weights(node: DataflowNode) -> str | None:
-    """Where a product's weights are kept."""
-    folding = node.folding()
-    if "mem_mode" not in node.folding_attributes:
-        return None
-    if node.weight_bytes(folding):
-        return "external"
-    return "trits" if folding.weight_code == "trits" else folding.ram_style
-
-
 def _table(node: DataflowNode) -> str:
     return evaluated(node.node) if hasattr(node, "thresholds") else ""
 
@@ -267,9 +264,8 @@ def _operations(node: DataflowNode) -> int:
 
 def _layer(node: DataflowNode, build: Build) -> Layer:
     seen = None if build.coverage is None else build.coverage.of(node.name)
-    folding = node.folding()
+    folding: Folding = node.folding()
     ports = node.ports(folding)
-    used = node.folding_attributes
     fetched = node.weight_bytes(folding)
     style, reason = node.implementation(folding) or (None, "")
     return Layer(
@@ -277,12 +273,14 @@ def _layer(node: DataflowNode, build: Build) -> Layer:
         op=node.op_type,
         instance="",
         source_nodes=list(sources(node.node)),
-        PE=folding.PE if "PE" in used else None,
-        SIMD=folding.SIMD if "SIMD" in used else None,
-        ram_style=folding.ram_style if "ram_style" in used else None,
-        weights=_weights(node),
+        PE=folding.PE if isinstance(folding, PEFolding) else None,
+        SIMD=folding.SIMD if isinstance(folding, SIMDFolding) else None,
+        ram_style=folding.ram_style if isinstance(folding, MemoryFolding) else None,
+        weights=node.weights_in(folding),
         memory_bytes=fetched,
-        arithmetic=folding.resType if "resType" in used and style != "table" else None,
+        arithmetic=(
+            folding.resType if isinstance(folding, ArithmeticFolding) and style != "table" else None
+        ),
         implementation=style,
         implementation_reason=reason,
         input_type=ports.inputs[0].datatype.name,
@@ -291,7 +289,7 @@ def _layer(node: DataflowNode, build: Build) -> Layer:
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
         coverage=None if seen is None else coverage_report(seen, _table(node)),
-        depth=int(node.attr("depth")) if isinstance(node, Fifo) else None,
+        depth=node.depth if isinstance(node, Fifo) else None,
         operations=_operations(node),
         weight_values=weight_histogram(node),
         output_values=output_histogram(node, build.tensors),

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow import DataflowNode, Role
+from qnnc.compiler.datatypes import datatype
+from qnnc.compiler.ir.edit import attribute
 from qnnc.compiler.report import Histogram
 
 BINS = 32
@@ -35,7 +37,7 @@ def weight_histogram(node: DataflowNode) -> Histogram | None:
     values = node.constant_input(1)
     if not values.size:
         return None
-    kind = node.type_attr("weightDataType")
+    kind = datatype(str(attribute(node.node, "weightDataType")))
     low, high = int(kind.min()), int(kind.max())
     return _histogram(values, min(low, int(values.min())), max(high, int(values.max())))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user can say about a build."""
+"""The options of a build."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class BuildOptions:
             (`ChooseBackend`).
         until: last stage; empty for as far as the tools at hand allow.
         input_type: integer type of the real input, such as "uint8"; empty for none.
-        input_scale: what the network wants is integer * this.
+        input_scale: the network expects integer * this.
         input_name: which input that is about, if there are several.
         host_layers: allow layers without quantizers, computed on the host.
-        top_k: answer with this many labels; 0 for scores.
+        top_k: output this many labels; 0 for scores.
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
         verify: compare after "each" pass, at the "ends", or "none".
@@ -152,7 +152,7 @@ class BuildOptions:
         return [getattr(self, name) for name in INPUTS]
 
     def load_settings(self) -> LoadSettings:
-        """What the frontend is told; raises OptionError for text that is not of the form."""
+        """The frontend's settings; raises OptionError for text that is not of the form."""
         shape = None
         if self.input_shape:
             sizes = self.input_shape.replace("x", ",").split(",")
@@ -220,7 +220,7 @@ class Options(TypedDict, total=False):
 
     board: str
     frontend: str | None
-    input_shape: str
+    input_shape: str | tuple[int, ...]
     frontend_options: tuple[str, ...]
     clock_mhz: float | None
     fps: float | None

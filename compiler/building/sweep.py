@@ -71,7 +71,7 @@ def sweep(
     memories: Sequence[str] = tuple(MEMORIES),
     rates: Sequence[float] = (),
     count: int = 8,
-    told: Callable[[str, int, int], None] = lambda text, done, count: None,
+    notify: Callable[[str, int, int], None] = lambda text, done, count: None,
 ) -> list[Point]:
     """Fold a model for many goals, and write what was found to `options.out`: sweep.csv,
     sweep.html and a folding file for each point.
@@ -81,10 +81,12 @@ def sweep(
         clocks: in MHz; the board's if there is none.
         memories: of `MEMORIES`.
         rates: frames per second; if there are none, the fastest and `count` - 1 halvings of it.
-        told: what is done, and how much of how much.
+        notify: what is done, and how much of how much.
 
     Raises:
-        QnncError: an option is wrong, or the model is refused.
+        OptionError: an option is wrong.
+        TargetError: no folding reaches any of the goals.
+        QnncError: the model is refused.
     """
     if unknown := [name for name in memories if name not in MEMORIES]:
         raise OptionError(f"--memory is of {', '.join(MEMORIES)}, not {unknown[0]!r}")
@@ -103,7 +105,7 @@ def sweep(
     imported.manager.run(imported.model, lowering_passes(options))
     points: list[Point] = []
     texts: list[str] = []
-    work = _Work(imported.model, board, told, len(goals) * len(memories))
+    work = _Work(imported.model, board, notify, len(goals) * len(memories))
     for goal in goals:
         for memory in memories:
             for found, text in work.points(goal, memory, rates, count):
@@ -129,9 +131,9 @@ class _Work:
     """Folds one lowered model again and again."""
 
     def __init__(
-        self, model: ir.Model, board: Board, told: Callable[[str, int, int], None], count: int
+        self, model: ir.Model, board: Board, notify: Callable[[str, int, int], None], count: int
     ) -> None:
-        self.model, self.board, self.told = model, board, told
+        self.model, self.board, self.notify = model, board, notify
         self.count, self.done = count, 0
         self.refusal = ""
 
@@ -139,7 +141,7 @@ class _Work:
         self, goal: BuildOptions, memory: str, rates: Sequence[float], count: int
     ) -> list[tuple[Point, str]]:
         """The optimum for each rate, with its folding; those that are the same only once."""
-        self.told(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
+        self.notify(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
         found: list[tuple[Point, str]] = []
         if rates:
             for rate in sorted(rates, reverse=True):
@@ -150,7 +152,7 @@ class _Work:
             for step in range(1, count if found else 0):
                 found += self._folded(replace(goal, fps=fastest / 2**step), memory)
         self.done += 1
-        self.told(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
+        self.notify(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
         return list({text: (point, text) for point, text in found}.values())
 
     def _folded(self, goal: BuildOptions, memory: str) -> list[tuple[Point, str]]:

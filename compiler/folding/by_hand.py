@@ -31,7 +31,7 @@ OPERATOR, LAYER, NODE = range(3)
 
 def attributes_of(node: DataflowNode) -> tuple[str, ...]:
     """What can be set by hand."""
-    return tuple(name for name in node.folding_attributes if name not in FREE)
+    return tuple(name for name in node.folding_names() if name not in FREE)
 
 
 def folding_of(node: DataflowNode) -> dict[str, Value]:

@@ -73,7 +73,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What every try to solve has in common."""
+    """What all attempts to solve have in common."""
 
     links: Sequence[Link]
     goal: Goal
@@ -222,7 +222,7 @@ def _meet(
 
 
 def _too_slow(node: DataflowNode, goal: Goal, floor: int, fixed: Fixed) -> str:
-    """What the slowest node says to a target that no folding of it reaches."""
+    """The error for a target that no folding of the slowest node reaches."""
     given = ", ".join(f"{name}={value}" for name, value in fixed.items())
     by_hand = f" with {given}" if given else ""
     return (
@@ -258,7 +258,7 @@ def _over_budget(
     problem: _Problem,
     max_cycles: int,
 ) -> str:
-    """Which resource stops the target: those that even the choice sparest in them exceeds, or,
+    """Which resources rule out the target: those that even the most frugal choice exceeds, or,
     if each alone would do, those that the cheapest choice exceeds."""
     goal = problem.goal
     cheapest = problem.solve(options, max_cycles, budget=UNLIMITED)
@@ -288,7 +288,7 @@ def _over_budget(
 
 
 def _only(name: str, prices: Resources) -> Resources:
-    """Prices at which the others of the resources hardly count."""
+    """Prices at which all other resources hardly count."""
     few = {other: getattr(prices, other) * 1e-6 for other in RESOURCE_NAMES}
     return Resources(**{**few, name: getattr(prices, name)})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""insert-duplicates: a stream that several nodes take becomes several streams."""
+"""insert-duplicates: a stream with several consumers becomes several streams."""
 
 from __future__ import annotations
 

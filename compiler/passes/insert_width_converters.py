@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""insert-width-converters: streams whose ends disagree about the word get a converter."""
+"""insert-width-converters: streams with words of different sizes at their ends get a converter."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def insert_between(
     made: NewNode,
     origins: list[ir.Node],
 ) -> None:
-    """Put a dataflow node that hands its input through before input `index` of `consumer`."""
+    """Put a dataflow node that passes its input through before input `index` of `consumer`."""
     x = consumer.inputs[index]
     assert x is not None
     y = editor.insert(

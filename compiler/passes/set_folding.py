@@ -138,7 +138,7 @@ class SetFolding(Pass):
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
 
     def _dense(self, graph: StreamGraph) -> list[DataflowNode]:
-        """The nodes whose weights may come from off-chip memory, told of the batch."""
+        """The nodes whose weights may come from off-chip memory, with the batch set."""
         if not graph.nodes:
             raise ModelError(
                 "there are no dataflow nodes to fold; set-folding comes after to-dataflow"

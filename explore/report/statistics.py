@@ -3,7 +3,7 @@
 
 Errors are random: images and seeds vary. Their contrasts are paired by rows (or by columns), each
 row giving one difference; the interval is Student's, 95 %, over these differences. Resources are
-the same in each run, so theirs is no sampling interval: it is the range that a share of variance
+the same in each run, so theirs is not a sampling interval: it is the range that a share of variance
 takes when any one width is left out.
 """
 

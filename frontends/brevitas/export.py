@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A torch module to the canonical IR, by way of an exported file that is thrown away."""
+"""A torch module to the canonical IR, through a temporary exported file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import onnx
 import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, OptionError, ToolError
@@ -43,17 +42,6 @@ def load(
         OptionError: a choice that there is not, or no torch.nn.Module.
         ModelError: the network cannot be exported, or not be compiled.
     """
-    proto = exported(module, example, export=export, exporter=exporter)
-    model = qdq.from_proto(proto) if export == "qcdq" else qonnx.from_proto(proto)
-    torch, _ = torch_and_exports()
-    set_witness(model, Forward(torch, module))
-    return model
-
-
-def exported(
-    module: Any, example: Any, *, export: str = "qonnx", exporter: str = "torchscript"
-) -> onnx.ModelProto:
-    """The network as ONNX; arguments and errors as of `load`."""
     _choose("export", export, list(EXPORTS))
     _choose("exporter", exporter, list(EXPORTERS))
     torch, exports = torch_and_exports()
@@ -76,7 +64,10 @@ def exported(
                 f"Brevitas' {export} export with torch's {exporter} exporter raises "
                 f"{type(error).__name__}: {str(error)[:300]}"
             ) from error
-        return read_proto(str(path))
+        proto = read_proto(str(path))
+    model = qdq.from_proto(proto) if export == "qcdq" else qonnx.from_proto(proto)
+    set_witness(model, Forward(torch, module))
+    return model
 
 
 def _choose(what: str, name: str, known: list[str]) -> None:
