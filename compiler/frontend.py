@@ -13,6 +13,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import OptionError, PluginError
 from qnnc.compiler.plugins import Table, close_matches
+from qnnc.compiler.report import QuantizationReport
 from qnnc.frontends.table import FRONTENDS
 
 _TORCH = (
@@ -66,6 +68,56 @@ def witness_of(model: ir.Model) -> Witness | None:
     return found
 
 
+_QUANTIZATION = "qnnc.quantization"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What a float model was quantized to when it was read.
+
+    Attributes:
+        model: the quantized ONNX model, serialized.
+        report: how it compares with the float one.
+    """
+
+    model: bytes
+    report: QuantizationReport
+
+
+def set_quantization(model: ir.Model, found: Quantization) -> None:
+    """Keep with a model what was quantized to get it."""
+    model.meta[_QUANTIZATION] = found
+
+
+def quantization_of(model: ir.Model) -> Quantization | None:
+    """What a float model was quantized to, where one was given."""
+    found: Quantization | None = model.meta.get(_QUANTIZATION)
+    return found
+
+
+FLOAT = "float"
+"""The frontend that quantizes."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A float model is given, to be quantized as it is read.
+
+    Attributes:
+        calibrate: file of samples that ranges are taken from.
+        samples: file of those that float and quantized network are compared on, if others.
+        labels: file of their labels.
+        input_type: what the real input is; empty where samples are what the network wants.
+        input_scale: the network wants the real input times this.
+    """
+
+    calibrate: Path
+    samples: Path | None = None
+    labels: Path | None = None
+    input_type: str = ""
+    input_scale: str = "1"
+
+
 @dataclass(frozen=True)
 class LoadSettings:
     """What a user says about a model besides where it is.
@@ -73,10 +125,12 @@ class LoadSettings:
     Attributes:
         input_shape: of its input, batch included, for models that do not say it themselves.
         options: of the frontend, by name.
+        calibration: the model is a float one and to be quantized by this.
     """
 
     input_shape: tuple[int, ...] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
 
 class Frontend(ABC):
@@ -114,6 +168,13 @@ def load_model(
         PluginError: see `find_frontend`.
         ModelError: see `Frontend.load`.
     """
+    if settings is not None and settings.calibration is not None:
+        if name not in (None, FLOAT):
+            raise OptionError(
+                f"--quantize is for float ONNX models, which the frontend {name} does not read; "
+                "leave out --frontend"
+            )
+        name = FLOAT
     frontend = find_frontend(source, name)
     if settings is not None:
         known = list(frontend.OPTIONS)
