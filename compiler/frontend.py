@@ -30,8 +30,8 @@ _TORCH = (
     "the quantized (Brevitas) network: package.module:factory with --input-shape 1,3,32,32"
 )
 _KERAS = (
-    "quantize it to a .tflite file of 8-bit integers and convert that with tf2onnx: "
-    "python -m tf2onnx.convert --tflite model.tflite --output model.onnx"
+    "convert it with tf2onnx (python -m tf2onnx.convert --keras model.keras --output float.onnx) "
+    "and build that with --quantize SAMPLES"
 )
 OTHER_FILES = {
     ".pt": _TORCH,
