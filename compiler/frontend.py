@@ -207,6 +207,8 @@ def load_model(
             )
         name = FLOAT
     given = _OFFERED.get()
+    if name == FLOAT and given is not None and given[0] == source:
+        raise OptionError("quantizing needs a file: save the model with onnx.save")
     if given is not None and given[0] == source:
         frontend = _frontend_of(given[1], name)
     else:

@@ -256,4 +256,4 @@ def build(
     show_report(report, out)
     given_samples = samples or quantize
     if given_samples is not None and labels is not None:
-        show_labels(out, given_samples, labels)
+        show_labels(report, out, given_samples, labels)
