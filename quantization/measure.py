@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from qnnc.compiler.answers import as_answers
+from qnnc.compiler.building.answers import as_answers
 from qnnc.compiler.report import QuantizedLayer
 from qnnc.quantization.prepare import quiet, session, the_input
 from qnnc.quantization.weights import LAYERS

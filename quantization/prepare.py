@@ -34,6 +34,7 @@ def prepared(source: str, shape: tuple[int, ...] | None, folder: Path) -> onnx.M
 
     Raises:
         WorkspaceError: it cannot be read.
+        OptionError: it is a module's name.
         ModelError: it is not a float ONNX model with one input of known shape.
     """
     if not Path(source).is_file() and ":" in source:
