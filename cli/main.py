@@ -23,6 +23,7 @@ from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.prove import prove
+from qnnc.cli.commands.quantize import quantize
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.shape import shape
 from qnnc.cli.commands.simulate import simulate
@@ -66,6 +67,7 @@ def options(
 
 COMMANDS = (
     build,
+    quantize,
     verify,
     emulate,
     simulate,
