@@ -172,6 +172,17 @@ def test_pools_of_every_kind() -> None:
     exact(model(IMAGE, [*pools, *map(negative, pools[:4])]), "MaxPool")
 
 
+def test_parameters_on_both_sides_of_a_flatten() -> None:
+    """One table for each channel, wherever the parameters stand."""
+
+    def branch(g: QonnxGraph, x: str) -> str:
+        y = norm(CHANNELS.reshape(4), 0.5)(g, g.op("GlobalAveragePool", [x])[0])
+        y = g.op("Flatten", [g.op("Tanh", [y])[0]], axis=1)[0]
+        return g.op("Mul", [y, g.constant([[1.0, -0.5, 2.0, 1.5]])])[0]
+
+    exact(model(IMAGE, [branch]), "GlobalAveragePool")
+
+
 REFUSED: dict[str, tuple[Branch, str]] = {
     "divided by the tensor": (then_conv(with_number("Div", 2.0, first=True)), "Div"),
     "a bound between two integers": (then_conv(clipped(0.3, None)), "no integer .* stands for 0.3"),
