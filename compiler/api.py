@@ -48,7 +48,8 @@ def build(
         The report, which also lies in the folder as report.json.
 
     Raises:
-        QnncError: something the user can fix; its text is one line.
+        OptionError: there is no such option.
+        QnncError: something else that the user can fix; its text is one line.
     """
     given: dict[str, Any] = dict(options)
     for name in PATHS:

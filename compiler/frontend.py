@@ -110,7 +110,12 @@ class Frontend(ABC):
         return False
 
     def load_object(self, model: object) -> ir.Model:
-        """The same for an object of a Python program; raises ModelError likewise."""
+        """The same for an object of a Python program.
+
+        Raises:
+            ModelError: as `load` does.
+            OptionError: the frontend reads files only.
+        """
         raise OptionError(f"frontend {self.name} reads files only")
 
 

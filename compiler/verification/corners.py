@@ -47,8 +47,8 @@ def corner_samples(
 
     Args:
         model: a dataflow graph.
-        inputs: samples seen before, by name; their extremes are those of an input that is not
-            declared integer.
+        inputs: samples [n, ...] seen before, by name; their extremes are those of an input that is
+            not declared integer.
         coverage: what those have shown; not changed.
 
     Returns:

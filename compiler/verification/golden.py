@@ -78,7 +78,7 @@ class Golden:
         self._runner = BatchRunner(model, watched, plain=(self._free, self._fixed))
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
-        """Tensors by name (all watched ones by default) for a batch of samples."""
+        """Tensors [samples, ...] by name (all watched ones by default) for a batch of samples."""
         wanted = [n for n in names or sorted(self.tensors) if n not in inputs]
         found = self._runner.run(inputs, wanted) if wanted else {}
         return {**found, **{name: np.asarray(array) for name, array in inputs.items()}}
@@ -87,7 +87,7 @@ class Golden:
         """The golden operators from given tensors to `target`, on other values.
 
         Args:
-            starts: tensors to start from, with values for all samples; those are used that lie
+            starts: tensors [samples, ...] to start from; those are used that lie
                 nearest before the target.
 
         Returns:
