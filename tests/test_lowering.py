@@ -81,6 +81,8 @@ def test_clips_before_a_layer() -> None:
     branches = [then_conv(clipped(*b)) for b in bounds]
     branches += [then_conv(with_number("Sub", 2.0), alone("Relu"))]
     branches += [then_conv(with_number("Sub", 5.0), alone("Relu"))]
+    branches += [then_conv(with_number("Sub", 2.0), alone("Relu"), with_number("Mul", -0.5))]
+    branches += [then_conv(clipped(0.5, 2.5), alone("Identity"), with_number("Add", 4 * CHANNELS))]
     exact(model(IMAGE, branches), "Conv")
 
 
@@ -93,6 +95,20 @@ def test_pads_of_every_kind() -> None:
         {"pads": [0, 1, 1, 2], "dilations": [1, 3]},
     ]
     exact(model(IMAGE, [then_conv(**s) for s in settings]), "Conv")
+
+
+@pytest.mark.parametrize("value", [None, 0.0, 1.5])
+def test_borders_of_channels_with_scales_of_their_own(value: float | None) -> None:
+    """A Pad says what it pads with, or nothing, which is zero."""
+
+    def padded(g: QonnxGraph, x: str) -> str:
+        pads = g.constant([0, 0, 1, 0, 0, 0, 0, 2], np.int64)
+        given = [] if value is None else [g.constant(value)]
+        return g.op("Pad", [x, pads, *given])[0]
+
+    scaled: Branch = lambda g, x: padded(g, norm(CHANNELS.reshape(4))(g, x))  # noqa: E731
+    branches = [padded] if value else [padded, scaled]
+    exact(model(IMAGE, branches), "Pad")
 
 
 def test_transposed_convolutions_of_channels_with_scales_of_their_own() -> None:
