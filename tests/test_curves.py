@@ -187,3 +187,4 @@ def test_a_scale_turns_what_it_scales_and_an_offset_does_not() -> None:
     assert node is not None
     found = curve(node)
     assert found is not None and found.signs[0].tolist() == [-1, 1] and not found.cuts
+    assert not found.never_falls
