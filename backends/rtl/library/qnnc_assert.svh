@@ -15,7 +15,7 @@
   reg [$bits(word)-1:0] label``_word; \
   always @(posedge aclk) begin \
     label``_waits <= aresetn & (valid) & ~(ready); \
-    if ((valid) & ~(ready)) label``_word <= word; \
+    label``_word <= word; \
     if (aresetn & label``_waits) label : assert ((valid) & (word) == label``_word); \
   end
 
