@@ -187,6 +187,8 @@ def _connections(
     try:
         design.run()
         _clocks(proof, design)
+        if design.faults:
+            proof.add("cells", design.faults.values(), "cells that cannot be read back")
         if module is None:
             proof.leave("netlist", "no netlist to compare with")
         else:
@@ -200,7 +202,8 @@ def _connections(
                 f"equal to what was routed, by truth tables: {result.functions:,} functions, "
                 f"{elements}, {result.pins:,} pins of the processing system",
             )
-        proof.design = design
+        if not design.faults:
+            proof.design = design
     except (VerificationError, RecursionError) as error:
         text = "a combinational loop" if isinstance(error, RecursionError) else str(error)
         proof.add(
