@@ -235,6 +235,8 @@ def _weights(node: DataflowNode) -> str | None:
         return None
     if node.weight_bytes(folding):
         return "external"
+    if node.in_logic(folding):
+        return "logic"
     return "trits" if folding.weight_code == "trits" else folding.ram_style
 
 

@@ -21,6 +21,7 @@ import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 from qonnx.core.datatype import BaseDataType
 
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.errors import ModelError, quote
@@ -73,7 +74,8 @@ class Folding:
         impl_style: which of several implementations a node has.
         prefetch: 1 to take in the start of the next frame while working on the end of this one.
         weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
-        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
+        mem_mode: "internal_decoupled" for weights in a memory, "internal_embedded" for weights
+            that are part of the logic, "external" for weights that come as a stream.
     """
 
     PE: int = 1
@@ -165,6 +167,8 @@ class DataflowNode(ABC):
     """Attributes that name the types of the input streams, in order."""
     output_types: ClassVar[tuple[str, ...]] = ("outputDataType",)
     """Attributes that name the types of the output streams, in order."""
+    channel_attributes: ClassVar[tuple[str, ...]] = ()
+    """Attributes that count the channels of the first input stream."""
     keeps_coding: ClassVar[bool] = False
     """The node only moves elements: its outputs have its input's type, however narrow their
     range."""
@@ -264,6 +268,10 @@ class DataflowNode(ABC):
         """Frames that the node must have before it works on any of them."""
         return 1
 
+    def in_logic(self, folding: Folding) -> bool:
+        """Weights are part of the logic, so that other ones need place and route again."""
+        return False
+
     def hold_frames(self, batch: int) -> bool:
         """Allow foldings whose weights come from off-chip memory, once for `batch` frames; returns
         whether the node could have such."""
@@ -289,6 +297,37 @@ class DataflowNode(ABC):
         """Write the types of the streams into the attributes."""
         for names, types in ((self.input_types, inputs), (self.output_types, outputs)):
             self.set_attrs(**{name: t.name for name, t in zip(names, types, strict=False)})
+
+    # --- channels ---------------------------------------------------------------------------
+
+    def channel_links(self) -> Sequence[ChannelLink] | None:
+        """Channels that belong together; None where all of them are needed."""
+        return None
+
+    def reads(self) -> NDArray[np.bool_] | None:
+        """Of a product of all inputs with all outputs, [inputs, outputs]: which output reads which
+        input. None for other nodes."""
+        return None
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        """Do without all channels of the streams but these.
+
+        Args:
+            inputs: of each input stream, what is kept of its last dimension.
+            outputs: of each output stream.
+        """
+        self.set_attrs(**dict.fromkeys(self.channel_attributes, len(inputs[0])))
+
+    def shift_input(self, editor: Editor, amounts: NDArray[np.int64]) -> None:
+        """Of thresholds: the input will be less by so much, for each channel."""
+        raise NotImplementedError
+
+    def replace_constant(self, editor: Editor, index: int, array: NDArray[Any]) -> None:
+        """Give a constant input other numbers, of the type it had."""
+        old = self.node.inputs[index]
+        assert old is not None
+        kept = array.astype(self.constant_input(index).dtype)
+        self.node.replace_input_with(index, editor.initializer(f"{old.name}_kept", kept))
 
     def make_room(self) -> bool:
         """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;

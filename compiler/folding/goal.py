@@ -36,6 +36,7 @@ class Goal:
         fps: frames per second to reach, or None for the fastest that fits the budget.
         memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
+        in_logic: weights may be part of the logic.
     """
 
     device: Resources
@@ -44,6 +45,7 @@ class Goal:
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
+    in_logic: bool = True
 
     @property
     def left(self) -> Resources:
@@ -150,7 +152,7 @@ def choose(graph: StreamGraph, goal: Goal) -> Choice:
     problem = _Problem(links, goal, _memory_streams(graph))
     if goal.max_cycles is not None:
         return _meet(graph, problem, goal, goal.max_cycles)
-    options = [options_of(node) for node in graph.nodes]
+    options = [options_of(node, in_logic=goal.in_logic) for node in graph.nodes]
     found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
@@ -183,11 +185,11 @@ def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
 
 
 def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) -> Choice:
-    options = [options_of(node, max_cycles) for node in graph.nodes]
+    options = [options_of(node, max_cycles, in_logic=goal.in_logic) for node in graph.nodes]
     found = problem.solve(options, max_cycles) if all(options) else None
     if found is not None:
         return found
-    everything = [options_of(node) for node in graph.nodes]
+    everything = [options_of(node, in_logic=goal.in_logic) for node in graph.nodes]
     floors = [min(o.cycles for o in node) for node in everything]
     if all(options):
         message = _over_budget(graph, options, problem, max_cycles)

@@ -22,14 +22,22 @@ class Option:
     memory_bytes: float = 0.0
 
 
-def options_of(node: DataflowNode, max_cycles: int | None = None) -> list[Option]:
+def options_of(
+    node: DataflowNode, max_cycles: int | None = None, *, in_logic: bool = True
+) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
-    with the same streams."""
+    with the same streams.
+
+    Args:
+        in_logic: weights may be part of the logic.
+    """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
         cycles = node.cycles(folding)
         if max_cycles is not None and cycles > max_cycles:
+            continue
+        if not in_logic and node.in_logic(folding):
             continue
         ports = node.ports(folding)
         lanes_in = tuple(stream.lanes for stream in ports.inputs)

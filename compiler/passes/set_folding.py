@@ -42,6 +42,8 @@ class SetFolding(Pass):
         bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
         port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
         memory_ports: how many ports there are.
+        updatable: weights stay in memories; otherwise those of a layer that is done in one cycle
+            per vector may become part of the logic.
     """
 
     name = "set-folding"
@@ -56,6 +58,7 @@ class SetFolding(Pass):
     bytes_per_cycle: float = 15.75
     port_bytes_per_cycle: float = 6
     memory_ports: int = 4
+    updatable: bool = False
 
     def run(self, model: ir.Model) -> bool:
         self._check()
@@ -98,6 +101,7 @@ class SetFolding(Pass):
             self.fps or None,
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
+            not self.updatable,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:

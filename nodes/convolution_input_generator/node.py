@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -22,6 +23,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, repeated_channels
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.integer.window import Window
@@ -80,6 +82,11 @@ class ConvolutionInputGenerator(DataflowNode):
         names = ("IFMDim", "ConvKernelDim", "Stride", "Dilation")
         image, kernel, stride, dilation = (self.pair(name) for name in names)
         self.window = Window(image, kernel, stride, dilation, (0, 0), (0, 0))
+
+    channel_attributes = ("IFMChannels",)
+
+    def channel_links(self) -> list[ChannelLink]:
+        return repeated_channels(self.channels, math.prod(self.window.kernel))
 
     # --- folding ----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, all_channels
 from qnnc.compiler.dataflow.plumbing import Copier
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
@@ -28,6 +29,7 @@ class DuplicateStreams(Copier):
     short_name = "duplicate"
     kind = "plumbing"
     folding_attributes = ("PE",)
+    channel_attributes = ("NumChannels",)
     output_types = ()
     keeps_coding = True
 
@@ -53,6 +55,9 @@ class DuplicateStreams(Copier):
         self.datatype = self.type_attr("inputDataType")
         self.shape = (*self.attr("numInputVectors", [1]), int(self.attr("NumChannels")))
         self.copies = int(self.attr("NumOutputStreams"))
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(int(self.attr("NumChannels")), outputs=len(self.node.outputs))
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(PE=pe) for pe in divisors(self.shape[-1]))

@@ -40,6 +40,8 @@ class GlobalAccPool(ChannelFold):
             numInputVectors=[1, *image],
         )
 
+    channel_attributes = ("NumChannels",)
+
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.channels = int(self.attr("NumChannels"))

@@ -14,7 +14,7 @@ HEADER = Header.beside(__name__, "label_select.h")
 
 
 class Hls(HlsNode):
-    """`qnnc::label_select`, one score per word."""
+    """`qnnc::label_select`."""
 
     node: LabelSelect
 

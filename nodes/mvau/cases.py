@@ -10,6 +10,7 @@ from qonnx.core.datatype import DataType
 
 from qnnc.compiler.datatypes import smallest_type
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.nodes.mvau.embedded_weights import EMBEDDED
 from qnnc.nodes.mvau.node import MVAU
 from qnnc.nodes.testing import Case, random_of
 
@@ -20,6 +21,8 @@ def cases() -> list[Case]:
         case("UINT2", "INT2", (12, 6), {"PE": 2, "SIMD": 4, "ram_style": "block"}),
         case("TERNARY", "TERNARY", (6, 4), {"PE": 4, "SIMD": 6}),
         case("INT8", "INT8", (8, 4), {"PE": 2, "SIMD": 2, "resType": "dsp"}),
+        case("INT3", "INT4", (7, 5), {"PE": 5, "SIMD": 7, "mem_mode": EMBEDDED}),
+        case("UINT2", "TERNARY", (9, 12), {"PE": 12, "SIMD": 9, "mem_mode": EMBEDDED}),
     ]
 
 

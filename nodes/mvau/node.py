@@ -27,6 +27,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.dot_product import (
     DotProduct,
     is_bipolar,
@@ -42,13 +43,15 @@ from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.ir.intervals import matmul
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau import embedded_weights
+from qnnc.nodes.mvau.embedded_weights import EMBEDDED
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
 """Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
 MAX_LANES = 8192
-"""Products per cycle beyond which no Z7020 could go."""
+"""Products per cycle with weights from a memory beyond which no Z7020 could go."""
 MAX_DSPS = 220
 """DSP48E1 that it has."""
 
@@ -62,6 +65,8 @@ class MVAU(DataflowNode):
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
     `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
+    With "internal_embedded" and PE = MH, SIMD = MW, weights are part of the logic
+    (`embedded_weights`).
     """
 
     op_type = "MVAU"
@@ -125,6 +130,17 @@ class MVAU(DataflowNode):
         super().set_types(inputs, outputs)
         self.set_attrs(accDataType=outputs[0].name)
 
+    def channel_links(self) -> list[ChannelLink]:
+        return []
+
+    def reads(self) -> NDArray[np.bool_]:
+        weights = self.weights()
+        return np.ones(weights.shape, dtype=np.bool_) if self.xnor else weights != 0
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.replace_constant(editor, 1, self.constant_input(1)[np.ix_(inputs[0], outputs[0])])
+        self.set_attrs(MW=len(inputs[0]), MH=len(outputs[0]))
+
     # --- folding ----------------------------------------------------------------------------
 
     def foldings(self) -> Iterable[Folding]:
@@ -143,6 +159,8 @@ class MVAU(DataflowNode):
                     yield Folding(pe, simd, "block", weight_code="trits")
                 if self.frames > 1:
                     yield from self._external_foldings(pe, simd, ways)
+        if embedded_weights.possible(self):
+            yield Folding(self.MH, self.MW, mem_mode=EMBEDDED)
 
     def _worth_trits(self) -> bool:
         """Ternary weights, and so many that a code which saves a fifth saves two block RAMs."""
@@ -169,6 +187,10 @@ class MVAU(DataflowNode):
     def is_external(self, folding: Folding) -> bool:
         """Weights come from outside."""
         return folding.mem_mode == "external" and self.frames > 1
+
+    def in_logic(self, folding: Folding) -> bool:
+        everything = folding.PE == self.MH and folding.SIMD == self.MW
+        return folding.mem_mode == EMBEDDED and everything
 
     def batch(self, folding: Folding) -> int:
         return self.frames if self.is_external(folding) else 1
@@ -261,6 +283,17 @@ class MVAU(DataflowNode):
             return math.ceil(away / (steps - 1)), False
         return math.ceil((away + 2) / steps) + 1, True
 
+    def notes(self, folding: Folding) -> list[str]:
+        """How many weights are zero, and what that saves."""
+        if self.xnor:
+            return []
+        weights = self.weights()
+        zeros = 1 - np.count_nonzero(weights) / weights.size
+        if zeros == 0:
+            return []
+        saved = "cost nothing" if self.in_logic(folding) else "are stored like any other"
+        return [f"{zeros:.0%} of the {weights.size:,} weights are zero and {saved}"]
+
     # --- meaning ----------------------------------------------------------------------------
 
     def ports(self, folding: Folding) -> Ports:
@@ -276,6 +309,8 @@ class MVAU(DataflowNode):
     def latency(self, folding: Folding) -> int:
         if self.is_external(folding):
             return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
+        if self.in_logic(folding):
+            return embedded_weights.latency(embedded_weights.matrix_plan(self))
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self._dot_latency(folding)
@@ -288,6 +323,9 @@ class MVAU(DataflowNode):
             late = self.latency(folding) - self.cycles(folding)
             elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])
             return Steps(1, self.cycles(folding), late, *elements).schedule()
+        if self.in_logic(folding):
+            elements = ([self.vectors * self.MW], [self.vectors * self.MH], [0])
+            return Steps(self.vectors, self.vectors, self.latency(folding), *elements).schedule()
         room = 2 * self.MW if self.passes(folding) > 1 else 0
         inside = self.weight_latency(folding) + self._dot_latency(folding)
         depth, _ = self.output_depth(folding)
@@ -306,6 +344,8 @@ class MVAU(DataflowNode):
     def resources(self, folding: Folding) -> Resources:
         if self.is_external(folding):
             return self._external_resources(folding)
+        if self.in_logic(folding):
+            return embedded_weights.resources(embedded_weights.matrix_plan(self))
         dot = self.dot_product(folding)
         steps, passes = self.steps(folding), self.passes(folding)
         memory = self.weight_memory(folding)

@@ -21,8 +21,10 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.datatypes import carrier, datatype
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -58,6 +60,14 @@ class StreamingConcat(DataflowNode):
         self.types = [datatype(str(name)) for name in self.attr("inputDataTypes")]
         self.out_type = self.type_attr("outputDataType")
         self.vectors_shape = tuple(int(n) for n in self.attr("numInputVectors", [1]))
+
+    def channel_links(self) -> list[ChannelLink]:
+        firsts = np.cumsum([0, *self.channels])
+        sizes = enumerate(self.channels)
+        return [ChannelLink(i, 0, np.arange(n), np.arange(n) + firsts[i]) for i, n in sizes]
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.set_attrs(ChannelsPerStream=[len(kept) for kept in inputs])
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))

@@ -20,7 +20,9 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -55,6 +57,14 @@ class StreamingSplit(DataflowNode):
         self.channels = [int(n) for n in self.attr("ChannelsPerStream")]
         self.datatype = self.type_attr("inputDataType")
         self.vectors_shape = tuple(int(n) for n in self.attr("numInputVectors", [1]))
+
+    def channel_links(self) -> list[ChannelLink]:
+        firsts = np.cumsum([0, *self.channels])
+        sizes = enumerate(self.channels)
+        return [ChannelLink(0, i, np.arange(n) + firsts[i], np.arange(n)) for i, n in sizes]
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.set_attrs(ChannelsPerStream=[len(kept) for kept in outputs])
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))

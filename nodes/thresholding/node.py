@@ -27,6 +27,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.factoring import Unfactorable, factor
@@ -148,6 +149,26 @@ class Thresholding(DataflowNode):
         table = Table(self.thresholds(), self.base, None, -1)
         x = inputs[0].along(self.channels)
         return [Range.of(table_codes(table, x.low[None])[0], table_codes(table, x.high[None])[0])]
+
+    channel_attributes = ("NumChannels",)
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels)
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        super().keep_channels(editor, inputs, outputs)
+        for index in range(1, len(self.node.inputs)):
+            if self.node.inputs[index] is not None and len(self.constant_input(index)) > 1:
+                self.replace_constant(editor, index, self.constant_input(index)[inputs[0]])
+
+    def shift_input(self, editor: Editor, amounts: IntArray) -> None:
+        moved = self.thresholds() - amounts[:, None]
+        self.replace_constant(editor, 1, moved)
+        kind = smallest_type(int(moved.min()), int(moved.max()))
+        self.set_attrs(weightDataType=kind.name)
+        values = self.values()
+        if values is not None and len(values) == 1:
+            self.replace_constant(editor, 2, np.broadcast_to(values, (len(moved), values.shape[1])))
 
     # --- folding ----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.channels import ChannelLink, all_channels
 from qnnc.compiler.dataflow.loops import Loop
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
@@ -25,6 +26,7 @@ class UpsampleNearestNeighbour(Reordering):
     op_type = "UpsampleNearestNeighbour"
     short_name = "upsample"
     kind = "image"
+    channel_attributes = ("NumChannels",)
 
     @classmethod
     def create(
@@ -52,6 +54,9 @@ class UpsampleNearestNeighbour(Reordering):
         self.datatype = self.type_attr("inputDataType")
         self.image = int(self.attr("HI")), int(self.attr("WI"))
         self.out = int(self.attr("HO")), int(self.attr("WO"))
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels)
 
     def foldings(self) -> Iterable[Folding]:
         for simd in divisors(self.channels):

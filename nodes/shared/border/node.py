@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.channels import ChannelLink, all_channels
 from qnnc.compiler.dataflow.schedule import Intake, Schedule, cumulative
 from qnnc.compiler.resources import Resources
 
@@ -27,6 +28,7 @@ class Border(DataflowNode):
     """
 
     folding_attributes = ("SIMD",)
+    channel_attributes = ("NumChannels",)
     output_types = ()
     keeps_coding = True
 
@@ -44,6 +46,9 @@ class Border(DataflowNode):
     @abstractmethod
     def taken(self) -> NDArray[np.bool_]:
         """[*out]: where pixels of the input go."""
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels)
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(SIMD=simd) for simd in divisors(self.channels))

@@ -13,7 +13,9 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -25,6 +27,7 @@ class ChannelFold(DataflowNode):
     """
 
     folding_attributes: ClassVar[tuple[str, ...]] = ("PE",)
+    channel_attributes: ClassVar[tuple[str, ...]] = ("Channels",)
     channels: int
     window: int
     x_type: BaseDataType
@@ -42,6 +45,13 @@ class ChannelFold(DataflowNode):
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(PE=pe) for pe in divisors(self.channels))
+
+    def channel_links(self) -> list[ChannelLink]:
+        taken = np.arange(self.x_shape[-1])
+        return [ChannelLink(0, 0, taken, taken % self.channels)]
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.set_attrs(**dict.fromkeys(self.channel_attributes, len(outputs[0])))
 
     def groups(self, folding: Folding) -> int:
         """Words of a vector."""

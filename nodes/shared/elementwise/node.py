@@ -22,6 +22,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -91,6 +92,19 @@ class Elementwise(DataflowNode):
     @abstractmethod
     def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
         """The operation on integers."""
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.shape[-1], inputs=len(self.stream_inputs))
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        kept = outputs[0]
+        shape = [*self.shape[:-1], len(kept)]
+        self.set_attrs(lhs_shape=shape, out_shape=shape)
+        if not self.is_constant:
+            self.set_attrs(rhs_shape=shape)
+        elif self.operand().size > 1:
+            self.replace_constant(editor, 1, self.constant_input(1).reshape(-1)[kept])
+            self.set_attrs(rhs_shape=[len(kept)])
 
     def foldings(self) -> Iterable[Folding]:
         return (Folding(PE=pe) for pe in divisors(self.shape[-1]))
