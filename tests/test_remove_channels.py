@@ -90,9 +90,10 @@ def image_network() -> onnx.ModelProto:
 def test_through_convolutions_sums_pools_and_concatenations() -> None:
     model, outcome, runs = compile_proto(image_network())
     assert outcome.mismatches == 0
-    assert sorted(products(model)) == sorted([(18, 4), (36, 4), (2, 4), (72, 4), (4, 5)])
+    # two more channels beside the sum are never above zero
+    assert sorted(products(model)) == [(2, 2), (4, 5), (18, 4), (36, 4), (54, 4)]
     reasons = [r.text for run in runs for r in run.reasons if "no effect" in r.text]
-    assert reasons == ["4 of 8 channels have no effect: removed"] * 3
+    assert sorted(reasons) == [f"{n} of 8 channels have no effect: removed" for n in (4, 4, 6)]
 
 
 def test_constant_channels_go_into_the_thresholds_after_them() -> None:
