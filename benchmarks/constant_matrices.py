@@ -9,7 +9,6 @@ All are synthesised by the same script. PYTHON is an interpreter whose environme
 from __future__ import annotations
 
 import argparse
-import copy
 import subprocess
 import tempfile
 from pathlib import Path
@@ -25,12 +24,12 @@ from qnnc.backends.synthesis.stat import cell_counts, resources
 from qnnc.backends.yosys import run_script
 from qnnc.compiler.resources import Resources
 from tests.support import nodes
-from tests.support.nodes import NodeSpec
+from tests.support.nodes import Case
 
 SPARSE = Path(__file__).resolve().parents[2] / "shared" / "cases" / "sparse"
 
 
-def matrices(sparse: Path) -> dict[str, NodeSpec]:
+def matrices(sparse: Path) -> dict[str, Case]:
     """Random ones, and those of dense and pruned networks, by name."""
     rng = np.random.default_rng(1)
     found = {
@@ -53,24 +52,19 @@ def matrices(sparse: Path) -> dict[str, NodeSpec]:
                     rng, mw=rows, mh=columns, x="UINT4", w="INT4", pe=columns, simd=rows,
                     ram_style="distributed",
                 )  # fmt: skip
-                spec.constants[0] = codes
+                spec.constants[0][:] = codes
                 found[f"{name}, second layer, {rows}x{columns}"] = spec
     return found
 
 
-def embedded(spec: NodeSpec) -> NodeSpec:
-    """The same with its weights in the logic."""
-    other = copy.deepcopy(spec)
-    other.attributes["mem_mode"] = "internal_embedded"
-    return other
-
-
-def da4ml(spec: NodeSpec, python: str, work: Path) -> Resources:
+def da4ml(spec: Case, python: str, work: Path) -> Resources:
     """What da4ml makes of a matrix."""
-    weights, constants = spec.constants[0], np.zeros(spec.constants[0].shape[1])
+    weights = spec.constants[0]
+    constants = np.zeros(weights.shape[1], dtype=np.int64)
     if spec.attributes["binaryXnorMode"]:
         weights, constants = 2 * weights - 1, (1 - weights).sum(axis=0)
-    low, high = int(spec.x_type.min()), int(spec.x_type.max())
+    x_type = spec.inputs[0][0]
+    low, high = int(x_type.min()), int(x_type.max())
     np.savez(work / "matrix.npz", weights=weights, constants=constants, low=low, high=high)
     script = Path(__file__).with_name("da4ml_matrix.py")
     subprocess.run([python, script, work / "matrix.npz", work / "rtl"], check=True)
@@ -92,7 +86,8 @@ def main() -> None:
     given = parser.parse_args()
     cache = given.cache or Path(tempfile.mkdtemp())
     specs = matrices(given.sparse)
-    design = stitch(nodes.model_of([s for spec in specs.values() for s in (spec, embedded(spec))]))
+    both = [c for case in specs.values() for c in (case, case.folded(mem_mode="internal_embedded"))]
+    design = stitch(nodes.model_of(both))
     result = synthesize(design, cache, 2)
     estimates = [i.node.resources(i.node.folding()) for i in design.instances]
     print("| matrix | memory LUT | memory FF | logic LUT (estimate) | logic FF | da4ml LUT | FF |")

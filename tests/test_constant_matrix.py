@@ -15,44 +15,20 @@ from qnnc.compiler.dataflow import declaration
 from qnnc.compiler.dataflow.constant_matrix import MatrixPlan, plan_matrix
 from qnnc.compiler.dataflow.constant_matrix.digits import signed_digits
 from qnnc.compiler.folding.options import options_of
-from tests.support import nodes
-from tests.support.nodes import NodeSpec
-from tests.test_dataflow_nodes import check
+from qnnc.nodes.mvau.cases import in_logic, mvau
+from qnnc.nodes.testing import PRESSURES, agreed, model_of, random_inputs
+from tests.support.rtl import run_rtl
 
 ONE_FRAME_A_CYCLE = 1
 
 
-def embedded(rng: np.random.Generator, zeros: float = 0, **arguments: object) -> NodeSpec:
-    """An MVAU with its weights in the logic, a share of them zero."""
-    size = {"pe": arguments["mh"], "simd": arguments["mw"], "ram_style": "distributed"}
-    spec = nodes.mvau(rng, **arguments, **size)  # type: ignore[arg-type]
-    spec.attributes["mem_mode"] = "internal_embedded"
-    if zeros:
-        spec.constants[0][rng.random(spec.constants[0].shape) < zeros] = 0
-    return spec
-
-
 def test_rtl_is_exact_in_primitives_and_under_back_pressure(cache: Path) -> None:
-    """Every pair of types, signed inputs, several vectors, sparse and empty matrices; and the tree
-    of labels."""
-    rng = np.random.default_rng(5)
-    specs = [
-        embedded(rng, mw=16, mh=12, x="BINARY", w="BINARY"),
-        embedded(rng, mw=7, mh=3, x="BINARY", w="TERNARY", vectors=3),
-        embedded(rng, 0.3, mw=9, mh=20, x="UINT2", w="TERNARY"),
-        embedded(rng, mw=5, mh=6, x="INT4", w="INT4", vectors=2),
-        embedded(rng, mw=12, mh=9, x="TERNARY", w="TERNARY"),
-        embedded(rng, 0.8, mw=6, mh=9, x="UINT4", w="INT4"),
-        embedded(rng, mw=4, mh=3, x="INT8", w="INT8"),
-        embedded(rng, mw=1, mh=1, x="UINT3", w="INT3"),
-        embedded(rng, mw=40, mh=24, x="INT3", w="BIPOLAR"),
-        embedded(rng, 1.0, mw=3, mh=2, x="UINT2", w="TERNARY"),
-    ]
-    for labels, pe, kind in ((10, 10, "INT6"), (15, 5, "UINT2"), (14, 2, "INT3"), (7, 7, "INT4")):
-        spec = nodes.label_select(labels=labels, k=1, kind=kind)
-        spec.attributes["PE"] = pe
-        specs.append(spec)
-    check(specs, cache, frames=12, cells=True)
+    """As the cells that go into synthesis; what all cases of MVAU run over is their behaviour."""
+    cases = in_logic()
+    model = model_of(cases)
+    tensors = agreed(cases, model, random_inputs(cases, frames=12))
+    for pressure in PRESSURES[:2]:
+        assert run_rtl(model, tensors, cache, pressure=pressure, cells=True).mismatches == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -100,7 +76,7 @@ def test_outputs_share_what_they_have_in_common() -> None:
 
 def test_the_solver_offers_it_unless_weights_must_stay_in_memories() -> None:
     rng = np.random.default_rng(3)
-    model = nodes.model_of([nodes.mvau(rng, mw=16, mh=8, x="UINT2", w="INT2", pe=1, simd=1)])
+    model = model_of([mvau(rng, mw=16, mh=8, x="UINT2", w="INT2", pe=1, simd=1)])
     node = declaration(next(iter(model.graph)))
     found = options_of(node, ONE_FRAME_A_CYCLE)
     kept = options_of(node, ONE_FRAME_A_CYCLE, in_logic=False)

@@ -35,7 +35,7 @@ def products(model: ir.Model) -> list[tuple[int, int]]:
     found = []
     for node in model.graph:
         if is_dataflow(node) and declaration(node).role is Role.PRODUCT:
-            found.append((int(declaration(node).attr("MW")), int(declaration(node).attr("MH"))))
+            found.append((node.attributes["MW"].as_int(), node.attributes["MH"].as_int()))
     return found
 
 

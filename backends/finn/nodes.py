@@ -115,7 +115,7 @@ def _constant_type(node: DataflowNode, array: NDArray[Any]) -> BaseDataType:
     """The type that the node's attribute gives its constant; both must agree in FINN."""
     for name in _CONSTANT_TYPES:
         if name in node.node.attributes:
-            return datatype(str(node.attr(name)))
+            return datatype(node.node.attributes[name].as_string())
     return smallest_type(int(array.min()), int(array.max()))
 
 

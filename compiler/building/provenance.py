@@ -56,6 +56,7 @@ class Trail:
         self._present = set(self.operators)
 
     def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        """Note which nodes of the user's model have vanished."""
         present = {name for node in model.graph for name in sources(node)}
         for name in self._present - present:
             self.gone[name] = step.name
@@ -67,8 +68,8 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
     places: dict[str, dict[Place, None]] = {name: {} for name in trail.operators}
     nodes: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
     runs = list(runs)
-    told = _told([r for run in runs for r in run.reasons])
-    said: dict[str, list[str]] = {name: [] for name in trail.operators}
+    reasons = _told([r for run in runs for r in run.reasons])
+    notes: dict[str, list[str]] = {name: [] for name in trail.operators}
     for node in model.graph:
         for name in sources(node):
             if name not in places:
@@ -76,14 +77,14 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
             places[name][_place(node)] = None
             if is_dataflow(node):
                 nodes[name][str(node.name)] = None
-                said[name] += _of_weights(node)
+                notes[name] += _of_weights(node)
             elif reason(node):
-                told.setdefault(name, reason(node))
+                reasons.setdefault(name, reason(node))
     removed = _told([r for run in runs if run.name == RemoveChannels.name for r in run.reasons])
-    for name, texts in said.items():
+    for name, texts in notes.items():
         if set(places[name]) == {DATAFLOW}:
-            told[name] = "; ".join([*texts, *([removed[name]] if name in removed else [])])
-    return [_origin(name, trail, list(places[name]), list(nodes[name]), told) for name in places]
+            reasons[name] = "; ".join([*texts, *([removed[name]] if name in removed else [])])
+    return [_origin(name, trail, list(places[name]), list(nodes[name]), reasons) for name in places]
 
 
 def _of_weights(node: ir.Node) -> list[str]:
@@ -109,11 +110,11 @@ def _place(node: ir.Node) -> Place:
 
 
 def _origin(
-    name: str, trail: Trail, places: list[Place], nodes: list[str], told: dict[str, str]
+    name: str, trail: Trail, places: list[Place], nodes: list[str], reasons: dict[str, str]
 ) -> NodeOrigin:
     operator = trail.operators[name]
     outside = [place for place in places if place != DATAFLOW]
-    text = told.get(name, "")
+    text = reasons.get(name, "")
     return NodeOrigin(
         node=name,
         op=operator,

@@ -7,7 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from qnnc.compiler.dataflow import DataflowNode, Folding
+from qnnc.compiler.folding.by_hand import Fixed, keeps
 from qnnc.compiler.resources import Resources
+
+FREE: Fixed = {}
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,26 @@ class Option:
 
 
 def options_of(
-    node: DataflowNode, max_cycles: int | None = None, *, in_logic: bool = True
+    node: DataflowNode,
+    max_cycles: int | None = None,
+    fixed: Fixed = FREE,
+    *,
+    in_logic: bool = True,
 ) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
     with the same streams.
 
     Args:
+        fixed: attributes that are given.
         in_logic: weights may be part of the logic.
     """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
+        if not keeps(folding, fixed) or (node.in_logic(folding) and not in_logic):
+            continue
         cycles = node.cycles(folding)
         if max_cycles is not None and cycles > max_cycles:
-            continue
-        if not in_logic and node.in_logic(folding):
             continue
         ports = node.ports(folding)
         lanes_in = tuple(stream.lanes for stream in ports.inputs)

@@ -199,7 +199,7 @@ def _leave_out_constants(place: _Place) -> None:
     assert place.reads is not None and place.found is not None
     fact = integer(place.inputs[0])
     size = len(place.reads)
-    if fact is None or place.found.attr("binaryXnorMode", 0):
+    if fact is None or getattr(place.found, "xnor", False):
         return
     if fact.low.size not in (1, size) or fact.high.size not in (1, size):
         return

@@ -14,25 +14,33 @@ from qnnc.nodes.testing import Case
 
 
 def cases() -> list[Case]:
-    """The greatest and the three greatest, with equal ones among them; several scores per word,
-    one word and more."""
+    """The greatest, some and all, with equal ones among them; one score alone."""
     return [
-        case("INT6", 10, 1),
-        case("UINT2", 7, 3),
-        case("INT6", 10, 1, pe=10),
-        case("UINT2", 15, 1, pe=5),
-        case("INT3", 14, 1, pe=2, vectors=3),
-        case("INT4", 7, 1, pe=7),
+        label_select(labels=labels, k=k, kind=kind)
+        for labels, k, kind in (
+            (10, 1, "INT9"),
+            (10, 10, "UINT3"),
+            (2, 1, "INT4"),
+            (17, 3, "INT3"),
+            (1, 1, "INT4"),
+        )
+    ] + [
+        label_select(labels=labels, k=1, kind=kind, pe=pe, vectors=vectors)
+        for labels, kind, pe, vectors in (
+            (10, "INT6", 10, 1),
+            (15, "UINT2", 5, 1),
+            (14, "INT3", 2, 3),
+            (7, "INT4", 7, 1),
+        )
     ]
 
 
-def case(x: str, labels: int, k: int, pe: int = 1, vectors: int = 1) -> Case:
-    """Vectors of scores."""
-    kind = DataType[x]
-    new = LabelSelect.create(labels=labels, k=k, x=kind, vectors=(vectors,))
-    definition = partial(_greatest, k)
-    streams = ((kind, (vectors, labels)),), ((DataType["UINT8"], (vectors, k)),)
-    return Case(new, *streams, definition, {"PE": pe})
+def label_select(*, labels: int, k: int, kind: str, pe: int = 1, vectors: int = 1) -> Case:
+    """A LabelSelect of vectors of scores, `pe` of them per word."""
+    x = DataType[kind]
+    new = LabelSelect.create(labels=labels, k=k, x=x, vectors=(vectors,))
+    streams = ((x, (vectors, labels)),), ((DataType["UINT8"], (vectors, k)),)
+    return Case(new, *streams, partial(_greatest, k), {"PE": pe})
 
 
 def _greatest(k: int, x: IntArray) -> list[IntArray]:

@@ -167,7 +167,7 @@ class SimulatedBoard:
         return bool(self._ask(_INTERRUPT))
 
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
-        """Contiguous memory: its physical address and its bytes, which both sides see.
+        """Contiguous memory: its physical address and its bytes [size], which both sides see.
 
         Raises:
             ToolError: there is not enough.
