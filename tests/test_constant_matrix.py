@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from qnnc.backends.bitstream.update.update import check_same
+from qnnc.backends.rtl.stitch import stitch
 from qnnc.compiler.dataflow import declaration
 from qnnc.compiler.dataflow.constant_matrix import MatrixPlan, plan_matrix
 from qnnc.compiler.dataflow.constant_matrix.digits import signed_digits
+from qnnc.compiler.errors import ModelError
 from qnnc.compiler.folding.options import options_of
-from qnnc.nodes.mvau.cases import in_logic, mvau
+from qnnc.nodes.mvau.cases import embedded, in_logic, mvau
 from qnnc.nodes.testing import PRESSURES, agreed, model_of, random_inputs
 from tests.support.rtl import run_rtl
 
@@ -72,6 +75,16 @@ def test_outputs_share_what_they_have_in_common() -> None:
     few = rng.integers(-1, 2, (48, 2))
     alone = plan(few, 2).luts
     assert plan(np.repeat(few, 24, axis=1), 2).luts < 24 * alone
+
+
+def test_other_weights_in_the_logic_are_refused_with_the_remedy() -> None:
+    old, new = (
+        stitch(model_of([embedded(np.random.default_rng(seed), mw=6, mh=4, x="UINT2", w="INT2")]))
+        for seed in (1, 2)
+    )
+    check_same(old, old)
+    with pytest.raises(ModelError, match=r"weights in the logic.*build with --updatable"):
+        check_same(old, new)
 
 
 def test_the_solver_offers_it_unless_weights_must_stay_in_memories() -> None:

@@ -126,7 +126,8 @@ def check_same(old: Design, new: Design) -> None:
         )
     for before, after in zip(old.instances, new.instances, strict=True):
         where = f"node {after.name} ({', '.join(sources(after.node.node)) or after.node.op_type})"
-        if before.node.in_logic(before.node.folding()) and before.rtl.text != after.rtl.text:
+        same = before.node.op_type == after.node.op_type and before.rtl.text == after.rtl.text
+        if before.node.in_logic(before.node.folding()) and not same:
             raise ModelError(
                 f"{where} has its weights in the logic: other ones need place and route; build "
                 "with --updatable to keep weights in memories"
