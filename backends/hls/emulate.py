@@ -50,7 +50,7 @@ class EmulationVerdict:
 
     @property
     def microseconds(self) -> float:
-        """Time a frame."""
+        """Time per frame."""
         return 1e6 * self.seconds / self.samples
 
 
