@@ -11,6 +11,9 @@ from qnnc.compiler.folding.by_hand import Fixed, keeps
 from qnnc.compiler.resources import Resources
 
 FREE: Fixed = {}
+FAR = 32
+"""How many times faster than the goal a layer with its weights in the logic, however small, is not
+looked at."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def options_of(
             continue
         cycles = node.cycles(folding)
         if max_cycles is not None and cycles > max_cycles:
+            continue
+        if max_cycles is not None and node.in_logic(folding) and cycles * FAR < max_cycles:
             continue
         ports = node.ports(folding)
         lanes_in = tuple(stream.lanes for stream in ports.inputs)

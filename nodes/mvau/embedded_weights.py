@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from qnnc.nodes.mvau.node import MVAU
 
 EMBEDDED = "internal_embedded"
-MAX_DIGITS = 400_000
-"""Powers of two to add up beyond which no Z7020 has the LUTs, by a factor of two."""
-MAX_BITS = 1_600_000
-"""Their bits, likewise."""
+MAX_BITS = 100_000
+"""Bits of inputs to add up, over all outputs, beyond which a Z7020 has not the LUTs."""
 CONTROL_LUTS, CONTROL_REGISTERS = 9, 7
 _KEPT = "qnnc.matrix"
 
@@ -34,7 +32,7 @@ def possible(node: MVAU) -> bool:
     if is_bipolar(node.x_type):
         return False
     nonzero = int(np.count_nonzero(node.weights())) if not node.xnor else node.MW * node.MH
-    return nonzero <= MAX_DIGITS and nonzero * node.x_type.bitwidth() <= MAX_BITS
+    return nonzero * int(node.x_type.bitwidth()) <= MAX_BITS
 
 
 def matrix_plan(node: MVAU) -> MatrixPlan:
