@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EMBEDDED = "internal_embedded"
 MAX_BITS = 100_000
 """Bits of inputs to add up, over all outputs, beyond which a Z7020 has not the LUTs."""
-CONTROL_LUTS, CONTROL_REGISTERS = 9, 7
+CONTROL_LUTS, CONTROL_REGISTERS = 10, 10
 _KEPT = "qnnc.matrix"
 
 
@@ -74,13 +74,23 @@ def _input_range(node: MVAU) -> tuple[IntArray, IntArray]:
     return ends[0].astype(np.int64), ends[1].astype(np.int64)
 
 
-def latency(plan: MatrixPlan) -> int:
-    """Cycles from a word to its result, which goes through two registers."""
-    return plan.latency + 2
+def waits_at_input(node: MVAU) -> bool:
+    """Words wait before the pipeline and not after it: where they are narrower."""
+    return node.MW * node.x_type.bitwidth() < node.MH * node.out_type.bitwidth()
 
 
-def resources(plan: MatrixPlan) -> Resources:
-    """Of the matrix, its control and its output buffer of two words."""
+def latency(node: MVAU) -> int:
+    """Cycles from a word to its result: the pipeline, and registers at its end or its beginning."""
+    return matrix_plan(node).latency + 2
+
+
+def resources(node: MVAU) -> Resources:
+    """Of the matrix, its control, and the two to four words that may wait."""
+    plan = matrix_plan(node)
     out_bits = sum(output.bits for output in plan.outputs if output.digits)
-    registers = plan.registers + 2 * out_bits + plan.latency + CONTROL_REGISTERS
-    return Resources(LUT=plan.luts + CONTROL_LUTS, FF=registers)
+    x_bits = node.MW * node.x_type.bitwidth()
+    at_input = waits_at_input(node)
+    registers = plan.registers + out_bits + plan.latency + CONTROL_REGISTERS
+    registers += 2 * x_bits if at_input else 0
+    luts = plan.luts + CONTROL_LUTS + (x_bits if at_input else out_bits)
+    return Resources(LUT=luts, FF=registers)

@@ -346,7 +346,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         if self.is_external(folding):
             return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
         if self.in_logic(folding):
-            return embedded_weights.latency(embedded_weights.matrix_plan(self))
+            return embedded_weights.latency(self)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self._dot_latency(folding)
@@ -381,7 +381,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         if self.is_external(folding):
             return self._external_resources(folding)
         if self.in_logic(folding):
-            return embedded_weights.resources(embedded_weights.matrix_plan(self))
+            return embedded_weights.resources(self)
         dot = self.dot_product(folding)
         steps, passes = self.steps(folding), self.passes(folding)
         memory = self.weight_memory(folding)

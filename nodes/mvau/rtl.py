@@ -15,7 +15,7 @@ from qnnc.backends.rtl.lane import correction_module, lane_module
 from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
-from qnnc.nodes.mvau.embedded_weights import matrix_plan
+from qnnc.nodes.mvau import embedded_weights
 from qnnc.nodes.mvau.node import MVAU, MVAUFolding
 from qnnc.nodes.mvau.trits import coded
 
@@ -69,15 +69,16 @@ def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
 
 def generate_embedded(node: MVAU) -> NodeRtl:
     """The unit with its weights in the logic."""
-    plan, acc_bits = matrix_plan(node), node.out_type.bitwidth()
+    plan, acc_bits = embedded_weights.matrix_plan(node), node.out_type.bitwidth()
     text = TEMPLATES.render(
         "mvau_embedded.sv.j2",
         mh=node.MH,
         mw=node.MW,
         x_width=node.MW * node.x_type.bitwidth(),
         y_width=node.MH * acc_bits,
-        text=MatrixWriter(plan, "s_axis_tdata", "totals", acc_bits).write(),
+        text=MatrixWriter(plan, "x", "totals", acc_bits).write(),
         stages=plan.latency,
+        at_input=embedded_weights.waits_at_input(node),
     )
     return finish(node, text)
 

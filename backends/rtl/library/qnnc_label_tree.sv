@@ -99,10 +99,10 @@ module qnnc_label_tree #(
       .done(done),
       .push(push)
   );
-  qnnc_output_buffer #(
+  qnnc_output_fifo #(
       .WIDTH(IBITS),
-      .DEPTH(2)
-  ) output_buffer (
+      .DEPTH(4)
+  ) output_fifo (
       .aclk(aclk),
       .aresetn(aresetn),
       .push(push),

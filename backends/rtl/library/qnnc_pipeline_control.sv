@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves a pipeline of STAGES register stages that ends in a qnnc_output_buffer of
-// two words. `run` is a register: the pipeline moves while the buffer is sure to
-// have room for what comes out, so that it needs neither credits nor a deep FIFO.
+// Moves a pipeline of STAGES register stages that ends in a qnnc_output_fifo of four
+// words. `run` is a register: the pipeline moves while the FIFO is sure to have room
+// for what comes out, so that it needs no credits.
 // A word enters when valid and run are high, and arrives at the end (`done`) STAGES
-// runs later; it is pushed into the buffer if `keep` is high then.
+// runs later; it is pushed into the FIFO if `keep` is high then.
 module qnnc_pipeline_control #(
     parameter integer STAGES = 4
 ) (
@@ -18,15 +18,15 @@ module qnnc_pipeline_control #(
 );
   assign push = done & keep;
 
-  reg  [1:0] words;  // in the buffer
-  wire [1:0] next = words + {1'b0, push} - {1'b0, popped};
+  reg  [2:0] words;  // in the FIFO
+  wire [2:0] next = words + {2'b00, push} - {2'b00, popped};
   always @(posedge aclk)
     if (!aresetn) begin
-      words <= 2'd0;
+      words <= 3'd0;
       run   <= 1'b0;
     end else begin
       words <= next;
-      run   <= ~next[1];
+      run   <= ~next[2];
     end
 
   generate
@@ -49,7 +49,7 @@ module qnnc_pipeline_control #(
 
 `ifdef QNNC_ASSERTIONS
 `include "qnnc_assert.svh"
-  `QNNC_ASSERT(no_overflow, ~push | popped | ~words[1])
-  `QNNC_ASSERT(returns_what_was_pushed, ~popped | words != 2'd0)
+  `QNNC_ASSERT(no_overflow, ~push | popped | ~words[2])
+  `QNNC_ASSERT(returns_what_was_pushed, ~popped | words != 3'd0)
 `endif
 endmodule
