@@ -76,7 +76,7 @@ def _input_range(node: MVAU) -> tuple[IntArray, IntArray]:
 
 def waits_at_input(node: MVAU) -> bool:
     """Words wait before the pipeline and not after it: where they are narrower."""
-    return node.MW * node.x_type.bitwidth() < node.MH * node.out_type.bitwidth()
+    return bool(node.MW * node.x_type.bitwidth() < node.MH * node.out_type.bitwidth())
 
 
 def latency(node: MVAU) -> int:
