@@ -30,7 +30,7 @@ def diff(
     models = [load_ir(path)[0] for path in (before, after)]
     texts = [model_text(model).splitlines() for model in models]
     names = [printable(str(path)) for path in (before, after)]
-    found = list(unified_diff(*texts, *names, n=context, lineterm=""))
+    found = list(unified_diff(texts[0], texts[1], names[0], names[1], n=context, lineterm=""))
     for line in found:
         typer.echo(line)
     changed = _constants(*models)
