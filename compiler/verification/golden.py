@@ -29,6 +29,8 @@ _LINEAR = frozenset(
         "GlobalAveragePool",
         "ReduceMean",
         "ReduceSum",
+        "Resize",
+        "Upsample",
         "TopK",
         "ArgMax",
     }
