@@ -138,6 +138,6 @@ def test_the_core_runs_in_fusesoc(folder: Path, tmp_path: Path) -> None:
     program = next(tmp_path.glob("build/*/sim-verilator/Vqnnc_accelerator_tb"))
     words = program.with_name("m_axis.mem")
     first, *others = words.read_text().splitlines()
-    words.write_text("\n".join([f"{int(first, 16) ^ 1:0{len(first)}x}", *others]))
+    words.write_text("\n".join([f"{int(first, 16) ^ 1:0{len(first)}x}", *others, ""]))
     done = subprocess.run([program], capture_output=True, text=True, check=False, cwd=words.parent)
     assert "FAILED: 1 words differ" in done.stdout
