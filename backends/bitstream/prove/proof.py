@@ -17,6 +17,7 @@ from qnnc.backends.bitstream.prove.features import BitDatabase, Decoded, decode
 from qnnc.backends.bitstream.prove.names import Lookup, differences, recorded
 from qnnc.backends.bitstream.prove.packets import FRAME_WORDS, Loaded, check_codes, load, payload_of
 from qnnc.backends.bitstream.prove.routing import Fault, Routing
+from qnnc.backends.bitstream.prove.wanted import unreadable
 from qnnc.backends.bitstream.prove.wires import Wires, has_connectivity
 from qnnc.compiler.errors import VerificationError
 
@@ -181,6 +182,14 @@ def _connections(
         tile, _, wire = fault.where.partition(".")
         fault.net = names.get(wires.node(tile, wire), "")
     proof.add("drivers", routing.faults, f"{routing.count:,} pips, each wire with one driver")
+    missing = unreadable(module) if module is not None else []
+    why = f"the netlist has {', '.join(missing)}, which cannot be read back" if missing else ""
+    if module is not None and not names:
+        why = "the FASM does not say which net a route is of"
+    if why:
+        proof.leave("clocks", why)
+        proof.leave("netlist", why)
+        return
     design = extraction(routing)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _DEPTH))
