@@ -151,7 +151,7 @@ def prove_files(routed: Path, root: Path, part: str, build: Build) -> Proof:
     if read_back:
         first = read_back[0]
         build.warn(
-            f"the netlist read back from the bitstream is not the one that was routed: {first.kind} "
+            f"the netlist read back from the bitstream is not the one routed: {first.kind} "
             f"at {first.where}: {first.what}; run qnnc prove on the build before using it"
         )
     return proof
