@@ -14,16 +14,21 @@ from qnnc.cli.commands.bisect import bisect
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.compare import compare
+from qnnc.cli.commands.deploy import deploy
+from qnnc.cli.commands.diff import diff
 from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.emulate import emulate
+from qnnc.cli.commands.example import example
 from qnnc.cli.commands.explore import explore
 from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
+from qnnc.cli.commands.prove import prove
 from qnnc.cli.commands.quantize import quantize
 from qnnc.cli.commands.schema import schema
+from qnnc.cli.commands.shape import shape
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.sweep import sweep
 from qnnc.cli.commands.update import update
@@ -37,10 +42,10 @@ app = typer.Typer(
     name="qnnc",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,  # plain help: rich would take longer than all the rest
     help="Compile quantized neural networks (QONNX) into verified accelerators for Zynq boards.",
-    epilog="Start with: qnnc build model.onnx --board Pynq-Z1 --out build",
+    epilog="Start with: qnnc example tfc, or qnnc build model.onnx --board Pynq-Z1 --out build",
 )
 
 
@@ -64,6 +69,7 @@ def options(
 
 
 COMMANDS = (
+    example,
     build,
     quantize,
     verify,
@@ -71,16 +77,20 @@ COMMANDS = (
     simulate,
     opt,
     passes,
+    diff,
     bisect,
     why,
     compare,
     sweep,
     export,
+    deploy,
     explore,
     boards,
     doctor,
     schema,
     fasm2bit,
+    prove,
+    shape,
     update,
 )
 for command in COMMANDS:

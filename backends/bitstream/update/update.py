@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qnnc.backends.bitstream.fasm import Database
+from qnnc.backends.bitstream.fasm import Database, database_root
 from qnnc.backends.bitstream.flow import (
     FASM,
     NETLIST,
@@ -91,7 +91,7 @@ def update(
         build = _compiled(settings, model, scratch / "new")
         design = design_of(build)
         check_same(old, design)
-        root = prjxray_db or build.options.prjxray_db
+        root = database_root(prjxray_db or build.options.prjxray_db, build.board.part)
         if root is None:
             raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
         database = Database(root, build.board.part)
@@ -126,6 +126,12 @@ def check_same(old: Design, new: Design) -> None:
         )
     for before, after in zip(old.instances, new.instances, strict=True):
         where = f"node {after.name} ({', '.join(sources(after.node.node)) or after.node.op_type})"
+        same = before.node.op_type == after.node.op_type and before.rtl.text == after.rtl.text
+        if before.node.in_logic(before.node.folding()) and not same:
+            raise ModelError(
+                f"{where} has its weights in the logic: other ones need place and route; build "
+                "with --updatable to keep weights in memories"
+            )
         if before.rtl.module != after.rtl.module:
             raise ModelError(
                 f"{where} of the new model has another shape, type or folding; build it again"
