@@ -52,10 +52,10 @@ UNITS: dict[int, list[dict[str, Any]]] = {
 """Units by batch."""
 
 
-def unit(rng: np.random.Generator, *, batch: int, **arguments: Any) -> nodes.NodeSpec:
+def unit(rng: np.random.Generator, *, reuse: int, **arguments: Any) -> nodes.NodeSpec:
     """An MVAU with its weights from outside."""
     spec = nodes.mvau(rng, **arguments)
-    spec.attributes.update(mem_mode="external", batch=batch)
+    spec.attributes.update(mem_mode="external", reuse=reuse)
     return spec
 
 
@@ -65,7 +65,7 @@ def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
     rng = np.random.default_rng(1)
     styles = ("block", "distributed")
     specs = [
-        unit(rng, batch=batch, ram_style=styles[(batch + i) % 2], **arguments)
+        unit(rng, reuse=batch, ram_style=styles[(batch + i) % 2], **arguments)
         for i, arguments in enumerate(UNITS[batch])
     ]
     model = nodes.model_of(specs)
@@ -78,7 +78,7 @@ def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
 
 def test_the_interval_is_that_of_the_model(cache: Path) -> None:
     rng = np.random.default_rng(2)
-    spec = unit(rng, mw=64, mh=32, x="INT3", w="INT3", pe=4, simd=8, batch=16)
+    spec = unit(rng, mw=64, mh=32, x="INT3", w="INT3", pe=4, simd=8, reuse=16)
     model = nodes.model_of([spec])
     (node,) = stream_graph(model).nodes
     assert node.cycles(node.folding()) == 64
@@ -86,9 +86,52 @@ def test_the_interval_is_that_of_the_model(cache: Path) -> None:
     assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(64, rel=0.02)
 
 
+POSITIONS: list[dict[str, Any]] = [
+    {"reuse": 1, "vectors": 3, "mw": 24, "mh": 12, "x": "INT4", "w": "INT4", "pe": 2, "simd": 6},
+    {"reuse": 1, "vectors": 1, "mw": 12, "mh": 6, "x": "INT8", "w": "INT8", "pe": 6, "simd": 1},
+    {"reuse": 1, "vectors": 2, "mw": 8, "mh": 6, "x": "UINT3", "w": "INT3", "pe": 2, "simd": 8},
+    {"reuse": 1, "vectors": 5, "mw": 10, "mh": 3, "x": "INT3", "w": "INT3", "pe": 3, "simd": 2},
+    {"reuse": 4, "vectors": 12, "mw": 24, "mh": 8, "x": "INT4", "w": "INT4", "pe": 2, "simd": 6},
+    {"reuse": 5, "vectors": 5, "mw": 16, "mh": 8, "x": "BINARY", "w": "BINARY", "pe": 8, "simd": 4},
+    {"reuse": 7, "vectors": 49, "mw": 8, "mh": 6, "x": "INT8", "w": "INT8", "pe": 3, "simd": 4},
+]
+"""Units of one vector a weight word, and of several positions of a frame."""
+
+
+def test_positions_share_weights_without_holding_frames(cache: Path) -> None:
+    """Three frames, weight words coming late too; frames leave one by one."""
+    rng = np.random.default_rng(11)
+    specs = [
+        unit(rng, res="dsp" if arguments["x"] == "INT8" else "lut", **arguments)
+        for arguments in POSITIONS
+    ]
+    model = nodes.model_of(specs)
+    design = stitch(model)
+    assert design.batch == 1
+    assert [port.rounds for port in design.weights] == [
+        arguments["vectors"] // arguments["reuse"] for arguments in POSITIONS
+    ]
+    tensors = reference(model, nodes.random_inputs(rng, specs, 3))
+    for pressure in PRESSURES:
+        result = run_rtl(model, tensors, cache, pressure=pressure)
+        assert result.mismatches == 0 and result.frames == 3
+
+
+@pytest.mark.parametrize("reuse", [1, 8])
+def test_the_interval_of_positions_is_that_of_the_model(reuse: int, cache: Path) -> None:
+    rng = np.random.default_rng(12)
+    spec = unit(rng, mw=32, mh=8, x="INT3", w="INT3", pe=2, simd=4, vectors=16, reuse=reuse)
+    model = nodes.model_of([spec])
+    (node,) = stream_graph(model).nodes
+    assert node.cycles(node.folding()) == 512
+    assert node.weight_bytes(node.folding()) == 32 * 4 * 16 / reuse
+    tensors = reference(model, nodes.random_inputs(rng, [spec], 8))
+    assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(512, rel=0.02)
+
+
 def test_the_stream_has_every_weight_once() -> None:
     rng = np.random.default_rng(3)
-    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT5", pe=2, simd=4, batch=8)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT5", pe=2, simd=4, reuse=8)
     design = stitch(nodes.model_of([spec]))
     (port,) = design.weights
     node = design.instances[0].node
@@ -108,7 +151,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1)
     model = nodes.model_of([spec])
     node = stream_graph(model).nodes[0]
-    node.set_attrs(batch=16)
+    node.offer_external(16)
     graph = stream_graph(model)
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
@@ -212,7 +255,7 @@ def test_model_and_shell_agree_on_the_ports() -> None:
     rng = np.random.default_rng(5)
     shapes = [(24, 12, 3, 6), (20, 10, 5, 4), (18, 4, 1, 3), (32, 12, 4, 8), (16, 8, 8, 4)]
     specs = [
-        unit(rng, mw=mw, mh=mh, x="INT4", w="INT5", pe=pe, simd=simd, batch=5)
+        unit(rng, mw=mw, mh=mh, x="INT4", w="INT5", pe=pe, simd=simd, reuse=5)
         for mw, mh, pe, simd in shapes
     ]
     model = nodes.model_of(specs)
@@ -228,7 +271,7 @@ def test_model_and_shell_agree_on_the_ports() -> None:
 
 def test_the_linked_netlist_reaches_two_ports(cache: Path) -> None:
     rng = np.random.default_rng(6)
-    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT4", pe=3, simd=6, batch=4)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT4", pe=3, simd=6, reuse=4)
     design = stitch(nodes.model_of([spec]))
     shell = shell_over(design, find_board("Pynq-Z1"), 1, (0, 1))
     netlist = json.loads(link_shell(shell, synthesize(design, cache, 1), cache).read_text())

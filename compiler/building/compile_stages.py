@@ -18,7 +18,7 @@ from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
-from qnnc.compiler.dataflow.memory_traffic import traffic
+from qnnc.compiler.dataflow.memory_traffic import batch_of, traffic
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
@@ -184,7 +184,7 @@ class EstimateStage(Stage):
         )
         slowest = slowest_node(graph)
         cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
-        batch = math.lcm(*(node.batch(node.folding()) for node in graph.nodes))
+        batch = batch_of(graph.nodes)
         fetched = sum(layer.memory_bytes for layer in build.layers)
         ports, waiting = 1, 0.0
         if fetched:

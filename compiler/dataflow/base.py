@@ -74,6 +74,7 @@ class Folding:
         prefetch: 1 to take in the start of the next frame while working on the end of this one.
         weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
         mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
+        reuse: vectors that a weight word from outside is used for before the next comes.
     """
 
     PE: int = 1
@@ -84,6 +85,7 @@ class Folding:
     prefetch: int = 0
     mem_mode: str = "internal_decoupled"
     weight_code: str = "plain"
+    reuse: int = 1
 
 
 class Role(Enum):
@@ -264,9 +266,9 @@ class DataflowNode(ABC):
         """Frames that the node must have before it works on any of them."""
         return 1
 
-    def hold_frames(self, batch: int) -> bool:
-        """Allow foldings whose weights come from off-chip memory, once for `batch` frames; returns
-        whether the node could have such."""
+    def offer_external(self, batch: int) -> bool:
+        """Allow foldings whose weights come from off-chip memory, those of a dense layer once for
+        `batch` frames, or none if it is 0; returns whether the node could have such."""
         return False
 
     def weight_bytes(self, folding: Folding) -> float:

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
+from qnnc.compiler.batches import MAX_BATCH, MIN_BATCH
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
@@ -35,7 +36,7 @@ from qnnc.compiler.dataflow.dot_product import (
     plan_dsp_product,
 )
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
-from qnnc.compiler.dataflow.schedule import Schedule, Steps
+from qnnc.compiler.dataflow.schedule import Intake, Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -47,6 +48,11 @@ from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
 """Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
+WORTH_FETCHING = 18_432
+"""Weights of a convolution of fewer bits, one block RAM, are not fetched from outside."""
+REUSES = (8, 16, MAX_BATCH)
+"""How many positions of a frame a weight word from outside may serve, at most; the most that
+divide the positions evenly are offered."""
 MAX_LANES = 8192
 """Products per cycle beyond which no Z7020 could go."""
 MAX_DSPS = 220
@@ -61,14 +67,14 @@ class MVAU(DataflowNode):
     vector takes MW / SIMD steps and gives PE outputs, MH / PE passes a vector.
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
-    `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
+    `reuse` vectors before the next (`external_weights`); ram_style is then that of the buffers.
     """
 
     op_type = "MVAU"
     short_name = "mvau"
     role = Role.PRODUCT
     kind = "product"
-    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "weight_code")
+    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "reuse", "weight_code")
 
     @classmethod
     def create(
@@ -141,48 +147,71 @@ class MVAU(DataflowNode):
                         yield Folding(pe, simd, ram_style, res)
                 if self._worth_trits() and simd * pe >= FIVE and not one_word:
                     yield Folding(pe, simd, "block", weight_code="trits")
-                if self.frames > 1:
-                    yield from self._external_foldings(pe, simd, ways)
+                for reuse in self._reuses:
+                    yield from self._external_foldings(pe, simd, ways, reuse)
 
     def _worth_trits(self) -> bool:
         """Ternary weights, and so many that a code which saves a fifth saves two block RAMs."""
-        bits = self.MW * self.MH * self.w_type.bitwidth()
-        return is_ternary(self.w_type) and bits >= TRITS_FROM_BITS
+        return is_ternary(self.w_type) and self._weight_bits >= TRITS_FROM_BITS
 
-    def _external_foldings(self, pe: int, simd: int, ways: Sequence[str]) -> Iterator[Folding]:
-        for ram_style in ("block", "distributed"):
+    def _external_foldings(
+        self, pe: int, simd: int, ways: Sequence[str], reuse: int
+    ) -> Iterator[Folding]:
+        for ram_style in ("block", "distributed") if reuse > 1 else ("distributed",):
             for res in ways:
-                folding = Folding(pe, simd, ram_style, res, mem_mode="external")
+                folding = Folding(pe, simd, ram_style, res, mem_mode="external", reuse=reuse)
                 if self.external(folding).possible:
                     yield folding
 
-    @property
-    def frames(self) -> int:
-        """Frames that may be held for the sake of weights from outside; 1 for none."""
-        return int(self.attr("batch", 1)) if self.vectors == 1 else 1
-
-    def hold_frames(self, batch: int) -> bool:
+    @cached_property
+    def _reuses(self) -> Sequence[int]:
+        """For how many vectors a weight word from outside may be used. Vectors are those of one
+        frame, or, of a dense layer, of as many frames as may be held."""
+        frames = int(self.attr("batch", 0))
+        if not frames or (self.vectors > 1 and self._weight_bits < WORTH_FETCHING):
+            return ()
         if self.vectors == 1:
-            self.set_attrs(batch=batch)
-        return self.vectors == 1
+            return (frames,)
+        found = [d for d in divisors(self.vectors) if MIN_BATCH <= d <= MAX_BATCH]
+        chosen = {max((d for d in found if d <= most), default=1) for most in REUSES}
+        return (1, *sorted(chosen - {1}))
+
+    @property
+    def _weight_bits(self) -> int:
+        return self.MW * self.MH * int(self.w_type.bitwidth())
+
+    def offer_external(self, batch: int) -> bool:
+        self.set_attrs(batch=batch)
+        self.__dict__.pop("_reuses", None)
+        return bool(self._reuses)
 
     def is_external(self, folding: Folding) -> bool:
         """Weights come from outside."""
-        return folding.mem_mode == "external" and self.frames > 1
+        return folding.mem_mode == "external"
+
+    def is_buffered(self, folding: Folding) -> bool:
+        """They do, and vectors wait in buffers so that each word serves several of them."""
+        return self.is_external(folding) and folding.reuse > 1
 
     def batch(self, folding: Folding) -> int:
-        return self.frames if self.is_external(folding) else 1
+        return folding.reuse if self.is_external(folding) and self.vectors == 1 else 1
 
     def weight_bytes(self, folding: Folding) -> float:
         if not self.is_external(folding):
             return 0.0
-        return self.external(folding).bytes / self.frames
+        return self.external(folding).bytes * self.vectors / folding.reuse
+
+    def notes(self, folding: Folding) -> list[str]:
+        if not self.is_external(folding):
+            return []
+        many = f"{folding.reuse} {'frames' if self.vectors == 1 else 'positions'}"
+        return [f"weights from memory, each word for {many if folding.reuse > 1 else 'one vector'}"]
 
     def external(self, folding: Folding) -> ExternalWeights:
         """The weight stream and the buffers of a folding with weights from outside."""
         dot = self.dot_product(folding)
         return ExternalWeights(
-            self.frames,
+            folding.reuse,
             self.steps(folding),
             self.passes(folding),
             folding.PE * folding.SIMD * dot.w_bits,
@@ -218,8 +247,8 @@ class MVAU(DataflowNode):
             self.weight_range,
             simd=folding.SIMD,
             pe=folding.PE,
-            # interleaved sums of several frames cannot stay in a DSP
-            steps=1 if self.is_external(folding) else self.steps(folding),
+            # interleaved sums of several vectors cannot stay in a DSP
+            steps=1 if self.is_buffered(folding) else self.steps(folding),
         )
 
     @cached_property
@@ -242,7 +271,10 @@ class MVAU(DataflowNode):
         return folding.weight_code == "trits" and is_ternary(self.w_type)
 
     def weight_latency(self, folding: Folding) -> int:
-        """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register)."""
+        """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register; from
+        outside `qnnc_weight_port`)."""
+        if self.is_external(folding):
+            return 2
         return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
     def _dot_latency(self, folding: Folding) -> int:
@@ -274,8 +306,9 @@ class MVAU(DataflowNode):
         return self.steps(folding) * self.passes(folding) * self.vectors
 
     def latency(self, folding: Folding) -> int:
-        if self.is_external(folding):
-            return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
+        if self.is_buffered(folding):
+            vector = self.steps(folding) * self.passes(folding)
+            return 2 * folding.reuse * vector + self._external_latency(folding)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self._dot_latency(folding)
@@ -283,11 +316,10 @@ class MVAU(DataflowNode):
 
     def schedule(self, folding: Folding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile. With
-        weights from outside, whole batches come, are worked on and leave at once."""
-        if self.is_external(folding):
-            late = self.latency(folding) - self.cycles(folding)
-            elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])
-            return Steps(1, self.cycles(folding), late, *elements).schedule()
+        weights from outside, whole batches come, are worked on and leave at once; those of one
+        frame leave while the next are worked on."""
+        if self.is_buffered(folding):
+            return self._buffered_schedule(folding)
         room = 2 * self.MW if self.passes(folding) > 1 else 0
         inside = self.weight_latency(folding) + self._dot_latency(folding)
         depth, _ = self.output_depth(folding)
@@ -300,16 +332,30 @@ class MVAU(DataflowNode):
             [room],
         ).schedule()
 
+    def _buffered_schedule(self, folding: Folding) -> Schedule:
+        count, room = folding.reuse, 2 * folding.reuse * self.MW
+        if self.vectors == 1:
+            late = self.latency(folding) - self.cycles(folding)
+            elements = ([self.MW], [self.MH], [room])
+            return Steps(1, self.cycles(folding), late, *elements).schedule()
+        vector = self.steps(folding) * self.passes(folding)
+        done = np.arange(1, self.vectors + 1, dtype=np.int64)
+        needed = -(-done // count) * count * self.MW
+        return Schedule(
+            np.full(self.vectors, vector, dtype=np.int64),
+            (count - 1) * vector + self._external_latency(folding),
+            (Intake(needed, done // count * count * self.MW, room),),
+            (done * self.MH,),
+        )
+
     def _external_latency(self, folding: Folding) -> int:
         return self.dot_product(folding).latency + 7
 
     def resources(self, folding: Folding) -> Resources:
-        if self.is_external(folding):
+        if self.is_buffered(folding):
             return self._external_resources(folding)
         dot = self.dot_product(folding)
         steps, passes = self.steps(folding), self.passes(folding)
-        memory = self.weight_memory(folding)
-        block = folding.ram_style == "block"
         acc_bits = self.out_type.bitwidth()
         depth, srl = self.output_depth(folding)
         x_width = folding.SIMD * self.x_type.bitwidth()
@@ -323,25 +369,28 @@ class MVAU(DataflowNode):
         if passes > 1 and steps > 1:
             luts += cost.counter(steps) + 4
             luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
-        luts += cost.counter(memory.rows) + cost.counter(memory.group)
-        luts += cost.multiplexer(memory.width, memory.group)
-        if not block:
-            luts += cost.lut_memory(memory.width, memory.depth)
         luts += 3 * depth if not srl else folding.PE * acc_bits + 12
 
         held = depth + int(steps > 1 and not dot.accumulates)
         ffs = modules * dot.registers + folding.PE * acc_bits * held
         ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
-        ffs += 0 if block else 2 * memory.width
         if self.in_trits(folding):
             luts += decoder_luts(folding.PE * folding.SIMD)
             ffs += 2 * folding.PE * folding.SIMD
-        return Resources(
-            LUT=luts,
-            FF=ffs,
-            BRAM18=memory.BRAM18 if block else 0,
-            DSP=modules * dot.dsps,
-        )
+        weights = self._weight_resources(folding)
+        return weights + Resources(luts, ffs, 0, modules * dot.dsps)
+
+    def _weight_resources(self, folding: Folding) -> Resources:
+        """Of the weight memory, or of the port that weights come over vector by vector."""
+        if self.is_external(folding):
+            outside = self.external(folding)
+            return outside.port_resources + Resources(LUT=2, FF=outside.word_bits)
+        memory = self.weight_memory(folding)
+        luts = cost.counter(memory.rows) + cost.counter(memory.group)
+        luts += cost.multiplexer(memory.width, memory.group)
+        if folding.ram_style == "block":
+            return Resources(LUT=luts, BRAM18=memory.BRAM18)
+        return Resources(luts + cost.lut_memory(memory.width, memory.depth), 2 * memory.width)
 
     def _external_resources(self, folding: Folding) -> Resources:
         dot, outside = self.dot_product(folding), self.external(folding)
@@ -352,7 +401,7 @@ class MVAU(DataflowNode):
         offsets = any(map(dot.lane_offset, range(dot.lanes)))
         luts = float(modules * dot.luts + dot.shared_luts)
         luts += sums if several or dot.numbers == 2 or offsets else 0
-        luts += sums * math.ceil((outside.batch - 1) / 32) if several else 0
+        luts += sums * math.ceil((outside.reuse - 1) / 32) if several else 0
         ffs = modules * dot.registers + (sums if several else 0)
         ffs += outside.x_bits + 3 * (dot.latency + 1)
         return outside.resources + Resources(luts, ffs, 0, modules * dot.dsps)

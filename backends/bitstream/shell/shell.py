@@ -58,19 +58,24 @@ class ShellStream:
 
     @property
     def is_weights(self) -> bool:
-        """The same words come with every batch."""
+        """The same words come over and over."""
         return isinstance(self.port, WeightPort)
 
     @property
     def copies(self) -> int:
-        """How often the words of a batch of weights lie in memory, one after the other, so that
+        """How often the words of a round of weights lie in memory, one after the other, so that
         they end at a multiple of 128 bytes."""
-        return LOOP_STEP // math.gcd(LOOP_STEP, self.frame_bytes)
+        return LOOP_STEP // math.gcd(LOOP_STEP, self.round_bytes)
+
+    @property
+    def round_bytes(self) -> int:
+        """Bytes of weights that are read over and over; 0 for frames."""
+        return int(self.port.words.size) if isinstance(self.port, WeightPort) else 0
 
     @property
     def loop(self) -> int:
         """Bytes of weights in memory that are read over and over; 0 for frames."""
-        return self.copies * self.frame_bytes if self.is_weights else 0
+        return self.copies * self.round_bytes if self.is_weights else 0
 
     @property
     def memory_bytes(self) -> int:
@@ -279,7 +284,9 @@ def _streams(design: Design) -> list[ShellStream]:
             index if index < len(into) else index - len(into),
             index,
             port.bytes * 8,
-            len(port.words) if isinstance(port, WeightPort) else port.stream.words * design.batch,
+            len(port.words) * port.rounds
+            if isinstance(port, WeightPort)
+            else port.stream.words * design.batch,
             port,
         )
         for index, port in enumerate([*into, *design.outputs])
