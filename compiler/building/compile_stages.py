@@ -125,16 +125,17 @@ class PassesStage(Stage):
 
     @staticmethod
     def _choose_inputs(build: Build, model: ir.Model, golden: Golden) -> None:
-        samples = build.options.samples
+        options, samples = build.options, build.options.samples
         if samples is not None:
             everything = load_inputs(model, samples)
-            if build.options.labels is not None:  # counted at the end, but refused now
-                load_labels(build.options.labels, len(next(iter(everything.values()))))
-            build.inputs = {n: array[:DATAFLOW_SAMPLES] for n, array in everything.items()}
+            if options.labels is not None:  # counted at the end, but refused now
+                load_labels(options.labels, len(next(iter(everything.values()))))
+            most = max(DATAFLOW_SAMPLES, options.frames or 0)
+            build.inputs = {n: array[:most] for n, array in everything.items()}
             build.random = False
         else:
-            build.inputs = random_inputs(model, golden, RANDOM_SAMPLES)
-        if samples is not None or build.options.input_type:
+            build.inputs = random_inputs(model, golden, max(RANDOM_SAMPLES, options.frames or 0))
+        if samples is not None or options.input_type:
             warning = size_warning(model, golden, build.inputs)
             if warning:
                 build.warn(warning)

@@ -22,7 +22,10 @@ from qnnc.backends.bitstream.stages.driver import make_build_shell
 from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import choose_engine
+from qnnc.compiler.building.build import Build
+from qnnc.compiler.building.samples import Inputs, load_inputs, random_inputs
 from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.errors import OptionError
 from qnnc.compiler.samples import load_labels
 
 
@@ -67,11 +70,12 @@ def run_on_board(
         folder: of the build.
         samples: of real inputs; by default those of the build, or random ones.
         labels: of the samples.
-        count: how many frames; by default 64.
+        count: how many frames; by default 64, or as many as there are.
         bus: how the processing system's ports behave.
 
     Raises:
         WorkspaceError: the build or the files do not fit.
+        OptionError: there are fewer samples than frames.
         VerificationError: the shell breaks AXI's rules.
     """
     with (
@@ -85,7 +89,7 @@ def run_on_board(
         (scratch / "work").mkdir()
         how = Compilation(scratch / "work", build.options.cache, build.options.jobs)
         program = build_board(shell, scratch / "rtl", chosen, how)
-        inputs = {name: array[: count or 64] for name, array in build.inputs.items()}
+        inputs = _inputs(build, count)
         package = folder.absolute() / "package"
         if not (package / "driver.py").is_file():
             package = scratch / "package"
@@ -126,6 +130,21 @@ def run_on_board(
         )
 
 
+def _inputs(build: Build, count: int | None) -> Inputs:
+    """As many samples as are asked for: the user's, or random ones, of which there are always
+    enough."""
+    model, path = build.ready_model(), build.options.samples
+    if path is None:
+        assert build.golden is not None
+        return random_inputs(model, build.golden, count or FRAMES)
+    found = load_inputs(model, path)
+    there = len(next(iter(found.values())))
+    if count is not None and count > there:
+        raise OptionError(f"--count asks for {count} frames, but {path} has {there}")
+    return {name: array[: count or FRAMES] for name, array in found.items()}
+
+
+FRAMES = 64
 FLOAT_TOLERANCE = 1e-5
 """Of floating-point outputs, relative to the largest: the golden graph rounds its sums."""
 
