@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from benchmarks.cnn_networks import resnet
 from benchmarks.networks import mlp, tanh_mlp
 from qnnc.backends.bitstream.netlist import link_shell
 from qnnc.backends.bitstream.shell.shell import TOP, memory_places, shell_over
@@ -24,11 +25,13 @@ from qnnc.backends.simulation.simulate import Pressure
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.api import build
 from qnnc.compiler.board import Board, find_board
+from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.memory_ports import MemoryPorts, assign
+from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.mvau.node import MVAU
 from tests.support import nodes
@@ -283,3 +286,55 @@ def test_the_linked_netlist_reaches_two_ports(cache: Path) -> None:
         assert isinstance(pins[f"SAXI{port}ARVALID"][0], int)
         assert isinstance(pins[f"SAXI{port}AWVALID"][0], int) == writes
     assert "SAXIHP1ARVALID" not in pins
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A residual network: two blocks beside each other's sums, the second one wider."""
+    import onnx
+
+    path = tmp_path_factory.mktemp("model") / "resnet.onnx"
+    onnx.save(resnet(4, 8, 1, (16, 32)), path)
+    return path
+
+
+def test_branches_wait_for_convolutions_with_weights_from_memory(
+    residual: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames go one by one over the simulated board, memory slow and answering late; exact, and
+    as fast as the model says."""
+    everything = MVAU.foldings
+
+    def outside_only(self: MVAU) -> list[Folding]:
+        found = list(everything(self))
+        return [f for f in found if f.mem_mode == "external" and f.reuse in (1, 16)] or found
+
+    monkeypatch.setattr(MVAU, "foldings", outside_only)
+    out = tmp_path / "out"
+    options: Any = {"external_weights": True, "fps": 9000, "verify": "none"}
+    report = build(residual, out=out, until="rtl", cache=cache, **options)
+    performance = report.performance
+    assert performance is not None and performance.batch == 1
+    outside = [layer for layer in report.layers if layer.weights == "external"]
+    assert sum("for 16 positions" in note for layer in outside for note in layer.notes) >= 2
+    bus = Bus(seed=4, latency=(20, 60), rate=15.75)
+    some, more = (run_on_board(out, count=count, bus=bus) for count in (4, 12))
+    assert some.mismatches == 0 and more.mismatches == 0
+    pace = (more.cycles - some.cycles) / 8
+    assert pace == pytest.approx(performance.ii_cycles_estimate, rel=0.05)
+
+
+def test_what_does_not_fit_is_told_of_weights_from_memory() -> None:
+    """Of a convolution's too, and only where that helps."""
+    rng = np.random.default_rng(8)
+    spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1, vectors=16)
+    small = {"LUT": 3000, "BRAM18": 12, "DSP": 0, "budget": 1.0}
+    graph = stream_graph(nodes.model_of([spec]))
+    SetFolding(fps=90, external_weights=True, **small).fold(graph)
+    (node,) = graph.nodes
+    assert node.weight_bytes(node.folding()) > 0
+    with pytest.raises(TargetError, match="with --external-weights for"):
+        SetFolding(fps=90, **small).fold(graph)
+    with pytest.raises(TargetError) as refused:
+        SetFolding(fps=90, bytes_per_cycle=1e-3, **small).fold(graph)
+    assert "--external-weights" not in str(refused.value)

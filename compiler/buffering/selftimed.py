@@ -3,8 +3,9 @@
 
 A firing starts when the node's last one is done, its elements have come, and there is room for
 what it gives. The times of all firings follow from each other (max-plus); they are found in one
-sweep, without stepping through cycles, and without bounds for whole actors at once. A firing is over when its results have found a place, in
-a FIFO, in the consumer or, being taken in as they come, in the consumer's own pipeline.
+sweep, without stepping through cycles, and where nothing is bounded for whole actors at once. A
+firing is over when its results have found a place, in a FIFO, in the consumer or, being taken in
+as they come, in the consumer's own pipeline.
 """
 
 from __future__ import annotations

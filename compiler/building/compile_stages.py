@@ -72,7 +72,14 @@ class PassesStage(Stage):
         manager.run(model, declaring_passes(options))
         if not options.stop_after:
             limit = build.board.resources.scaled(options.share)
-            check_size(model, limit, build.board.name, options.batch)
+            memory = build.board.memory(build.clock_mhz)
+            check_size(
+                model,
+                limit,
+                build.board.name,
+                external=options.external_weights or options.batch > 1,
+                bytes_per_second=memory.total * build.clock_mhz * 1e6,
+            )
         build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)

@@ -35,10 +35,13 @@ LIMIT, INFEASIBLE = 1, 2
 MAX_NODES, MAX_SPLIT_NODES = 50_000, 5000
 """Of the search, and of that where streams are put on ports: more would take many minutes, or
 seconds. What was found by then is taken, with its proven distance from the best."""
+PROBE_NODES = 2000
+"""Of a search for anything that fits. It is mostly found in the first dozens; to prove that there
+is nothing, where the resources miss it by a hair, may take any number."""
 MAX_SECONDS = 600.0
 """Of one search, on the wall: a last resort, so that a busy machine does not change a choice."""
-GAP = 1e-4
-"""Share of the cost by which a choice may miss the best."""
+GAP, ANY_GAP = 1e-4, 1e9
+"""Share of the cost by which a choice may miss the best, and if any will do."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,18 @@ class Choice:
         options: the option of each node.
         resources: of all nodes and converters.
         gap: share of its cost by which the best choice may be cheaper, as far as was proved.
+        undecided: cycles per frame for which nothing was found, nor that there is nothing; 0 for
+            none.
     """
 
     options: tuple[Option, ...]
     resources: Resources
     gap: float = 0.0
+    undecided: int = 0
+
+
+class BrokenOffError(Exception):
+    """The search ended at its limit, without a choice and without a proof that there is none."""
 
 
 class _Program:
@@ -151,12 +161,18 @@ def solve(
     budget: Resources,
     weights: Resources,
     limits: Limits | None = None,
+    *,
+    probe: bool = False,
 ) -> Choice | None:
     """The cheapest choice within `max_cycles` and `budget`, or None if there is none.
 
     Args:
         weights: cost of one of each resource.
         limits: of off-chip memory, if it is used.
+        probe: any choice will do.
+
+    Raises:
+        BrokenOffError: neither was found.
     """
     fitting = [[o for o in node if o.cycles <= max_cycles] for node in options]
     if not all(fitting):
@@ -172,7 +188,7 @@ def solve(
         _add_link(program, link, fitting, first, max_cycles)
     if limits is not None:
         _add_limits(program, limits, fitting, first)
-    found = _run(program, budget, weights, limits)
+    found = _run(program, budget, weights, limits, probe=probe)
     if found is None:
         return None
     x, gap = found
@@ -280,7 +296,12 @@ def _rows(rows: Sequence[list[tuple[int, float]]], count: int) -> csr_array:
 
 
 def _run(
-    program: _Program, budget: Resources, weights: Resources, limits: Limits | None
+    program: _Program,
+    budget: Resources,
+    weights: Resources,
+    limits: Limits | None,
+    *,
+    probe: bool = False,
 ) -> tuple[NDArray[np.float64], float] | None:
     """The solution and the proven gap of its cost, or None if there is none."""
     count = len(program.resources)
@@ -315,12 +336,13 @@ def _run(
     integrality = np.zeros(count, dtype=np.int64)
     integrality[program.whole] = 1
     split = limits is not None and limits.split
+    most_nodes = MAX_SPLIT_NODES if split else MAX_NODES
     with quiet_output():
         result = solver(
             integrality=integrality,
             options={
-                "mip_rel_gap": GAP,
-                "node_limit": MAX_SPLIT_NODES if split else MAX_NODES,
+                "mip_rel_gap": ANY_GAP if probe else GAP,
+                "node_limit": min(PROBE_NODES, most_nodes) if probe else most_nodes,
                 "time_limit": MAX_SECONDS,
             },
         )
@@ -329,7 +351,9 @@ def _run(
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:
-    if result.status == INFEASIBLE or (result.status == LIMIT and result.x is None):
+    if result.status == LIMIT and result.x is None:
+        raise BrokenOffError
+    if result.status == INFEASIBLE:
         return None
     if result.x is None:
         raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")

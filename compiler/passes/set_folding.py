@@ -87,6 +87,12 @@ class SetFolding(Pass):
         if choice.gap > WORTH_SAYING:
             text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
             self.reasons.append(Reason(self.name, (), text))
+        if choice.undecided:
+            text = (
+                f"the search was broken off: whether {choice.undecided} cycles per frame fit is "
+                "not known"
+            )
+            self.reasons.append(Reason(self.name, (), text))
 
     def goal(self, graph: StreamGraph, reserved: Resources = NOTHING) -> Goal:
         """What to solve for."""
@@ -137,14 +143,18 @@ class SetFolding(Pass):
         tries = [] if self.external_weights else [(1, "--external-weights")]
         if _is_chain(graph.nodes):
             tries.append((REMEDIAL_BATCH, f"--batch {REMEDIAL_BATCH}"))
+        helps, least = [], 0
         for batch, option in tries:
             cycles = self._cycles_with(graph, goal, batch)
-            if cycles:
-                return (
-                    f"; with {option}, weights come from the board's memory where there is no "
-                    f"room for them, for {self._rate(goal, cycles)} frames/s"
-                )
-        return ""
+            if cycles and (not least or cycles < least):
+                helps.append(f"with {option} for {self._rate(goal, cycles)} frames/s")
+                least = cycles
+        if not helps:
+            return ""
+        return (
+            "; weights for which there is no room can come from the board's memory, "
+            f"{', '.join(helps)}"
+        )
 
     @staticmethod
     def _rate(goal: Goal, cycles: int) -> str:
