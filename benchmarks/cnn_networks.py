@@ -185,6 +185,7 @@ NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
     "resnet20-w4a4": lambda: resnet(4),
     "mobilenet": mobilenet,
     "mobilenet-v1-050": mobilenet_v1,
+    "mobilenet-v1-050-64": lambda: mobilenet_v1(image=64),
     "mobilenet-v1-050-int8": lambda: mobilenet_v1(8),
     "ds-cnn": ds_cnn,
     "espcn-shuffle": super_resolution,

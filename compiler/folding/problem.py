@@ -28,7 +28,7 @@ from qnnc.compiler.dataflow.width_conversion import (
 )
 from qnnc.compiler.folding.options import Option
 from qnnc.compiler.folding.quiet import quiet_output
-from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
+from qnnc.compiler.memory_ports import MAX_STREAMS, MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 LIMIT, INFEASIBLE = 1, 2
@@ -246,8 +246,16 @@ def _add_limits(
     fitting: Sequence[Sequence[Option]],
     first: Sequence[int],
 ) -> None:
-    """What is read and written together, and over the ports."""
+    """How many streams there are, what is read and written together, and over the ports."""
     memory = limits.memory
+    weights = [
+        [(first[s.node] + i, 1.0) for i, o in enumerate(fitting[s.node]) if o.memory_bytes]
+        for s in limits.streams
+        if s.port is None
+    ]
+    left = MAX_STREAMS - sum(s.port is not None for s in limits.streams)
+    if sum(map(bool, weights)) > left:
+        program.at_most([term for terms in weights for term in terms], float(max(0, left)))
     reads: list[list[tuple[int, float]]] = []
     writes: list[list[tuple[int, float]]] = []
     for s in limits.streams:

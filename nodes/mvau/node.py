@@ -49,7 +49,8 @@ from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 TRITS_FROM_BITS = 10 * 18_432
 """Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
 WORTH_FETCHING = 18_432
-"""Weights of a convolution of fewer bits, one block RAM, are not fetched from outside."""
+"""Weights of fewer bits, one block RAM, are not fetched from outside for each frame anew: a stream
+takes as much of the shell as they do."""
 REUSES = (8, 16, MAX_BATCH)
 """How many positions of a frame a weight word from outside may serve, at most; the most that
 divide the positions evenly are offered."""
@@ -168,7 +169,8 @@ class MVAU(DataflowNode):
         """For how many vectors a weight word from outside may be used. Vectors are those of one
         frame, or, of a dense layer, of as many frames as may be held."""
         frames = int(self.attr("batch", 0))
-        if not frames or (self.vectors > 1 and self._weight_bits < WORTH_FETCHING):
+        held = frames > 1 and self.vectors == 1
+        if not frames or (not held and self._weight_bits < WORTH_FETCHING):
             return ()
         if self.vectors == 1:
             return (frames,)

@@ -18,7 +18,14 @@ from qnnc.compiler.board import Board
 from qnnc.compiler.dataflow.memory_traffic import batch_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.files import new_folder
-from qnnc.compiler.memory_ports import PORT_ORDER, MemoryPorts, Traffic, assign, word_bytes
+from qnnc.compiler.memory_ports import (
+    MAX_STREAMS,
+    PORT_ORDER,
+    MemoryPorts,
+    Traffic,
+    assign,
+    word_bytes,
+)
 
 MODULE, TOP = "qnnc_shell", "qnnc_top"
 BUILD_ID_FILE = "build_id.mem"
@@ -26,7 +33,6 @@ REGISTERS = 0x43C00000
 """Address of the registers, in the range of GP0."""
 MEMORY_LOW = 0x00100000
 """The DDR memory below is not open to the programmable logic (UG585, table 4-1)."""
-MAX_STREAMS = 30
 LOOP_STEP = 128
 """Bytes of a longest burst, at whose multiples bursts end."""
 
@@ -232,7 +238,9 @@ def shell_over(design: Design, board: Board, build_id: int, places: Sequence[int
     """
     streams = _streams(design)
     if len(streams) > MAX_STREAMS:
-        raise TargetError(f"the accelerator has {len(streams)} streams; the shell takes 30")
+        raise TargetError(
+            f"the accelerator has {len(streams)} streams; the shell takes {MAX_STREAMS}"
+        )
     ports = tuple(
         MemoryPort(number, places.count(place))
         for place, number in enumerate(PORT_ORDER[: max(places, default=0) + 1])
