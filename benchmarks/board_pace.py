@@ -41,7 +41,8 @@ def main() -> None:
         found = run_on_board(arguments.build, count=count, samples=arguments.samples, bus=bus)
         runs.append(found)
         print(
-            f"{found.frames} frames, {found.mismatches} mismatches, {found.cycles:,} cycles in all "
+            f"{found.frames} frames, {found.mismatches} mismatches, {found.near_ties} near-ties, "
+            f"{found.cycles:,} cycles in all "
             f"({found.engine}, {time.process_time() - start:.0f} s here)",
             flush=True,
         )

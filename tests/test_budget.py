@@ -117,6 +117,29 @@ def test_a_search_that_is_broken_off_says_how_far_it_is(
     assert "the search was broken off" in step.reasons[0].text
 
 
+def test_what_a_search_leaves_open_is_said(
+    residual: ir.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Probes that end at once leave a slower folding, or none, and say so."""
+    alone = folded(residual, fps=40000.0)
+    remove_inserted(residual)
+    step = SetFolding(budget=0.99 * alone.LUT / DEVICE.LUT)
+    graph = stream_graph(residual)
+    whole = choose(graph, step.goal(graph))
+    assert whole.undecided == 0
+    monkeypatch.setattr(problem, "PROBE_NODES", 0)
+    try:
+        early = choose(graph, step.goal(graph))
+    except TargetError as error:
+        assert "as far as the search came" in str(error)
+        return
+    fast, slow = (max(o.cycles for o in c.options) for c in (whole, early))
+    assert slow == fast or fast <= early.undecided < slow
+    step.run(residual)
+    told = any("is not known" in reason.text for reason in step.reasons)
+    assert told == bool(early.undecided)
+
+
 def price(resources: Resources) -> float:
     prices = Resources(1 / DEVICE.LUT, 0.1 / DEVICE.FF, 1 / DEVICE.BRAM18, 1 / DEVICE.DSP)
     return sum(n * getattr(prices, name) for name, n in resources.as_dict().items())

@@ -28,6 +28,7 @@ from qnnc.compiler.memory_ports import MemoryPorts, Traffic, assign
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 MAX_ORIGINS = 3
+BROKEN_OFF = ", as far as the search came before it was broken off"
 UNBOUNDED = MemoryPorts()
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
 NOTHING = Resources()
@@ -183,7 +184,8 @@ def choose(graph: StreamGraph, goal: Goal) -> Choice:
     found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
-        raise TargetError(_over_budget(graph, options, problem, slowest))
+        how_far = BROKEN_OFF if problem.undecided else ""
+        raise TargetError(_over_budget(graph, options, problem, slowest) + how_far)
     return found
 
 
@@ -221,8 +223,7 @@ def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) ->
     floors = [min(o.cycles for o in node) for node in everything]
     if all(options):
         message = _over_budget(graph, options, problem, max_cycles)
-        if broken_off:
-            message += ", as far as the search came before it was broken off"
+        message += BROKEN_OFF if broken_off else ""
     else:
         message = _too_slow(graph.nodes[int(np.argmax(floors))], goal, max(floors))
     best = _fastest(everything, problem)

@@ -27,6 +27,7 @@ from qnnc.compiler.dataflow.width_conversion import (
     converter_resources,
 )
 from qnnc.compiler.folding.options import Option
+from qnnc.compiler.folding.prune import pruned
 from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.memory_ports import MAX_STREAMS, MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
@@ -177,6 +178,12 @@ def solve(
     fitting = [[o for o in node if o.cycles <= max_cycles] for node in options]
     if not all(fitting):
         return None
+    frames = [
+        [s for s in limits.streams if s.node == i and s.port is not None] if limits else []
+        for i in range(len(options))
+    ]
+    moved = [partial(_bytes_each, streams) for streams in frames]
+    fitting = pruned(fitting, links, max_cycles, weights, moved)
     program = _Program()
     first: list[int] = []
     for node in fitting:
@@ -197,6 +204,10 @@ def solve(
         for node, start in zip(fitting, first, strict=True)
     )
     return Choice(chosen, total_resources(chosen, links), gap)
+
+
+def _bytes_each(streams: Sequence[MemoryStream], option: Option) -> list[float]:
+    return [stream.bytes(option) for stream in streams]
 
 
 def total_resources(chosen: Sequence[Option], links: Sequence[Link]) -> Resources:
