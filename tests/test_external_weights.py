@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from outside: the unit, whole networks, and when the optimiser chooses it."""
+"""External weights: the unit, whole networks, and when the optimiser chooses it."""
 
 from __future__ import annotations
 
@@ -55,11 +55,9 @@ UNITS: dict[int, list[dict[str, Any]]] = {
 """Units by batch."""
 
 
-def unit(rng: np.random.Generator, *, reuse: int, **arguments: Any) -> nodes.NodeSpec:
-    """An MVAU with its weights from outside."""
-    spec = nodes.mvau(rng, **arguments)
-    spec.attributes.update(mem_mode="external", reuse=reuse)
-    return spec
+def unit(rng: np.random.Generator, *, reuse: int, **arguments: Any) -> nodes.Case:
+    """An MVAU with external weights."""
+    return nodes.mvau(rng, **arguments).folded(mem_mode="external", reuse=reuse)
 
 
 @pytest.mark.parametrize("batch", UNITS)
@@ -72,7 +70,7 @@ def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
         for i, arguments in enumerate(UNITS[batch])
     ]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 2 * batch + 1))
+    tensors = reference(model, nodes.random_inputs(specs, frames=2 * batch + 1))
     for pressure in PRESSURES:
         result = run_rtl(model, tensors, cache, pressure=pressure)
         assert result.mismatches == 0
@@ -85,7 +83,7 @@ def test_the_interval_is_that_of_the_model(cache: Path) -> None:
     model = nodes.model_of([spec])
     (node,) = stream_graph(model).nodes
     assert node.cycles(node.folding()) == 64
-    tensors = reference(model, nodes.random_inputs(rng, [spec], 8 * 16))
+    tensors = reference(model, nodes.random_inputs([spec], frames=8 * 16))
     assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(64, rel=0.02)
 
 
@@ -154,7 +152,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1)
     model = nodes.model_of([spec])
     node = stream_graph(model).nodes[0]
-    node.offer_external(16)
+    assert node.offer_external(16)
     graph = stream_graph(model)
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
@@ -328,7 +326,7 @@ def test_what_does_not_fit_is_told_of_weights_from_memory() -> None:
     """Of a convolution's too, and only where that helps."""
     rng = np.random.default_rng(8)
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1, vectors=16)
-    small = {"LUT": 3000, "BRAM18": 12, "DSP": 0, "budget": 1.0}
+    small = {"LUT": 3000, "BRAM18": 12, "DSP": 1, "budget": 1.0}
     graph = stream_graph(nodes.model_of([spec]))
     SetFolding(fps=90, external_weights=True, **small).fold(graph)
     (node,) = graph.nodes

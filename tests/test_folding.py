@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from qonnx.core.datatype import DataType
 
 from benchmarks.networks import MlpSpec, mlp
-from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.base import Ports, Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Link, solve, total_resources
+from qnnc.compiler.ir.facts import set_sources
 from qnnc.compiler.resources import Resources
 from tests.support import nodes
 from tests.support.build import compile_proto
@@ -43,7 +44,7 @@ def problems(draw: st.DrawFn) -> tuple[list[list[Option]], list[Link], int, Reso
         choices.append(
             [
                 Option(
-                    Folding(PE=i + 1),
+                    PEFolding(PE=i + 1),
                     draw(st.integers(1, 40)),
                     Resources(
                         draw(st.integers(0, 300)),
@@ -218,20 +219,20 @@ class Listed:
 
     choices: tuple[tuple[int, Resources, int, float], ...]
 
-    def foldings(self) -> list[Folding]:
-        return [Folding(PE=i) for i in range(len(self.choices))]
+    def foldings(self) -> list[PEFolding]:
+        return [PEFolding(PE=i) for i in range(len(self.choices))]
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: PEFolding) -> int:
         return self.choices[folding.PE][0]
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: PEFolding) -> Resources:
         return self.choices[folding.PE][1]
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: PEFolding) -> Ports:
         stream = Stream((12,), DataType["INT4"], self.choices[folding.PE][2])
         return Ports((stream,), (stream,))
 
-    def weight_bytes(self, folding: Folding) -> float:
+    def weight_bytes(self, folding: PEFolding) -> float:
         return self.choices[folding.PE][3]
 
 
@@ -265,3 +266,13 @@ def test_options_are_those_that_no_other_beats(
         mine = [i for i in found if choices[i][2] == lanes]
         assert sorted(keys[i] for i in mine) == sorted(best)
         assert set(mine) <= set(fitting)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, "layer 'a0'"), (3, "'a2' ("), (5, "'a2' … (")])
+def test_a_node_of_many_layers_names_the_first_three(count: int, shown: str) -> None:
+    model = nodes.model_of([nodes.label_select(labels=1000, k=1, kind="INT8")])
+    set_sources(next(iter(model.graph)), [f"a{i}" for i in range(count)])
+    with pytest.raises(TargetError) as error:
+        choose(stream_graph(model), goal(fps=200_000.0))
+    assert shown in str(error.value)
+    assert "'a3'" not in str(error.value)

@@ -46,10 +46,12 @@ class Port:
 
     @property
     def bits(self) -> int:
+        """Bits of tdata without padding."""
         return self.stream.bits
 
     @property
     def bytes(self) -> int:
+        """Bytes of tdata."""
         return -(-self.stream.bits // 8)
 
 
@@ -71,10 +73,12 @@ class WeightPort:
 
     @property
     def bytes(self) -> int:
+        """Bytes of a word."""
         return int(self.words.shape[1])
 
     @property
     def bits(self) -> int:
+        """Bits of tdata."""
         return 8 * self.bytes
 
     @property
@@ -93,6 +97,7 @@ class Wire:
 
     @property
     def bits(self) -> int:
+        """Bits of a word."""
         return self.stream.bits
 
 

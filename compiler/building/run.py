@@ -34,6 +34,7 @@ from qnnc.compiler.report import (
     Report,
     StageReport,
 )
+from qnnc.compiler.strict import strict_numbers
 
 
 @patient_collector()
@@ -71,10 +72,10 @@ def run_build(
         try:
             _run_stages(build, wanted)
         except QnncError as error:
-            told = _in_place(error, workspace)
+            shown = _in_place(error, workspace)
             with suppress(QnncError):  # on a full disk there is room for neither
-                told = _keep_failed(build, told)
-            raise told from error
+                shown = _keep_failed(build, shown)
+            raise shown from error
         report = build.report()
         write_report(report, build.model, workspace)
         workspace.finish(build.warn)
@@ -129,7 +130,7 @@ def _run_stages(build: Build, stages: Sequence[Stage]) -> None:
         build.progress.stage(stage.name, index, len(stages))
         start = time.perf_counter()
         try:
-            with blaming(build.options.start_from):
+            with blaming(build.options.start_from), strict_numbers(f"stage {stage.name}"):
                 outcome = stage.run(build)
         except QnncError as error:
             seconds = time.perf_counter() - start

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where everything about a dataflow node is found: the folder of its operator, a facet a file.
+"""Where everything about a dataflow node is found: the folder of its operator, one file per facet.
 
 Other packages bring nodes in the entry-point group `qnnc.nodes`: the operator's name, and the
 package that is its folder. This is the one place at which the compiler reaches nodes, and it
@@ -66,7 +66,11 @@ def facet(op_type: str, name: str) -> ModuleType:
 
 @cache
 def lacks(op_type: str, name: str) -> str:
-    """Why a node does without a facet; empty if it has it."""
+    """Why a node does without a facet; empty if it has it.
+
+    Raises:
+        PluginError: its package cannot be imported.
+    """
     if op_type not in node_names():
         return "no installed package has the node"
     package, where = _NODES.find(op_type)

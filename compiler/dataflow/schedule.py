@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a node takes and gives elements: a cyclo-static schedule, one period a frame."""
+"""When a node takes and gives elements: a cyclo-static schedule, one period per frame."""
 
 from __future__ import annotations
 
@@ -81,6 +81,6 @@ def _shares(total: int, firings: int) -> IntArray:
 
 
 def cumulative(counts: ArrayLike) -> IntArray:
-    """Running totals."""
+    """Running totals of counts of any shape, flat."""
     totals: IntArray = np.cumsum(np.asarray(counts, dtype=np.int64))
     return totals

@@ -7,7 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from qnnc.compiler.dataflow import DataflowNode, Folding
+from qnnc.compiler.folding.by_hand import Fixed, keeps
 from qnnc.compiler.resources import Resources
+
+FREE: Fixed = {}
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,20 @@ class Option:
     memory_bytes: float = 0.0
 
 
-def options_of(node: DataflowNode, max_cycles: int | None = None) -> list[Option]:
+def options_of(
+    node: DataflowNode, max_cycles: int | None = None, fixed: Fixed = FREE
+) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
-    with the same streams."""
+    with the same streams.
+
+    Args:
+        fixed: attributes that are given.
+    """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
+        if not keeps(folding, fixed):
+            continue
         cycles = node.cycles(folding)
         if max_cycles is not None and cycles > max_cycles:
             continue

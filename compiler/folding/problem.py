@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The choice of foldings as a mixed-integer program, solved by HiGHS.
 
-One binary variable an option; for each stream, one variable a pair of widths at its ends, which
+One binary variable per option; for each stream, one variable per pair of widths at its ends, which
 carries the cost of the width converter between them. A pair's variables sum to the options that
 have these widths, so that they come out whole by themselves.
 
@@ -40,7 +40,7 @@ PROBE_NODES = 2000
 """Of a search for anything that fits. It is mostly found in the first dozens; to prove that there
 is nothing, where the resources miss it by a hair, may take any number."""
 MAX_SECONDS = 600.0
-"""Of one search, on the wall: a last resort, so that a busy machine does not change a choice."""
+"""Of one search, in wall time: a last resort, so that a busy machine does not change a choice."""
 GAP, ANY_GAP = 1e-4, 1e9
 """Share of the cost by which a choice may miss the best, and if any will do."""
 

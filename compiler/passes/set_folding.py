@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx_ir as ir
@@ -14,6 +16,8 @@ from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, OptionError, TargetError
+from qnnc.compiler.folding.by_hand import Fixed, resolve
+from qnnc.compiler.folding.settings import Setting, parse_setting, read_settings
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.resources import Resources, check_budget
@@ -43,6 +47,10 @@ class SetFolding(Pass):
         bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
         port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
         memory_ports: how many ports there are.
+        lut_price: how dear a LUT is where something else could do, as a multiple of its share of
+            the device.
+        folding: file of foldings by hand (YAML, JSON or FINN's); the rest is solved for.
+        settings: more of them, each LAYER:PE=4,SIMD=8; they outdo the file.
     """
 
     name = "set-folding"
@@ -58,6 +66,9 @@ class SetFolding(Pass):
     bytes_per_cycle: float = 15.75
     port_bytes_per_cycle: float = 6
     memory_ports: int = 4
+    lut_price: float = 1
+    folding: str = ""
+    settings: tuple[str, ...] = ()
 
     def run(self, model: ir.Model) -> bool:
         self._check()
@@ -78,10 +89,12 @@ class SetFolding(Pass):
 
         self._offer(graph)
         goal = self.goal(graph, reserved)
+        fixed = self._by_hand(graph)
         try:
-            choice = choose(graph, goal)
+            choice = choose(graph, goal, fixed)
         except TargetError as error:
-            raise TargetError(f"{error}{self._external_helps(graph, goal)}") from error
+            helps = self._external_helps(graph, goal, fixed)
+            raise TargetError(f"{error}{helps}") from error
         for node, option in zip(graph.nodes, choice.options, strict=True):
             node.apply(option.folding)
         if choice.gap > WORTH_SAYING:
@@ -93,6 +106,15 @@ class SetFolding(Pass):
                 "not known"
             )
             self.reasons.append(Reason(self.name, (), text))
+
+    def _by_hand(self, graph: StreamGraph) -> list[Fixed]:
+        """What is given of each node's folding."""
+        asked = by_hand(self.folding, self.settings)
+        fixed, left_out = resolve(graph.nodes, asked)
+        if left_out:
+            text = f"of {self.folding}, what qnnc decides by itself is left out: {left_out}"
+            self.reasons.append(Reason(self.name, (), text))
+        return fixed
 
     def goal(self, graph: StreamGraph, reserved: Resources = NOTHING) -> Goal:
         """What to solve for."""
@@ -106,6 +128,7 @@ class SetFolding(Pass):
             self.fps or None,
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
+            self.lut_price,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:
@@ -117,6 +140,8 @@ class SetFolding(Pass):
 
     def _check(self) -> None:
         check_budget(self.budget)
+        if not 0 < self.lut_price < math.inf:
+            raise OptionError(f"lut_price must be positive, not {self.lut_price}")
         check_batch(self.batch)
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
@@ -136,7 +161,7 @@ class SetFolding(Pass):
         for node in graph.nodes:
             node.offer_external(offered)
 
-    def _external_helps(self, graph: StreamGraph, goal: Goal) -> str:
+    def _external_helps(self, graph: StreamGraph, goal: Goal, fixed: list[Fixed]) -> str:
         """The advice to take weights from off-chip memory, where that reaches the goal."""
         if self.batch > 1:
             return ""
@@ -145,7 +170,7 @@ class SetFolding(Pass):
             tries.append((REMEDIAL_BATCH, f"--batch {REMEDIAL_BATCH}"))
         helps, least = [], 0
         for batch, option in tries:
-            cycles = self._cycles_with(graph, goal, batch)
+            cycles = self._cycles_with(graph, goal, fixed, batch)
             if cycles and (not least or cycles < least):
                 helps.append(f"with {option} for {self._rate(goal, cycles)} frames/s")
                 least = cycles
@@ -163,7 +188,7 @@ class SetFolding(Pass):
         return rate(goal.reached(cycles))
 
     @staticmethod
-    def _cycles_with(graph: StreamGraph, goal: Goal, batch: int) -> int:
+    def _cycles_with(graph: StreamGraph, goal: Goal, fixed: list[Fixed], batch: int) -> int:
         """Cycles per frame with weights from off-chip memory; 0 if that does not help."""
         from qnnc.compiler.folding.goal import choose
 
@@ -171,12 +196,18 @@ class SetFolding(Pass):
         if not any(offered):
             return 0
         try:
-            return max(option.cycles for option in choose(graph, goal).options)
+            return max(option.cycles for option in choose(graph, goal, fixed).options)
         except TargetError:
             return 0
         finally:
             for node in graph.nodes:
                 node.offer_external(0)
+
+
+def by_hand(folding: str, settings: Sequence[str]) -> list[Setting]:
+    """What a file and options ask for; raises OptionError where they are not of the form."""
+    read = read_settings(Path(folding)) if folding else []
+    return [*read, *map(parse_setting, settings)]
 
 
 def _is_chain(nodes: tuple[DataflowNode, ...]) -> bool:

@@ -69,7 +69,6 @@ class Golden:
         self.scores = scores
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
-        self._runner = BatchRunner(model, watched)
         self._watched = _in_order(graph, watched)
         self._shapes = {
             str(v.name): tuple(int(d) for d in v.shape if isinstance(d, int))
@@ -78,6 +77,7 @@ class Golden:
         }
         self._free = expand(model, outputs=watched, any_batch=True)
         self._fixed = expand(model, outputs=watched)
+        self._runner = BatchRunner(model, watched, plain=(self._free, self._fixed))
 
     def first(self, elements: int) -> BatchRunner | None:
         """What computes the first of the watched tensors, at least one and no more than have so
@@ -94,7 +94,7 @@ class Golden:
         return BatchRunner(expand(self._fixed, outputs=ends, nodes=nodes[: last + 1]))
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
-        """Tensors by name (all watched ones by default) for a batch of samples."""
+        """Tensors [samples, ...] by name (all watched ones by default) for a batch of samples."""
         wanted = [n for n in names or sorted(self.tensors) if n not in inputs]
         found = self._runner.run(inputs, wanted) if wanted else {}
         return {**found, **{name: np.asarray(array) for name, array in inputs.items()}}
@@ -103,7 +103,7 @@ class Golden:
         """The golden operators from given tensors to `target`, on other values.
 
         Args:
-            starts: tensors to start from, with values for all samples; those are used that lie
+            starts: tensors [samples, ...] to start from; those are used that lie
                 nearest before the target.
 
         Returns:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A torch module to the canonical IR, by way of an exported file that is thrown away."""
+"""A torch module to the canonical IR, through a temporary exported file."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _sample(torch: Any, module: Any, example: Any) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters print and warn of their own insides."""
+    """Exporters print and warn about their internals."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

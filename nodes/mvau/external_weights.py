@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from outside: a word of weights is used for some vectors before the next comes.
+"""External weights: a word of weights is used for some vectors before the next comes.
 
 Vectors are positions of an image, or the frames of a dense layer. For one vector a word the unit is
 the one with weights of its own, but for the port that they come over. For more, it holds two

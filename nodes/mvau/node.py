@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -17,10 +19,9 @@ from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.batches import MAX_BATCH, MIN_BATCH
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
@@ -36,6 +37,14 @@ from qnnc.compiler.dataflow.dot_product import (
     plan_dsp_product,
 )
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
+from qnnc.compiler.dataflow.folding import (
+    Arithmetic,
+    ArithmeticFolding,
+    MemoryFolding,
+    PEFolding,
+    RamStyle,
+    SIMDFolding,
+)
 from qnnc.compiler.dataflow.schedule import Intake, Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
@@ -47,25 +56,40 @@ from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
-"""Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
+"""With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
 WORTH_FETCHING = 18_432
-"""Weights of fewer bits, one block RAM, are not fetched from outside for each frame anew: a stream
-takes as much of the shell as they do."""
+"""Weights of fewer bits, one block RAM, are not fetched for each frame anew: a stream takes as much
+of the shell as they do."""
 REUSES = (8, 16, MAX_BATCH)
-"""How many positions of a frame a weight word from outside may serve, at most; the most that
-divide the positions evenly are offered."""
+"""How many positions of a frame an external weight word may serve, at most; the most that divide
+the positions evenly are offered."""
 MAX_LANES = 8192
-"""Products per cycle beyond which no Z7020 could go."""
+"""More products per cycle than any Z7020 has room for."""
 MAX_DSPS = 220
-"""DSP48E1 that it has."""
+"""DSP48E1s of a Z7020."""
 
 
-class MVAU(DataflowNode):
+@dataclass(frozen=True, kw_only=True)
+class MVAUFolding(PEFolding, SIMDFolding, MemoryFolding, ArithmeticFolding):
+    """PE outputs of SIMD inputs each are worked on per cycle.
+
+    Attributes:
+        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
+        reuse: vectors that an external weight word is used for before the next comes.
+        weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
+    """
+
+    mem_mode: Literal["internal_decoupled", "external"] = "internal_decoupled"
+    reuse: int = 1
+    weight_code: Literal["plain", "trits"] = "plain"
+
+
+class MVAU(DataflowNode[MVAUFolding]):
     """Inputs x [..., MW] and W [MW, MH] (a constant); output [..., MH].
 
     With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
     pairs; otherwise it is the matrix product. PE divides MH, SIMD divides MW; a pass over a
-    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes a vector.
+    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes per vector.
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
     `reuse` vectors before the next (`external_weights`); ram_style is then that of the buffers.
@@ -75,7 +99,17 @@ class MVAU(DataflowNode):
     short_name = "mvau"
     role = Role.PRODUCT
     kind = "product"
-    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "reuse", "weight_code")
+    folding_type = MVAUFolding
+
+    MW: int = attributes.integer("MW")
+    MH: int = attributes.integer("MH")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    w_type: BaseDataType = attributes.integer_type("weightDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
+    acc_type: BaseDataType = attributes.integer_type("accDataType", "INT32")
+    xnor: bool = attributes.flag("binaryXnorMode", False)
+    held: int = attributes.integer("batch", 0)
+    """Frames that may be held so that weights can be external; 0 if they cannot."""
 
     @classmethod
     def create(
@@ -103,14 +137,6 @@ class MVAU(DataflowNode):
             numInputVectors=list(vectors),
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.MW, self.MH = int(self.attr("MW")), int(self.attr("MH"))
-        self.x_type = self.type_attr("inputDataType")
-        self.w_type = self.type_attr("weightDataType")
-        self.out_type = self.type_attr("outputDataType")
-        self.xnor = bool(self.attr("binaryXnorMode", 0))
-
     def weights(self) -> NDArray[np.int64]:
         """The matrix, [MW, MH]."""
         return as_integers(self.constant_input(1))
@@ -119,7 +145,7 @@ class MVAU(DataflowNode):
 
     def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
         if not self.xnor:
-            self.set_attrs(weightDataType=type_of_values(self.weights()).name)
+            self.w_type = type_of_values(self.weights())
         return False
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
@@ -130,13 +156,13 @@ class MVAU(DataflowNode):
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
         super().set_types(inputs, outputs)
-        self.set_attrs(accDataType=outputs[0].name)
+        self.acc_type = outputs[0]
 
     # --- folding ----------------------------------------------------------------------------
 
-    def foldings(self) -> Iterable[Folding]:
-        styles = ("block", "distributed")
-        arithmetic = ("lut", "dsp") if self._dsp_helps() else ("lut",)
+    def foldings(self) -> Iterable[MVAUFolding]:
+        styles: tuple[RamStyle, ...] = ("block", "distributed")
+        arithmetic: tuple[Arithmetic, ...] = ("lut", "dsp") if self._dsp_helps() else ("lut",)
         for simd in divisors(self.MW):
             for pe in divisors(self.MH):
                 if simd * pe > MAX_LANES:
@@ -145,9 +171,9 @@ class MVAU(DataflowNode):
                 ways = arithmetic if simd * -(-pe // MAX_FIELDS) <= MAX_DSPS else arithmetic[:1]
                 for ram_style in styles[1:] if one_word else styles:
                     for res in ways:
-                        yield Folding(pe, simd, ram_style, res)
+                        yield MVAUFolding(PE=pe, SIMD=simd, ram_style=ram_style, resType=res)
                 if self._worth_trits() and simd * pe >= FIVE and not one_word:
-                    yield Folding(pe, simd, "block", weight_code="trits")
+                    yield MVAUFolding(PE=pe, SIMD=simd, ram_style="block", weight_code="trits")
                 for reuse in self._reuses:
                     yield from self._external_foldings(pe, simd, ways, reuse)
 
@@ -156,19 +182,27 @@ class MVAU(DataflowNode):
         return is_ternary(self.w_type) and self._weight_bits >= TRITS_FROM_BITS
 
     def _external_foldings(
-        self, pe: int, simd: int, ways: Sequence[str], reuse: int
-    ) -> Iterator[Folding]:
-        for ram_style in ("block", "distributed") if reuse > 1 else ("distributed",):
+        self, pe: int, simd: int, ways: Sequence[Arithmetic], reuse: int
+    ) -> Iterator[MVAUFolding]:
+        styles: tuple[RamStyle, ...] = ("distributed", "block") if reuse > 1 else ("distributed",)
+        for ram_style in reversed(styles):
             for res in ways:
-                folding = Folding(pe, simd, ram_style, res, mem_mode="external", reuse=reuse)
+                folding = MVAUFolding(
+                    PE=pe,
+                    SIMD=simd,
+                    ram_style=ram_style,
+                    resType=res,
+                    mem_mode="external",
+                    reuse=reuse,
+                )
                 if self.external(folding).possible:
                     yield folding
 
     @cached_property
     def _reuses(self) -> Sequence[int]:
-        """For how many vectors a weight word from outside may be used. Vectors are those of one
+        """For how many vectors a external weight word may be used. Vectors are those of one
         frame, or, of a dense layer, of as many frames as may be held."""
-        frames = int(self.attr("batch", 0))
+        frames = self.held
         held = frames > 1 and self.vectors == 1
         if not frames or (not held and self._weight_bits < WORTH_FETCHING):
             return ()
@@ -183,34 +217,39 @@ class MVAU(DataflowNode):
         return self.MW * self.MH * int(self.w_type.bitwidth())
 
     def offer_external(self, batch: int) -> bool:
-        self.set_attrs(batch=batch)
+        self.held = batch
         self.__dict__.pop("_reuses", None)
         return bool(self._reuses)
 
-    def is_external(self, folding: Folding) -> bool:
+    def is_external(self, folding: MVAUFolding) -> bool:
         """Weights come from outside."""
         return folding.mem_mode == "external"
 
-    def is_buffered(self, folding: Folding) -> bool:
+    def is_buffered(self, folding: MVAUFolding) -> bool:
         """They do, and vectors wait in buffers so that each word serves several of them."""
         return self.is_external(folding) and folding.reuse > 1
 
-    def batch(self, folding: Folding) -> int:
+    def batch(self, folding: MVAUFolding) -> int:
         return folding.reuse if self.is_external(folding) and self.vectors == 1 else 1
 
-    def weight_bytes(self, folding: Folding) -> float:
+    def weight_bytes(self, folding: MVAUFolding) -> float:
         if not self.is_external(folding):
             return 0.0
         return self.external(folding).bytes * self.vectors / folding.reuse
 
-    def notes(self, folding: Folding) -> list[str]:
+    def notes(self, folding: MVAUFolding) -> list[str]:
         if not self.is_external(folding):
             return []
         many = f"{folding.reuse} {'frames' if self.vectors == 1 else 'positions'}"
         return [f"weights from memory, each word for {many if folding.reuse > 1 else 'one vector'}"]
 
-    def external(self, folding: Folding) -> ExternalWeights:
-        """The weight stream and the buffers of a folding with weights from outside."""
+    def weights_in(self, folding: MVAUFolding) -> str | None:
+        if self.is_external(folding):
+            return "external"
+        return "trits" if folding.weight_code == "trits" else folding.ram_style
+
+    def external(self, folding: MVAUFolding) -> ExternalWeights:
+        """The weight stream and the buffers of a folding with external weights."""
         dot = self.dot_product(folding)
         return ExternalWeights(
             folding.reuse,
@@ -223,7 +262,7 @@ class MVAU(DataflowNode):
         )
 
     def _dsp_helps(self) -> bool:
-        """Below about 12 partial products LUTs do better."""
+        """Below about 12 partial products, LUTs are cheaper."""
         return (
             not self.xnor
             and not is_bipolar(self.w_type)
@@ -231,15 +270,15 @@ class MVAU(DataflowNode):
             and fits_dsp(self.x_type, self.w_type)
         )
 
-    def steps(self, folding: Folding) -> int:
+    def steps(self, folding: MVAUFolding) -> int:
         """SF: steps of a pass."""
         return self.MW // folding.SIMD
 
-    def passes(self, folding: Folding) -> int:
+    def passes(self, folding: MVAUFolding) -> int:
         """NF: passes over a vector."""
         return self.MH // folding.PE
 
-    def dot_product(self, folding: Folding) -> DotProduct:
+    def dot_product(self, folding: MVAUFolding) -> DotProduct:
         """The lanes' arithmetic."""
         if folding.resType != "dsp":
             return plan_dot_product(self.x_type, self.w_type, folding.SIMD, xnor=self.xnor)
@@ -258,7 +297,7 @@ class MVAU(DataflowNode):
         """Range of the weights that are there."""
         return WeightRange.of(self.weights())
 
-    def weight_memory(self, folding: Folding) -> cost.WeightMemory:
+    def weight_memory(self, folding: MVAUFolding) -> cost.WeightMemory:
         """Shape of the weight memory."""
         width = folding.PE * folding.SIMD * self.dot_product(folding).w_bits
         if self.in_trits(folding):
@@ -268,22 +307,22 @@ class MVAU(DataflowNode):
             return cost.block_weight_memory(width, depth)
         return cost.WeightMemory(width, depth, 1)
 
-    def in_trits(self, folding: Folding) -> bool:
+    def in_trits(self, folding: MVAUFolding) -> bool:
         """Weights are ternary, and five of them are kept in eight bits."""
         return folding.weight_code == "trits" and is_ternary(self.w_type)
 
-    def weight_latency(self, folding: Folding) -> int:
-        """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register; from
-        outside `qnnc_weight_port`)."""
+    def weight_latency(self, folding: MVAUFolding) -> int:
+        """Cycles from a step to its weights (`qnnc_weight_stream` and a decoder's register, or
+        `qnnc_weight_port`)."""
         if self.is_external(folding):
             return 2
         return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
-    def _dot_latency(self, folding: Folding) -> int:
+    def _dot_latency(self, folding: MVAUFolding) -> int:
         dot = self.dot_product(folding)
         return dot.latency + int(dot.accumulates)
 
-    def output_depth(self, folding: Folding) -> tuple[int, bool]:
+    def output_depth(self, folding: MVAUFolding) -> tuple[int, bool]:
         """Words of the output buffer, and whether it is an SRL FIFO instead of a register row.
 
         Enough for a result to leave every SF cycles: a credit is away from the last step of a
@@ -297,17 +336,17 @@ class MVAU(DataflowNode):
 
     # --- meaning ----------------------------------------------------------------------------
 
-    def ports(self, folding: Folding) -> Ports:
-        vectors = tuple(self.attr("numInputVectors", [1]))
+    def ports(self, folding: MVAUFolding) -> Ports:
+        vectors = self.vectors_shape
         return Ports(
             (Stream((*vectors, self.MW), self.x_type, folding.SIMD),),
             (Stream((*vectors, self.MH), self.out_type, folding.PE),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: MVAUFolding) -> int:
         return self.steps(folding) * self.passes(folding) * self.vectors
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: MVAUFolding) -> int:
         if self.is_buffered(folding):
             vector = self.steps(folding) * self.passes(folding)
             return 2 * folding.reuse * vector + self._external_latency(folding)
@@ -316,10 +355,10 @@ class MVAU(DataflowNode):
         inside = self.weight_latency(folding) + self._dot_latency(folding)
         return wait + self.steps(folding) + inside + depth
 
-    def schedule(self, folding: Folding) -> Schedule:
+    def schedule(self, folding: MVAUFolding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile. With
-        weights from outside, whole batches come, are worked on and leave at once; those of one
-        frame leave while the next are worked on."""
+        external weights, whole batches come, are worked on and leave at once; those of one frame
+        leave while the next are worked on."""
         if self.is_buffered(folding):
             return self._buffered_schedule(folding)
         room = 2 * self.MW if self.passes(folding) > 1 else 0
@@ -334,7 +373,7 @@ class MVAU(DataflowNode):
             [room],
         ).schedule()
 
-    def _buffered_schedule(self, folding: Folding) -> Schedule:
+    def _buffered_schedule(self, folding: MVAUFolding) -> Schedule:
         count, room = folding.reuse, 2 * folding.reuse * self.MW
         if self.vectors == 1:
             late = self.latency(folding) - self.cycles(folding)
@@ -350,10 +389,10 @@ class MVAU(DataflowNode):
             (done * self.MH,),
         )
 
-    def _external_latency(self, folding: Folding) -> int:
+    def _external_latency(self, folding: MVAUFolding) -> int:
         return self.dot_product(folding).latency + 7
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: MVAUFolding) -> Resources:
         if self.is_buffered(folding):
             return self._external_resources(folding)
         dot = self.dot_product(folding)
@@ -382,7 +421,7 @@ class MVAU(DataflowNode):
         weights = self._weight_resources(folding)
         return weights + Resources(luts, ffs, 0, modules * dot.dsps)
 
-    def _weight_resources(self, folding: Folding) -> Resources:
+    def _weight_resources(self, folding: MVAUFolding) -> Resources:
         """Of the weight memory, or of the port that weights come over vector by vector."""
         if self.is_external(folding):
             outside = self.external(folding)
@@ -394,7 +433,7 @@ class MVAU(DataflowNode):
             return Resources(LUT=luts, BRAM18=memory.BRAM18)
         return Resources(luts + cost.lut_memory(memory.width, memory.depth), 2 * memory.width)
 
-    def _external_resources(self, folding: Folding) -> Resources:
+    def _external_resources(self, folding: MVAUFolding) -> Resources:
         dot, outside = self.dot_product(folding), self.external(folding)
         acc_bits = self.out_type.bitwidth()
         modules = math.ceil(folding.PE / dot.lanes)

@@ -28,6 +28,7 @@ from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.samples import load_labels
+from qnnc.compiler.strict import strict_numbers
 from qnnc.compiler.verification import Verifier
 
 
@@ -60,6 +61,7 @@ class BoardResult:
     stalls: Mapping[str, tuple[int, int]]
 
 
+@strict_numbers("simulation of the board")
 def run_on_board(
     folder: Path,
     *,
