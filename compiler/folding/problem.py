@@ -370,10 +370,12 @@ def _run(
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:
-    if result.status == LIMIT and result.x is None:
-        raise BrokenOffError
     if result.status == INFEASIBLE:
         return None
+    # SciPy does not know HiGHS's status for a limit on nodes that no choice was found within
+    limited = result.status == LIMIT or "limit reached" in result.message
+    if limited and result.x is None:
+        raise BrokenOffError
     if result.x is None:
         raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")
     solution: NDArray[np.float64] = result.x
