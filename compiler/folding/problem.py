@@ -27,7 +27,7 @@ from qnnc.compiler.dataflow.width_conversion import (
     converter_resources,
 )
 from qnnc.compiler.folding.options import Option
-from qnnc.compiler.folding.prune import pruned
+from qnnc.compiler.folding.prune import Link, pruned
 from qnnc.compiler.folding.quiet import quiet_output
 from qnnc.compiler.memory_ports import MAX_STREAMS, MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
@@ -43,23 +43,6 @@ MAX_SECONDS = 600.0
 """Of one search, in wall time: a last resort, so that a busy machine does not change a choice."""
 GAP, ANY_GAP = 1e-4, 1e9
 """Share of the cost by which a choice may miss the best, and if any will do."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """A stream between two nodes.
-
-    Attributes:
-        source: number of the producing node, and its port.
-        target: number of the consuming node, and its port.
-        elements: elements per frame.
-        bits: bits per element.
-    """
-
-    source: tuple[int, int]
-    target: tuple[int, int]
-    elements: int
-    bits: int
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,16 @@ ROUNDS = 3
 """With fewer widths at the other ends more options give way."""
 
 
-class Stream(Protocol):
-    """A stream between two nodes (`problem.Link`)."""
+@dataclass(frozen=True)
+class Link:
+    """A stream between two nodes.
+
+    Attributes:
+        source: number of the producing node, and its port.
+        target: number of the consuming node, and its port.
+        elements: elements per frame.
+        bits: bits per element.
+    """
 
     source: tuple[int, int]
     target: tuple[int, int]
@@ -40,7 +47,7 @@ class Stream(Protocol):
 
 def pruned(
     options: Sequence[Sequence[Option]],
-    links: Sequence[Stream],
+    links: Sequence[Link],
     max_cycles: int,
     prices: Resources,
     frame_bytes: Sequence[Callable[[Option], Sequence[float]]],
@@ -83,7 +90,7 @@ class _End:
         widths: lanes that the other node may have.
     """
 
-    link: Stream
+    link: Link
     port: int
     gives: bool
     widths: tuple[int, ...]

@@ -86,8 +86,8 @@ class Golden:
         if sum(sizes) <= elements:
             return None
         count = max(1, int(np.searchsorted(np.cumsum(sizes), elements, side="right")))
-        wanted, nodes, ends = set(self._watched[:count]), list(self._fixed.graph), []
-        last = 0
+        wanted, nodes = set(self._watched[:count]), list(self._fixed.graph)
+        last, ends = 0, list[ir.Value]()
         for place, node in enumerate(nodes):
             found = [value for value in node.outputs if value.name in wanted]
             last, ends = place if found else last, [*ends, *found]
