@@ -16,7 +16,7 @@ def build(
         str,
         typer.Argument(
             help="A quantized network: an ONNX file (QONNX, QDQ, QOperator) or, for Brevitas, "
-            "package.module:factory."
+            "package.module:factory. With --quantize, a float ONNX file."
         ),
     ],
     out: BuildOut = Path("build"),
@@ -124,6 +124,13 @@ def build(
         ),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of the samples.")] = None,
+    quantize: Annotated[
+        Path | None,
+        typer.Option(
+            help="The model is a float one: quantize it first, by these inputs (see qnnc "
+            "quantize). Without --samples it is verified with them, too."
+        ),
+    ] = None,
     verify: Annotated[
         str,
         typer.Option(
@@ -166,6 +173,10 @@ def build(
         str,
         typer.Option(help="nextpnr-himbaechel or nextpnr-xilinx to use; by default one on PATH."),
     ] = "",
+    from_shape: Annotated[
+        Path | None,
+        typer.Option(help="A routed design of the same shape (qnnc shape), to be filled in."),
+    ] = None,
     chipdb: Annotated[
         Path | None, typer.Option(help="nextpnr's chip database for the part.")
     ] = None,
@@ -231,6 +242,7 @@ def build(
         frontend_options=tuple(frontend_option or ()),
         samples=samples,
         labels=labels,
+        quantize=quantize,
         verify=verify,
         engine=engine,
         frames=frames,
@@ -241,6 +253,7 @@ def build(
         flow=flow,
         nextpnr=nextpnr,
         chipdb=chipdb,
+        from_shape=from_shape,
         prjxray_db=prjxray_db,
         updatable=updatable,
         cache=cache_dir,
@@ -254,5 +267,6 @@ def build(
         typer.echo(report.model_dump_json(indent=2))
         return
     show_report(report, out)
-    if samples is not None and labels is not None:
-        show_labels(out, samples, labels)
+    given_samples = samples or quantize
+    if given_samples is not None and labels is not None:
+        show_labels(report, out, given_samples, labels)

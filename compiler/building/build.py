@@ -26,6 +26,7 @@ from qnnc.compiler.errors import (
 from qnnc.compiler.passes.manager import PassRun, Watcher
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import (
+    AccuracyReport,
     Artifacts,
     Connection,
     HostSide,
@@ -36,6 +37,7 @@ from qnnc.compiler.report import (
     PassReason,
     PassReport,
     Performance,
+    QuantizationReport,
     Report,
     ResourceReport,
     StageReport,
@@ -64,6 +66,7 @@ class Build:
         random: the others are random.
         coverage: how far they have driven the dataflow graph.
         witness: what the module that the model was exported from says to it.
+        quantization: how a float model that was given compares with what it was quantized to.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         results: what stages hand on to later ones, by type (`keep`, `kept`).
         watchers: look at the model after every pass.
@@ -83,6 +86,7 @@ class Build:
     random: bool = True
     coverage: Coverage | None = None
     witness: WitnessReport | None = None
+    quantization: QuantizationReport | None = None
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     results: dict[type, object] = field(default_factory=dict)
     watchers: Sequence[Watcher] = ()
@@ -90,6 +94,7 @@ class Build:
     stages: list[StageReport] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
     levels: list[LevelReport] = field(default_factory=list)
+    accuracy: AccuracyReport | None = None
     layers: list[Layer] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     streams: list[StreamPort] = field(default_factory=list)
@@ -176,12 +181,14 @@ class Build:
                 witness=self.witness,
                 coverage=None if self.coverage is None else coverage_report(self.coverage.whole()),
             ),
+            accuracy=self.accuracy,
             layers=self.layers,
             connections=self.connections,
             host=self.host,
             implementation=self.implementation,
             streams=self.streams,
             provenance=self.provenance(),
+            quantization=self.quantization,
             artifacts=self.artifacts,
         )
 

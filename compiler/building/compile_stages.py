@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
+from qnnc.compiler.buffering.timing import latency_of, works
+from qnnc.compiler.building.accuracy import measure_accuracy
 from qnnc.compiler.building.backend import Stage, StageOutcome
+from qnnc.compiler.building.distributions import output_histogram, weight_histogram
 from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
 from qnnc.compiler.building.folding_file import FOLDING, folding_text
 from qnnc.compiler.building.host import host_graphs
@@ -18,7 +21,7 @@ from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
-from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow import DataflowNode, Role
 from qnnc.compiler.dataflow.folding import (
     ArithmeticFolding,
     Folding,
@@ -27,11 +30,12 @@ from qnnc.compiler.dataflow.folding import (
     SIMDFolding,
 )
 from qnnc.compiler.dataflow.memory_traffic import batch_of, traffic
+from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
-from qnnc.compiler.files import new_folder, write_text
-from qnnc.compiler.frontend import load_model, witness_of
+from qnnc.compiler.files import new_folder, write_bytes, write_text
+from qnnc.compiler.frontend import Quantization, load_model, quantization_of, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.ir.written import write_model
@@ -48,9 +52,10 @@ from qnnc.compiler.report import (
     Performance,
     ResourceCount,
     ResourceReport,
+    Work,
 )
 from qnnc.compiler.samples import load_labels
-from qnnc.compiler.verification import Coverage, Golden, Verifier
+from qnnc.compiler.verification import Golden, Verifier
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
@@ -74,6 +79,9 @@ class PassesStage(Stage):
         by_hand(str(options.folding or ""), options.settings)  # and what is not a folding
         build.progress.detail("reading the model")
         model = load_model(options.model, options.frontend, options.load_settings())
+        quantization = quantization_of(model)
+        if quantization is not None:
+            build.quantization = quantization.report
         name_sources(model)
         manager = PassManager(listener=build.progress.detail, runs=build.passes)
         manager.watchers = self._watchers(build, model)
@@ -106,6 +114,7 @@ class PassesStage(Stage):
         manager.run(model, passes)
         if options.stop_after:
             self._stop(build, model, golden, manager.done)
+            build.accuracy = measure_accuracy(build)
             return StageOutcome(reason=f"stopped after pass {options.stop_after}")
         if not stream_graph(model).nodes:
             raise OptionError(
@@ -113,7 +122,8 @@ class PassesStage(Stage):
                 "needs; '...' stands for the usual passes between its neighbours"
             )
         verify_whole(build, model, build.golden)
-        self._write(build, model, golden)
+        self._write(build, model, golden, quantization)
+        build.accuracy = measure_accuracy(build)
         build.host = HostSide(
             pre_nodes=_sources_in(model, HOST_PRE), post_nodes=_sources_in(model, HOST_POST)
         )
@@ -142,7 +152,7 @@ class PassesStage(Stage):
 
     @staticmethod
     def _choose_inputs(build: Build, model: ir.Model, golden: Golden) -> None:
-        options, samples = build.options, build.options.samples
+        options, samples = build.options, build.options.real_samples
         if samples is not None:
             everything = load_inputs(model, samples)
             if options.labels is not None:  # counted at the end, but refused now
@@ -158,7 +168,9 @@ class PassesStage(Stage):
                 build.warn(warning)
 
     @staticmethod
-    def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
+    def _write(
+        build: Build, model: ir.Model, golden: ir.Model, quantization: Quantization | None
+    ) -> None:
         pre, post = host_graphs(model, {**build.tensors, **build.inputs})
         with new_folder(build.folder / MODEL) as out:
             write_model(golden, out / "golden.onnx")
@@ -167,6 +179,9 @@ class PassesStage(Stage):
             for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
                 write_model(half, out / name)
                 Session(half, threads=1)  # the others have run
+            if quantization is not None:
+                write_bytes(out / "quantized.onnx", quantization.model)
+                build.artifacts.quantized = "model/quantized.onnx"
         write_text(build.folder / FOLDING, folding_text(stream_graph(model)))
         files = build.artifacts
         files.folding = FOLDING
@@ -191,7 +206,10 @@ class EstimateStage(Stage):
 
     def run(self, build: Build) -> StageOutcome:
         graph = stream_graph(build.ready_model())
-        build.layers = [_layer(node, build.coverage) for node in graph.nodes]
+        build.layers = [_layer(node, build) for node in graph.nodes]
+        schedules = works(graph)
+        for layer, work in zip(build.layers, schedules, strict=False):
+            layer.work = Work(starts=list(work.starts), ends=list(work.ends))
         build.connections = [_connection(graph, edge) for edge in graph.edges]
         total = total_of(graph)
         device, shell = build.board.resources, shell_of(graph)
@@ -217,6 +235,7 @@ class EstimateStage(Stage):
             ii_cycles=None,
             ii_cycles_estimate=cycles,
             latency_cycles=None,
+            latency_cycles_estimate=latency_of(graph, schedules),
             fps=round(build.clock_mhz * 1e6 / cycles, 1),
             bottleneck=bottleneck,
             batch=batch,
@@ -252,8 +271,15 @@ def _table(node: DataflowNode) -> str:
     return evaluated(node.node) if hasattr(node, "thresholds") else ""
 
 
-def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
-    seen = None if coverage is None else coverage.of(node.name)
+def _operations(node: DataflowNode) -> int:
+    if node.role not in (Role.PRODUCT, Role.CHANNEL_PRODUCT):
+        return 0
+    output = node.ports(node.folding()).outputs[0]
+    return 2 * output.elements * (node.constant_input(1).size // output.shape[-1])
+
+
+def _layer(node: DataflowNode, build: Build) -> Layer:
+    seen = None if build.coverage is None else build.coverage.of(node.name)
     folding: Folding = node.folding()
     ports = node.ports(folding)
     fetched = node.weight_bytes(folding)
@@ -279,5 +305,9 @@ def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
         coverage=None if seen is None else coverage_report(seen, _table(node)),
+        depth=node.depth if isinstance(node, Fifo) else None,
+        operations=_operations(node),
+        weight_values=weight_histogram(node),
+        output_values=output_histogram(node, build.tensors),
         notes=node.notes(folding),
     )

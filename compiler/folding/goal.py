@@ -20,10 +20,10 @@ from qnnc.compiler.folding.problem import (
     BrokenOffError,
     Choice,
     Limits,
-    Link,
     MemoryStream,
     solve,
 )
+from qnnc.compiler.folding.prune import Link
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.memory_ports import MemoryPorts, Traffic, assign
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
