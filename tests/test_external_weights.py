@@ -112,7 +112,7 @@ def test_positions_share_weights_without_holding_frames(cache: Path) -> None:
     assert [port.rounds for port in design.weights] == [
         arguments["vectors"] // arguments["reuse"] for arguments in POSITIONS
     ]
-    tensors = reference(model, nodes.random_inputs(rng, specs, 3))
+    tensors = reference(model, nodes.random_inputs(specs, frames=3))
     for pressure in PRESSURES:
         result = run_rtl(model, tensors, cache, pressure=pressure)
         assert result.mismatches == 0 and result.frames == 3
@@ -126,7 +126,7 @@ def test_the_interval_of_positions_is_that_of_the_model(reuse: int, cache: Path)
     (node,) = stream_graph(model).nodes
     assert node.cycles(node.folding()) == 512
     assert node.weight_bytes(node.folding()) == 32 * 4 * 16 / reuse
-    tensors = reference(model, nodes.random_inputs(rng, [spec], 8))
+    tensors = reference(model, nodes.random_inputs([spec], frames=8))
     assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(512, rel=0.02)
 
 
