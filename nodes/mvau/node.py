@@ -63,8 +63,7 @@ WORTH_FETCHING = 18_432
 """Weights of fewer bits, one block RAM, are not fetched for each frame anew: a stream takes as much
 of the shell as they do."""
 REUSES = (8, 16, MAX_BATCH)
-"""How many positions of a frame an external weight word may serve, at most; the most that divide
-the positions evenly are offered."""
+"""Positions that an external weight word serves at most; the largest divisors are offered."""
 MAX_LANES = 8192
 """More products per cycle, with weights from a memory, than any Z7020 has room for."""
 MAX_DSPS = 220
@@ -218,8 +217,7 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     @cached_property
     def _reuses(self) -> Sequence[int]:
-        """For how many vectors a external weight word may be used. Vectors are those of one
-        frame, or, of a dense layer, of as many frames as may be held."""
+        """For how many vectors, of a frame or of the frames held, a weight word may be used."""
         frames = self.held
         held = frames > 1 and self.vectors == 1
         if not frames or (not held and self._weight_bits < WORTH_FETCHING):
@@ -244,7 +242,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         return folding.mem_mode == "external"
 
     def is_buffered(self, folding: MVAUFolding) -> bool:
-        """They do, and vectors wait in buffers so that each word serves several of them."""
+        """Vectors wait in buffers so that each external word serves several of them."""
         return self.is_external(folding) and folding.reuse > 1
 
     def in_logic(self, folding: MVAUFolding) -> bool:
