@@ -106,6 +106,9 @@ CASES = [
     # --- attention/ -----------------------------------------------------------------------------
     exact("attention/seqfirst.onnx"),
     # --- residual_binary/ -----------------------------------------------------------------------
+    exact("residual_binary/reb_M2_sum_pow2.onnx"),
+    exact("residual_binary/reb_M2_terms_learned.onnx"),
+    exact("residual_binary/reb_M3_sum_learned.onnx"),
     # --- sparse/ --------------------------------------------------------------------------------
     exact("sparse/small_dense.onnx"),
 ]

@@ -30,6 +30,8 @@ CORE = frozenset(
         (QNNC, "IntegerConv"),
         (QNNC, "SumPool"),
         (QNNC, "InsertZeros"),
+        (QNNC, "StateRead"),
+        (QNNC, "StateWrite"),
         (QONNX, "XnorPopcountMatMul"),
         (QONNX, "MultiThreshold"),
         *(

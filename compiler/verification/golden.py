@@ -74,8 +74,8 @@ class Golden:
             for v in (*graph.inputs, *(v for node in graph for v in node.outputs))
             if v.shape is not None and v.shape.is_static()
         }
-        self._free = expand(model, outputs=watched, any_batch=True)
-        self._fixed = expand(model, outputs=watched)
+        self._free = expand(model, outputs=watched, any_batch=True, cut=True)
+        self._fixed = expand(model, outputs=watched, cut=True)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
         """Tensors by name (all watched ones by default) for a batch of samples."""
