@@ -19,6 +19,8 @@ from qnnc.compiler.dataflow.schedule import Schedule
 from qnnc.compiler.ir.facts import IntArray
 
 UNBOUNDED = 1 << 60
+NOTHING = -1
+"""In place of a firing that is waited for."""
 Place = tuple[int, int]
 """How many frames back, and which of the frame's firings."""
 
@@ -72,6 +74,7 @@ class Graph:
         consumer = self.actors[channel.target[0]]
         intake, given = consumer.intakes[channel.target[1]], self._given(channel)
         which = np.searchsorted(given, intake.needed)
+        waits_for_none = intake.needed == 0
         before = np.concatenate([[0], given])[which]
         # a firing that needs nothing waits for none of the producer's elements
         share = (intake.needed - before) / np.maximum(1, given[which] - before)
@@ -79,6 +82,7 @@ class Graph:
         if intake.room == 0 and np.array_equal(intake.needed, intake.freed):
             # elements are used up as they come: only the last must be there in time
             wait = np.maximum(0, wait - consumer.cycles)
+        which[waits_for_none] = NOTHING
         return list(zip(which.tolist(), (wait + producer.latency).tolist(), strict=True))
 
     def _space(self, channel: Channel, capacity: int) -> list[Place]:
@@ -161,6 +165,8 @@ class _Run:
                 time = releases[-1] if releases else 0
                 for source, times, per_frame, needs in sources:
                     which, wait = needs[index]
+                    if which == NOTHING:
+                        continue
                     which += frame * per_frame
                     if which >= len(times):
                         source.waiters.append(self)

@@ -11,6 +11,7 @@ from qnnc.compiler.dataflow import declaration, is_dataflow, node_class
 from qnnc.compiler.dataflow.base import DataflowNode, Folding, Stream
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.operators.states import is_read
 
 MOST = 1 << 31
 """Of an integer attribute."""
@@ -81,7 +82,8 @@ def _check_streams(node: DataflowNode, folding: Folding) -> None:
     """The streams of a node carry its tensors, in whole words."""
     ports = node.ports(folding)
     inputs = [node.node.inputs[i] for i in node.stream_inputs]
-    ends = ((inputs, ports.inputs), (list(node.node.outputs), ports.outputs))
+    taken = () if is_read(node.node) else ports.inputs  # which come past the graph
+    ends = ((inputs, taken), (list(node.node.outputs), ports.outputs))
     for values, streams in ends:
         if len(values) < len(streams):
             raise ModelError(

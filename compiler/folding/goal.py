@@ -36,6 +36,8 @@ class Goal:
         fps: frames per second to reach, or None for the fastest that fits the budget.
         memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
+        hurry: times which the cycles of nodes in recurrences count: those of one step follow each
+            other, so that each may take a share of the step only.
     """
 
     device: Resources
@@ -44,6 +46,7 @@ class Goal:
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
+    hurry: float = 1.0
 
     @property
     def left(self) -> Resources:
@@ -150,12 +153,25 @@ def choose(graph: StreamGraph, goal: Goal) -> Choice:
     problem = _Problem(links, goal, _memory_streams(graph))
     if goal.max_cycles is not None:
         return _meet(graph, problem, goal, goal.max_cycles)
-    options = [options_of(node) for node in graph.nodes]
+    options = _options(graph, goal)
     found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
         raise TargetError(_over_budget(graph, options, problem, slowest))
     return found
+
+
+def apply_choice(graph: StreamGraph, choice: Choice) -> None:
+    """Write the foldings of a choice into the nodes."""
+    for node, option in zip(graph.nodes, choice.options, strict=True):
+        node.apply(option.folding)
+
+
+def _options(graph: StreamGraph, goal: Goal, max_cycles: int | None = None) -> list[list[Option]]:
+    return [
+        options_of(node, max_cycles, goal.hurry if i in graph.looped else 1.0)
+        for i, node in enumerate(graph.nodes)
+    ]
 
 
 def _link(graph: StreamGraph, index: int) -> Link:
@@ -183,11 +199,11 @@ def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
 
 
 def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) -> Choice:
-    options = [options_of(node, max_cycles) for node in graph.nodes]
+    options = _options(graph, goal, max_cycles)
     found = problem.solve(options, max_cycles) if all(options) else None
     if found is not None:
         return found
-    everything = [options_of(node) for node in graph.nodes]
+    everything = _options(graph, goal)
     floors = [min(o.cycles for o in node) for node in everything]
     if all(options):
         message = _over_budget(graph, options, problem, max_cycles)

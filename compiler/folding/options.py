@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -22,13 +23,19 @@ class Option:
     memory_bytes: float = 0.0
 
 
-def options_of(node: DataflowNode, max_cycles: int | None = None) -> list[Option]:
+def options_of(
+    node: DataflowNode, max_cycles: int | None = None, hurry: float = 1.0
+) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
-    with the same streams."""
+    with the same streams.
+
+    Args:
+        hurry: times which the node's cycles count.
+    """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
-        cycles = node.cycles(folding)
+        cycles = math.ceil(node.cycles(folding) * hurry)
         if max_cycles is not None and cycles > max_cycles:
             continue
         ports = node.ports(folding)

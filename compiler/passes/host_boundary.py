@@ -22,6 +22,7 @@ from qnnc.compiler.ir.facts import (
     set_part,
     sources,
 )
+from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.rewrites import rewrite
 
@@ -30,7 +31,6 @@ CORE = frozenset(
         (QNNC, "IntegerConv"),
         (QNNC, "SumPool"),
         (QNNC, "InsertZeros"),
-        (QNNC, "StateRead"),
         (QNNC, "StateWrite"),
         (QONNX, "XnorPopcountMatMul"),
         (QONNX, "MultiThreshold"),
@@ -109,6 +109,8 @@ class HostBoundary(Pass):
 
 def _on_integers(node: ir.Node) -> bool:
     source = node.inputs[0] if node.inputs else None
+    if is_read(node):
+        return integer(node.outputs[0]) is not None
     if (node.domain, node.op_type) not in CORE or source is None:
         return False
     labels = node.op_type in ("TopK", "ArgMax")

@@ -60,8 +60,7 @@ def _convert(editor: Editor, loop: Loop) -> None:
         set_integer(operand, Integer.of(start.min(), start.max()))
         starts.append(operand)
     shapes = [shape_of(codes) for codes, _ in chains]
-    before = read
-    given = _states(editor, before, READ, [read.inputs[0], *starts], facts, shapes, read)
+    given = _states(editor, read, READ, [_integers(read.inputs[0]), *starts], facts, shapes, read)
     written = _states(editor, write, WRITE, [c for c, _ in chains], facts, shapes, write)
     for old, new, (codes, chain) in zip(read.outputs, given, chains, strict=True):
         replace_value(old, _copied(editor, read, codes, chain, new))
@@ -88,6 +87,19 @@ def _codes(write: ir.Node, value: ir.Value | None) -> tuple[ir.Value, list[ir.No
             "no quantizer; quantize what is carried from one step to the next"
         )
     return value, chain[::-1]
+
+
+def _integers(value: ir.Value | None) -> ir.Value | None:
+    """The integers that a tensor follows from, where those are near: a StateRead only wants a
+    sequence that depends on the input."""
+    found = value
+    while found is not None and integer(found) is None:
+        node = found.producer()
+        computed = [v for v in node.inputs if constant(v) is None] if node is not None else []
+        if len(computed) != 1:
+            return value
+        found = computed[0]
+    return found or value
 
 
 def _start(read: ir.Node, value: ir.Value | None, fact: Integer) -> np.ndarray:

@@ -72,7 +72,7 @@ class SetFolding(Pass):
             OptionError: options are wrong, or not for this graph.
             TargetError: the goal cannot be reached; says what stops it and what helps.
         """
-        from qnnc.compiler.folding.goal import choose  # brings scipy, slow to load
+        from qnnc.compiler.folding.goal import apply_choice, choose  # brings scipy, slow to load
 
         dense = self._dense(graph)
         goal = self.goal(graph, reserved)
@@ -80,8 +80,11 @@ class SetFolding(Pass):
             choice = choose(graph, goal)
         except TargetError as error:
             raise TargetError(f"{error}{self._batch_helps(graph, dense, goal)}") from error
-        for node, option in zip(graph.nodes, choice.options, strict=True):
-            node.apply(option.folding)
+        apply_choice(graph, choice)
+        if graph.feedback:
+            from qnnc.compiler.folding.recurrence import paced
+
+            choice = paced(graph, goal, choice)
         if choice.gap > WORTH_SAYING:
             text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
             self.reasons.append(Reason(self.name, (), text))

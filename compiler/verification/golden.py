@@ -114,7 +114,8 @@ class Golden:
             if any(len(self._shapes.get(n, a.shape)) != a.ndim for n, a in feeds.items()):
                 raise ModelError("tensors whose first dimension is not the batch")
             found = session.run(feeds, [target])[target]
-            if found.ndim == 0 or len(found) != count:
+            one = self._shapes.get(target, (1, *found.shape[1:]))
+            if found.ndim == 0 or len(found) != count or one != (1, *found.shape[1:]):
                 raise ModelError("a result whose first dimension is not the batch")
             return found
         parts = [

@@ -40,6 +40,8 @@ def expand_lstm_cells(model: ir.Model) -> bool:
     """
     cells = [n for n in model.graph if n.op_type == OPERATOR and n.domain == QONNX]
     editor = Editor(model.graph)
+    for value in model.graph.inputs if cells else ():
+        _give_batch(editor, value)
     for number, node in enumerate(cells):
         if not node.name:
             node.name = f"{OPERATOR}_{number}"
@@ -47,6 +49,40 @@ def expand_lstm_cells(model: ir.Model) -> bool:
         _Cell(editor, node).expand()
         model.graph.remove(node, safe=True)
     return bool(cells)
+
+
+def _give_batch(editor: Editor, value: ir.Value) -> None:
+    """Let a frame of an input [T, 1, C] be that whole tensor, with a batch in front, where a cell
+    takes it with the steps first."""
+    if value.shape is None or len(value.shape) != 3 or not _steps_first(value):
+        return
+    steps, batch, features = value.shape
+    if (
+        not isinstance(steps, int)
+        or not isinstance(features, int)
+        or (isinstance(batch, int) and batch > 1)
+    ):
+        return
+    shape = [steps, 1, features]
+    users = list(value.uses())
+    target = editor.initializer(f"{value.name}_shape", np.array(shape, np.int64))
+    first = min((user for user, _ in users), key=editor.position)
+    y = editor.insert(first, "Reshape", [value, target], f"{value.name}_sequence", shape=shape)
+    for user, index in users:
+        user.replace_input_with(index, y)
+    value.shape = ir.Shape([1, *shape])
+
+
+def _steps_first(value: ir.Value) -> bool:
+    """A cell that has the steps first takes the tensor, quantized or as it is."""
+    for user, index in value.uses():
+        if index or (user.op_type == OPERATOR and attribute(user, "batch_first", 0)):
+            continue
+        if user.op_type == OPERATOR:
+            return True
+        if user.op_type in ("Quant", "BipolarQuant", "Identity") and _steps_first(user.outputs[0]):
+            return True
+    return False
 
 
 @dataclass
@@ -93,7 +129,7 @@ class _Cell:
                 f"node {quote(self.node.name)}: its input {quote(x.name)} has no quantizer; "
                 "quantize it"
             )
-        sequence = self._in_order(self._batch_first(x, self.features), self.features)
+        sequence = self._in_order(self._turned(x, [1, self.steps, self.features]), self.features)
         codes = self._codes(sequence, grid, self.features, "input")
         states = self._read(codes)
         hidden, cell = states
@@ -157,9 +193,7 @@ class _Cell:
         assert producer is not None
         return list(producer.outputs)
 
-    def _gate(
-        self, index: int, gate: str, x: ir.Value, x_grid: Grid, hidden: ir.Value
-    ) -> ir.Value:
+    def _gate(self, index: int, gate: str, x: ir.Value, x_grid: Grid, hidden: ir.Value) -> ir.Value:
         """A gate's codes: sums, its accumulator's quantizer, its function and that's quantizer."""
         h = self.size
         products, scales = [], []
@@ -221,15 +255,26 @@ class _Cell:
         )
         producer = y.producer()
         assert producer is not None
-        for index, (codes, name) in enumerate(zip(producer.outputs, ("output", "cell_state"), strict=True)):
+        for index, (codes, name) in enumerate(
+            zip(producer.outputs, ("output", "cell_state"), strict=True)
+        ):
             if node.outputs[index + 1].uses() or node.outputs[index + 1].is_graph_output():
-                last = self._op_of("Slice", [codes, *self._span(-1, 1 << 30, 1)], f"{name}_end", [1, 1, h])
-                last = self._op_of("Mul", [last, self._number(self.grids[name].scale)], f"{name}_last", [1, 1, h])
-                flat = self._op_of("Reshape", [last, self._number(np.array([1, h]), np.int64)], f"{name}_last", [1, h])
+                last = self._op_of(
+                    "Slice", [codes, *self._span(-1, 1 << 30, 1)], f"{name}_end", [1, 1, h]
+                )
+                last = self._op_of(
+                    "Mul", [last, self._number(self.grids[name].scale)], f"{name}_last", [1, 1, h]
+                )
+                flat = self._op_of(
+                    "Reshape",
+                    [last, self._number(np.array([1, h]), np.int64)],
+                    f"{name}_last",
+                    [1, h],
+                )
                 replace_value(node.outputs[index + 1], flat)
         if node.outputs[0].uses() or node.outputs[0].is_graph_output():
             value = self._scaled(producer.outputs[0], self.grids["output"].scale, "outputs")
-            value = self._batch_first(self._in_order(value, h), h)
+            value = self._turned(self._in_order(value, h), [self.steps, 1, h])
             replace_value(node.outputs[0], value)
 
     # --- pieces -----------------------------------------------------------------------------
@@ -248,7 +293,9 @@ class _Cell:
             float(zero.reshape(())),
             int(bits.reshape(())),
             bool(attribute(self.node, f"{name}_signed", 1)),
-            bool(attribute(self.node, f"{name}_{narrow}", attribute(self.node, f"{name}_narrow", 0))),
+            bool(
+                attribute(self.node, f"{name}_{narrow}", attribute(self.node, f"{name}_narrow", 0))
+            ),
             str(attribute(self.node, f"{name}_rounding_mode", "ROUND")),
         )
 
@@ -286,7 +333,9 @@ class _Cell:
     def _codes(self, value: ir.Value, grid: Grid, channels: int, name: str) -> ir.Value:
         """The integers that a quantizer gives, less its zero point."""
         if np.any(grid.scale != 1):
-            value = self._op("Div", [value, self._number(grid.scale)], f"{name}_over_scale", channels)
+            value = self._op(
+                "Div", [value, self._number(grid.scale)], f"{name}_over_scale", channels
+            )
         return self._quantized(value, grid.coded, channels, f"{name}_codes")
 
     def _quantized(self, value: ir.Value, grid: Grid, channels: int, name: str) -> ir.Value:
@@ -313,14 +362,10 @@ class _Cell:
     def _scaled(self, value: ir.Value, scale: FloatArray, name: str) -> ir.Value:
         return self._op("Mul", [value, self._number(scale)], name, self.size)
 
-    def _batch_first(self, value: ir.Value, channels: int) -> ir.Value:
-        """[1, T, C] from [T, 1, C], or the other way."""
+    def _turned(self, value: ir.Value, shape: Sequence[int]) -> ir.Value:
+        """Batch and steps the other way round, where the node has the steps first."""
         if self.first:
             return value
-        shape = [1, self.steps, channels]
-        given = sequence_shape(value)
-        if given == tuple(shape) and self.steps != 1 and value.producer() is not self.node:
-            shape = [self.steps, 1, channels]
         return self._op_of("Transpose", [value], "turned", shape, perm=[1, 0, 2])
 
     def _in_order(self, value: ir.Value, channels: int) -> ir.Value:

@@ -18,6 +18,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
     image_shape,
 )
+from qnnc.nodes.reverse_steps.lower import reverse
 from qnnc.nodes.streaming_split.node import StreamingSplit
 
 
@@ -48,6 +49,9 @@ def cut(streams: Streams) -> None:
     if not cut_axes:
         laid = streams.laid(streams.source())
         streams.follow(node.outputs[0], laid, laid.order)
+        return
+    if len(cut_axes) == 1 and ranges[cut_axes[0]] == range(shape[cut_axes[0]])[::-1]:
+        reverse(streams, cut_axes[0])
         return
     if len(cut_axes) > 1 or ranges[cut_axes[0]].step != 1:
         from qnnc.nodes.upsample_nearest_neighbour.repeat import pick  # which uses this module

@@ -29,12 +29,19 @@ AXIS = 1
 
 def is_read(node: ir.Node) -> bool:
     """The node gives states of the step before."""
-    return node.op_type == READ and node.domain in (QNNC, FINN)
+    return _is_end(node, READ, "read")
 
 
 def is_write(node: ir.Node) -> bool:
     """The node takes states for the next step."""
-    return node.op_type == WRITE and node.domain in (QNNC, FINN)
+    return _is_end(node, WRITE, "write")
+
+
+def _is_end(node: ir.Node, operator: str, end: str) -> bool:
+    """The operator itself, or the dataflow node that it becomes."""
+    if node.domain == FINN:
+        return attribute(node, "loop_end", "") == end
+    return node.domain == QNNC and node.op_type == operator
 
 
 def loop_of(node: ir.Node) -> str:

@@ -34,6 +34,10 @@ class Reordering(DataflowNode):
     def loops(self, folding: Folding) -> tuple[Loop, ...]:
         """Loops in words that read a block, innermost first."""
 
+    def first_word(self, folding: Folding) -> int:
+        """The word of a block that is read first."""
+        return 0
+
     def read_words(self, folding: Folding) -> int:
         """Words that are read from a block."""
         return math.prod(loop.count for loop in self.loops(folding))
