@@ -103,6 +103,8 @@ CASES = [
     # --- folding/ -------------------------------------------------------------------------------
     # --- recurrent/ -----------------------------------------------------------------------------
     exact("recurrent/unrolled3.onnx"),
+    refused("recurrent/torch_LSTM.onnx", "'/LSTM'", "LSTM", "state", "QuantLSTM"),
+    refused("recurrent/torch_GRU.onnx", "'/GRU'", "GRU", "state", "QuantLSTM"),
     # --- attention/ -----------------------------------------------------------------------------
     exact("attention/seqfirst.onnx"),
     # --- residual_binary/ -----------------------------------------------------------------------

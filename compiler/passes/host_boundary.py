@@ -24,7 +24,7 @@ from qnnc.compiler.ir.facts import (
 )
 from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.rewrites import rewrite
+from qnnc.compiler.rewrites import RECURRENT, rewrite
 
 CORE = frozenset(
     {
@@ -217,6 +217,13 @@ def _named(node: ir.Node) -> str:
 
 def _why_nothing(model: ir.Model) -> str:
     products = [node for node in model.graph if node.op_type in ("MatMul", "Gemm", "Conv")]
+    recurrent = [node for node in model.graph if node.op_type in RECURRENT]
+    if recurrent and not products:
+        node = recurrent[0]
+        return (
+            f"node {quote(_named(node))}: {node.op_type} carries its state in floating point from "
+            f"step to step, also where its weights are quantized; {rewrite(node.op_type)}"
+        )
     if not products:
         return "the model has no MatMul, so that there is nothing to accelerate"
     node = products[0]

@@ -82,9 +82,10 @@ def _codes(write: ir.Node, value: ir.Value | None) -> tuple[ir.Value, list[ir.No
         value = computed[0]
     if value is None or not (fact := integer(value)) or not fact.quantized:
         named = sources(write)[0] if sources(write) else write.name
+        state = quote(first.name if first is not None else None)
         raise ModelError(
-            f"node {quote(named)}: its state {quote(first.name if first is not None else None)} has "
-            "no quantizer; quantize what is carried from one step to the next"
+            f"node {quote(named)}: its state {state} has no quantizer; quantize what is carried "
+            "from one step to the next"
         )
     return value, chain[::-1]
 

@@ -28,6 +28,8 @@ QUANTIZERS = (
     *("input_sigmoid", "forget_sigmoid", "cell_tanh", "output_sigmoid", "hidden_state_tanh"),
 )
 """In the order of the node's inputs, a scale, a zero point and a bit width each."""
+END = 1 << 30
+"""Beyond the end of any sequence."""
 TENSORS = 15
 """Inputs in front of those of the quantizers."""
 
@@ -109,8 +111,8 @@ class _Cell:
         shape = sequence_shape(x)
         if shape is None:
             raise ModelError(
-                f"node {quote(node.name)}: the length of its sequence {quote(x.name)} is not known; "
-                "export the model with fixed dimensions"
+                f"node {quote(node.name)}: the length of its sequence {quote(x.name)} is not "
+                "known; export the model with fixed dimensions"
             )
         batch, steps = shape[:2] if self.first else (shape[1], shape[0])
         if batch != 1:
@@ -255,27 +257,23 @@ class _Cell:
         )
         producer = y.producer()
         assert producer is not None
-        for index, (codes, name) in enumerate(
-            zip(producer.outputs, ("output", "cell_state"), strict=True)
-        ):
-            if node.outputs[index + 1].uses() or node.outputs[index + 1].is_graph_output():
-                last = self._op_of(
-                    "Slice", [codes, *self._span(-1, 1 << 30, 1)], f"{name}_end", [1, 1, h]
-                )
-                last = self._op_of(
-                    "Mul", [last, self._number(self.grids[name].scale)], f"{name}_last", [1, 1, h]
-                )
-                flat = self._op_of(
-                    "Reshape",
-                    [last, self._number(np.array([1, h]), np.int64)],
-                    f"{name}_last",
-                    [1, h],
-                )
-                replace_value(node.outputs[index + 1], flat)
+        names = ("output", "cell_state")
+        for codes, name, output in zip(producer.outputs, names, node.outputs[1:], strict=True):
+            if output.uses() or output.is_graph_output():
+                replace_value(output, self._last(codes, name))
         if node.outputs[0].uses() or node.outputs[0].is_graph_output():
             value = self._scaled(producer.outputs[0], self.grids["output"].scale, "outputs")
             value = self._turned(self._in_order(value, h), [self.steps, 1, h])
             replace_value(node.outputs[0], value)
+
+    def _last(self, codes: ir.Value, name: str) -> ir.Value:
+        """A state after the last step, [1, H]."""
+        h = self.size
+        last = self._op_of("Slice", [codes, *self._span(-1, END, 1)], f"{name}_end", [1, 1, h])
+        scale = self._number(self.grids[name].scale)
+        last = self._op_of("Mul", [last, scale], f"{name}_last", [1, 1, h])
+        shape = self._number(np.array([1, h]), np.int64)
+        return self._op_of("Reshape", [last, shape], f"{name}_last", [1, h])
 
     # --- pieces -----------------------------------------------------------------------------
 
@@ -287,15 +285,14 @@ class _Cell:
                 f"node {quote(self.node.name)}: its quantizer {name} needs a constant scale, one "
                 "for the tensor, a zero point and a bit width"
             )
-        narrow = "narrow_range" if name == "output_sigmoid" else "narrow"
+        ends = ("narrow", "narrow_range")  # Brevitas calls one of them otherwise than the others
+        narrow = any(attribute(self.node, f"{name}_{end}", 0) for end in ends)
         return Grid(
             np.asarray(scale, np.float32).reshape(()).astype(np.float64),
             float(zero.reshape(())),
             int(bits.reshape(())),
             bool(attribute(self.node, f"{name}_signed", 1)),
-            bool(
-                attribute(self.node, f"{name}_{narrow}", attribute(self.node, f"{name}_narrow", 0))
-            ),
+            narrow,
             str(attribute(self.node, f"{name}_rounding_mode", "ROUND")),
         )
 
@@ -304,9 +301,10 @@ class _Cell:
         value = self.node.inputs[index]
         grid = grid_of(value) if value is not None else None
         if value is None or grid is None:
+            named = quote(value.name if value is not None else None)
             raise ModelError(
-                f"node {quote(self.node.name)}: its weights "
-                f"{quote(value.name if value is not None else None)} have no quantizer; quantize them"
+                f"node {quote(self.node.name)}: its weights {named} have no quantizer; quantize "
+                "them"
             )
         shape = [self.size, features]
         codes = self._op_of("Div", [value, self._number(grid.scale)], name, shape)
@@ -373,7 +371,7 @@ class _Cell:
         if not self.reverse:
             return value
         shape = [1, self.steps, channels]
-        return self._op_of("Slice", [value, *self._span(-1, -(1 << 30), -1)], "reversed", shape)
+        return self._op_of("Slice", [value, *self._span(-1, -END, -1)], "reversed", shape)
 
     def _span(self, start: int, end: int, step: int) -> list[ir.Value]:
         return [self._number(np.array([n]), np.int64) for n in (start, end, 1, step)]

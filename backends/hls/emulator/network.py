@@ -158,8 +158,9 @@ def network_of(model: ir.Model) -> Network:
 
 
 def _in_order(model: ir.Model, graph: StreamGraph) -> list[tuple[int, int]]:
-    """Numbers of the nodes, and the steps of the recurrence that each belongs to (0 for none): those
-    of one recurrence follow each other, after all that it takes and before all that it gives."""
+    """Numbers of the nodes, and the steps of the recurrence that each belongs to (0 for none).
+
+    Those of one recurrence follow each other, after all that it takes and before all it gives."""
     numbers = {node.node: i for i, node in enumerate(graph.nodes)}
     loop_of: dict[ir.Node, Loop] = {}
     for loop in loops_in(model.graph):
