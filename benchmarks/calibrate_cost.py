@@ -17,7 +17,7 @@ from qnnc.backends.synthesis import synthesize
 from tests.support import nodes
 
 
-def specs() -> list[nodes.NodeSpec]:
+def specs() -> list[nodes.Case]:
     """A spread of nodes, types and foldings."""
     rng = np.random.default_rng(1)
     found = []
@@ -76,7 +76,7 @@ def specs() -> list[nodes.NodeSpec]:
     return found
 
 
-def factored(rng: np.random.Generator) -> list[nodes.NodeSpec]:
+def factored(rng: np.random.Generator) -> list[nodes.Case]:
     """Thresholds of 8-bit activations after 8-bit weights: one map per channel, and what is common
     to the layer."""
     found = []
@@ -104,7 +104,7 @@ def factored(rng: np.random.Generator) -> list[nodes.NodeSpec]:
     return found
 
 
-def compare(specs: list[nodes.NodeSpec], cache: Path) -> None:
+def compare(specs: list[nodes.Case], cache: Path) -> None:
     """Print estimate, synthesis and their ratio for every node."""
     design = stitch(nodes.model_of(specs))
     result = synthesize(design, cache, 2)

@@ -289,7 +289,7 @@ def _session(path: Path) -> ort.InferenceSession:
 
 
 def main() -> None:
-    """One line a network and setting, and the count of each outcome."""
+    """One line per network and setting, and the count of each outcome."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="NETWORK, NETWORK:SETTING or :SETTING")
     wanted = parser.parse_args().only.partition(":")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands print of passes."""
+"""What commands print about passes."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import typer
 from qnnc.cli.commands.bisect import bisect
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
+from qnnc.cli.commands.compare import compare
 from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.emulate import emulate
 from qnnc.cli.commands.explore import explore
@@ -23,6 +24,7 @@ from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
+from qnnc.cli.commands.sweep import sweep
 from qnnc.cli.commands.update import update
 from qnnc.cli.commands.verify import verify
 from qnnc.cli.commands.why import why
@@ -69,6 +71,8 @@ COMMANDS = (
     passes,
     bisect,
     why,
+    compare,
+    sweep,
     export,
     explore,
     boards,
@@ -87,9 +91,9 @@ def main() -> None:
     from qnnc.compiler.errors import QnncError, printable
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # no path or table is worth dying for
+        if isinstance(stream, TextIOWrapper):  # no character ends the program
             stream.reconfigure(errors="backslashreplace")
-    # onnx_ir warns of broken graphs, which qnnc refuses in words of its own
+    # onnx_ir warns of broken graphs, which qnnc refuses with a message of its own
     logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]

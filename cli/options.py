@@ -20,14 +20,14 @@ HostLayers = Annotated[
     bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
 ]
 InputName = Annotated[str, typer.Option(help="Which input, if there are several.")]
-InputScale = Annotated[str, typer.Option(help="The network wants the input times this.")]
-InputType = Annotated[str, typer.Option(help="What the real input is.")]
+InputScale = Annotated[str, typer.Option(help="Factor from the real input to the network's.")]
+InputType = Annotated[str, typer.Option(help="Type of the real input.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Labels = Annotated[
     Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
 ]
 Samples = Annotated[Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")]
-TopK = Annotated[int, typer.Option(min=0, help="Answer with this many labels.")]
+TopK = Annotated[int, typer.Option(min=0, help="Output this many labels.")]
 
 
 def given(**options: Any) -> dict[str, Any]:

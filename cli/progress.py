@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress on a terminal's standard error, which is else for errors alone."""
+"""Progress on a terminal's standard error, which otherwise carries errors only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rich.progress import (
 
 
 class _Bar:
-    """A bar that is gone when the work is; none where standard error is not a terminal."""
+    """A bar that disappears when the work is done; none where standard error is not a terminal."""
 
     def __init__(self, *columns: ProgressColumn) -> None:
         self._console = Console(stderr=True)
@@ -79,21 +79,32 @@ class ConsoleProgress(_Bar):
 
 
 class LineProgress(_Bar):
-    """Many pieces of work that are done at once: a bar or, where standard error is not a terminal,
+    """Many pieces of work that run in parallel: a bar or, where standard error is not a terminal,
     a line on standard output for each piece done."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines: bool = True) -> None:
         super().__init__(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}"),
         )
-        self._done = 0
+        self._done, self._timed = 0, False
+        self._lines = lines and not self._console.is_terminal
 
-    def told(self, text: str, done: int, count: int) -> None:
-        """What is being done, and how many of how many pieces are."""
-        self._bar.update(self._task, description=escape(text), completed=done, total=count)
-        if done > self._done and not self._console.is_terminal:
-            print(f"{done} of {count} done; {text}", flush=True)
-        self._done = max(done, self._done)
+    def notify(self, text: str, done: int, count: int, left: float | None = None) -> None:
+        """What is being done, how many of how many pieces are done, and seconds left if known."""
+        time = "" if left is None else f"; about {_duration(left)} left"
+        self._bar.update(self._task, description=escape(text + time), completed=done, total=count)
+        first = time and not self._timed
+        if (done > self._done or first) and self._lines:
+            print(f"{done} of {count} done; {text}{time}", flush=True)
+        self._done, self._timed = max(done, self._done), self._timed or bool(time)
+
+
+def _duration(seconds: float) -> str:
+    """Such as "3 min" or "1 h 20 min"; no more digits than an estimate is worth."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -18,7 +18,7 @@ MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external"
 
 
 def show_report(report: Report, out: Path) -> None:
-    """Print what a person wants to know of a build."""
+    """Print what a person wants to know about a build."""
     console = Console()
     console.print(f"[bold]{escape(report.board)}[/] ({escape(report.part)})", highlight=False)
     if report.layers:
@@ -44,7 +44,7 @@ def show_report(report: Report, out: Path) -> None:
         if p.batch > 1:
             ports = f" over {p.memory_ports} ports" if p.memory_ports > 1 else ""
             console.print(
-                f"{p.batch} frames at once, {p.memory_bytes:,.0f} bytes of weights a frame from "
+                f"{p.batch} frames at once, {p.memory_bytes:,.0f} bytes of weights per frame from "
                 f"memory{ports}",
                 highlight=False,
             )
@@ -95,7 +95,7 @@ def show_labels(out: Path, samples: Path, labels: Path) -> None:
 
 
 def same_as_golden(same: int, near: int, samples: int) -> str:
-    """How many answers are the golden graph's, and how many its rounding alone makes others."""
+    """How many answers equal the golden graph's, and how many differ by its rounding alone."""
     text = f"same as golden {same} of {samples}"
     return text + (f"; in {near} more float32's rounding decides" if near else "")
 

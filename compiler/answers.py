@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network answers: the models of a build, run on a user's samples."""
+"""A network's answers: the models of a build, run on a user's samples."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def build(
     Args:
         model: what the frontend reads, usually an ONNX file.
         out: folder of the build.
-        progress: told what is going on.
+        progress: notified of what is going on.
         watchers: look at the model after every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 

@@ -15,7 +15,7 @@ OBJECTS = 100_000
 def patient_collector() -> Iterator[None]:
     """Collect cycles less often inside a `with` block.
 
-    Passes make many small objects and drop few, so nearly every collection is in vain: with
+    Passes make many small objects and drop few, so nearly every collection frees nothing: with
     Python's figure they take a fifth of the passes' time (benchmarks/pass_scaling.py). What was
     set before is set again at the end; a collector that is off stays off.
     """

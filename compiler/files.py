@@ -68,7 +68,7 @@ def new_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
     Args:
         path: its place; what stood there before is replaced.
         shared: other processes may make the same folder with the same contents (a cache): one
-            that stands there already is left, and the new one thrown away.
+            that is there already stays, and the new one is discarded.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

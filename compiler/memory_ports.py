@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which stream reaches the board's memory over which port, and how long a batch takes there.
+"""Which stream uses which port of the board's memory, and how long a batch takes there.
 
 The folding, the report and the shell all ask here, so that they cannot disagree.
 """

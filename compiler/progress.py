@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long work tells what it is doing."""
+"""How long-running work reports what it is doing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of stages as they come."""
+    """Notified of stages as they come."""
 
     def stage(self, name: str, index: int, count: int) -> None:
         """A stage begins: number `index` (from 0) of `count`."""
@@ -27,7 +27,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """Reports nothing."""
 
     def stage(self, name: str, index: int, count: int) -> None:
         pass

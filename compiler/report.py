@@ -166,10 +166,10 @@ class Layer(_Part):
         description="where weights are kept: block or distributed memory, block memory as trits "
         "(five ternary weights in 8 bits), or external memory",
     )
-    memory_bytes: float = Field(0.0, description="bytes of weights a frame from outside")
+    memory_bytes: float = Field(0.0, description="bytes of external weights per frame")
     arithmetic: str | None
     implementation: str | None = Field(None, description="which of several a node has")
-    implementation_reason: str = Field("", description="what each of them takes, or why not")
+    implementation_reason: str = Field("", description="cost of each, or why there is one")
     input_type: str
     output_type: str
     shape: list[int] = Field(description="of the output, batch of one")
@@ -204,7 +204,7 @@ class NodeOrigin(_Part):
     op: str
     places: list[Place] = Field(description="open: the passes ended before it was decided")
     dataflow: list[str] = Field(description="dataflow nodes that do (part of) it")
-    folded_by: str = Field("", description="the pass that made it needless")
+    folded_by: str = Field("", description="the pass that made it unnecessary")
     reason: str = Field("", description="why it is not (wholly) in hardware, from the pass")
     remedy: str = Field("", description="what to write instead")
 
@@ -258,6 +258,7 @@ class Artifacts(_Part):
     golden: str | None = None
     compiled: str | None = None
     dataflow: str | None = None
+    folding: str | None = None
     host_pre: str | None = None
     host_post: str | None = None
     rtl: str | None = None
@@ -275,7 +276,7 @@ class Report(_Part):
     qnnc_version: str
     status: Literal["ok", "failed"]
     error: str = ""
-    warnings: list[str] = Field([], description="what deserves a look but is not a reason to stop")
+    warnings: list[str] = Field([], description="what deserves attention, without stopping")
     model: str
     board: str
     part: str

@@ -65,7 +65,7 @@ class Resources:
 
 
 def check_budget(share: float) -> None:
-    """Raise OptionError for a share of a device that is none."""
+    """Raise OptionError for an impossible share of a device."""
     if not 0 < share <= 1 and share != math.inf:
         raise OptionError(
             "--budget is a share of the board above 0 and up to 1, or inf to see what a network "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For operators without hardware: the nearest thing to write instead."""
+"""For operators without hardware: the nearest alternative."""
 
 from __future__ import annotations
 

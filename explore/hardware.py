@@ -138,7 +138,7 @@ def _figures(report: Report, network: Network, widths: Widths) -> dict[str, Any]
 
 
 def _products(network: Network, widths: Widths, report: Report | None = None) -> list[Product]:
-    """The linear layers; with a report, the weights that come from DDR are told apart."""
+    """The linear layers; with a report, those with weights from DDR are marked."""
     sizes = (network.inputs, *network.hidden, network.classes)
     outside = [layer.memory_bytes * 8 for layer in report.layers if layer.weights] if report else []
     outside += [0.0] * (len(sizes) - 1 - len(outside))

@@ -49,7 +49,7 @@ def row(result: Result) -> dict[str, Any]:
         for key, value in found.items():
             cells[f"{key}@{epochs}"] = round(value, 4) if isinstance(value, float) else value
     for goal in GOALS:
-        built = result[goal]
+        built = result.get(goal, {})
         cells |= {f"{goal}.{key}": _plain(built.get(key)) for key in _FIGURES}
         for kind in ("estimate", "synthesis"):
             counts = built.get(kind) or {}
@@ -66,8 +66,9 @@ def _plain(value: Any) -> Any:
 
 
 def to_csv(results: Mapping[str, Result]) -> str:
-    """All networks as CSV with a header; columns that no network fills are left out."""
-    rows = [row(result) for result in results.values()]
+    """All networks as CSV with a header, a row for each seed, of which the first was built;
+    columns that no network fills are left out."""
+    rows = [row(one) for result in results.values() for one in (result, *result.get("repeats", ()))]
     columns = list(dict.fromkeys(column for cells in rows for column in cells))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from qnnc.compiler.errors import OptionError, ToolError, WorkspaceError
 from qnnc.explore.data import load_images
+from qnnc.explore.remaining import Remaining
 from qnnc.explore.report import files
 from qnnc.explore.store import HEARTBEAT, Store, folder_of, local_storage
 from qnnc.explore.study import Study
@@ -24,8 +25,9 @@ LOCK = ".lock"
 USUAL = ("data/mnist", "data/MNIST/raw", "data", "../shared/data/mnist")
 """Where MNIST is looked for if no folder is named."""
 
-Told = Callable[[str, int, int], None]
-"""Called with what a worker is doing, how many networks are done, and how many there are."""
+Notify = Callable[[str, int, int, float | None], None]
+"""Called with what a worker is doing, how many networks are done, how many there are, and how many
+seconds are left, None before that can be estimated."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class StudyRun:
         return self.study.hardware.board
 
 
-def run_study(run: StudyRun, told: Told = lambda text, done, count: None) -> Store:
+def run_study(run: StudyRun, notify: Notify = lambda text, done, count, left: None) -> Store:
     """Run what is left of a study to its end; returns the storage with the results.
 
     Raises:
@@ -84,7 +86,7 @@ def run_study(run: StudyRun, told: Told = lambda text, done, count: None) -> Sto
             heartbeat=run.heartbeat,
             parent=os.getpid(),
         )
-        _work(job, run.jobs, store, told)
+        _work(job, run.jobs, store, notify)
     return store
 
 
@@ -108,10 +110,11 @@ def _claimed(out: Path) -> Iterator[None]:
         yield
 
 
-def _work(job: Job, count: int, store: Store, told: Told) -> None:
+def _work(job: Job, count: int, store: Store, notify: Notify) -> None:
     """Start workers and wait for them; they are stopped if this is interrupted."""
     command = [sys.executable, "-m", "qnnc.explore.worker", job.to_json()]
-    total = len(store.study.grid())
+    total = len(store.study.queue())
+    remaining = Remaining(total, store.done())
     workers = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(count)
@@ -121,7 +124,9 @@ def _work(job: Job, count: int, store: Store, told: Told) -> None:
     def listen(worker: subprocess.Popen[str]) -> None:
         assert worker.stdout is not None and worker.stderr is not None
         for line in worker.stdout:
-            told(line.strip(), len(store.results()), total)
+            remaining.heard(worker.pid, line.strip())
+            done = store.done()
+            notify(line.strip(), done, total, remaining.seconds(done))
 
     def complaints(worker: subprocess.Popen[str]) -> None:
         assert worker.stderr is not None

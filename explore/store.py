@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from qnnc.compiler.errors import OptionError, ToolError, WorkspaceError
-from qnnc.explore.study import Study, Widths
+from qnnc.explore.study import Point, Study, Widths
 
 NAME, RESULT, SETTINGS, WORKER, REASON = "name", "result", "settings", "worker", "reason"
+SEED = "seed"
 """Attributes of trials and studies in the storage."""
 SEARCH = "-search"
 HEARTBEAT = 15
@@ -99,9 +100,10 @@ class Store:
 
     def _open(self, suffix: str) -> Any:
         """An Optuna study, made if there is none, with settings that are this study's."""
-        # a search may be added to a grid, and continue
-        left_out: Any = {"search": {"trials"}} if suffix else {"search"}
-        settings = self.study.model_dump_json(exclude=left_out)
+        # a search and more seeds may be added to a grid, and a search may continue
+        search: Any = {"search": {"trials"}} if suffix else {"search": True}
+        one_seed = self.study.with_seed(self.study.training.seed)
+        settings = one_seed.model_dump_json(exclude=search)
         name = self.study.name + suffix
         found = self._optuna.create_study(
             storage=self._storage,
@@ -137,22 +139,26 @@ class Store:
         return {t.user_attrs[NAME]: t.user_attrs[RESULT] for t in found}
 
     def queue_grid(self) -> None:
-        """Queue every network of the grid that is not there yet."""
+        """Queue every network of the grid that is not there yet, so that a stop leaves a grid."""
         there = {trial.user_attrs.get(NAME) for trial in self._all() if self._counts(trial)}
-        for widths in self.study.grid():
-            if widths.name not in there:
-                self._queue(widths.name, widths.weights[0], widths.activations[0])
+        for point in self.study.queue():
+            if point.name not in there:
+                self._queue(point)
 
-    def _queue(self, name: str, weights: int, activations: int) -> None:
-        point = {"weights": weights, "activations": activations}
-        self.trials.enqueue_trial(point, user_attrs={NAME: name})
+    def _queue(self, point: Point) -> None:
+        """Queue a network; its seed is not a parameter: its choices could not be extended."""
+        widths = point.widths
+        self.trials.enqueue_trial(
+            {"weights": widths.weights[0], "activations": widths.activations[0]},
+            user_attrs={NAME: point.name, SEED: point.seed},
+        )
 
     def _requeue(self, study: Any, trial: Any) -> None:
         """Queue the network of a grid's trial that died; a search draws another."""
-        grid = {one.name: one for one in self.study.grid()}
-        widths = grid.get(trial.user_attrs.get(NAME, ""))
-        if widths is not None and study.study_name == self.trials.study_name:
-            self._queue(widths.name, widths.weights[0], widths.activations[0])
+        grid = {one.name: one for one in self.study.queue()}
+        point = grid.get(trial.user_attrs.get(NAME, ""))
+        if point is not None and study.study_name == self.trials.study_name:
+            self._queue(point)
 
     def recover(self) -> None:
         """Give up what dead workers left running, and queue it again."""
@@ -161,7 +167,7 @@ class Store:
                 if is_dead(trial.user_attrs.get(WORKER)):
                     try:
                         study.tell(trial.number, state=self._states.FAIL)
-                    except (ValueError, RuntimeError):  # another worker was faster
+                    except (ValueError, RuntimeError):  # another worker got there first
                         continue
                     self._requeue(study, trial)
             self._optuna.storages.fail_stale_trials(study)
@@ -181,16 +187,33 @@ class Store:
         )
 
     def results(self) -> dict[str, dict[str, Any]]:
-        """What is known of each finished network of the grid, by name, in the grid's order."""
+        """What is known of each finished network of the grid, by name, in the grid's order.
+
+        What its training with further seeds gave is listed under "repeats".
+        """
+        found = self._finished()
+        seeds, first = self.study.training.seeds[1:], self.study.training.seed
+        return {
+            w.name: found[w.name]
+            | {"repeats": [found[n] for s in seeds if (n := Point(w, s, first).name) in found]}
+            for w in self.study.grid()
+            if w.name in found
+        }
+
+    def done(self) -> int:
+        """How many trainings of the grid are finished, all seeds counted."""
+        found = self._finished()
+        return sum(point.name in found for point in self.study.queue())
+
+    def _finished(self) -> dict[str, dict[str, Any]]:
         done = self._all((self._states.COMPLETE,))
-        found = {t.user_attrs[NAME]: t.user_attrs[RESULT] for t in reversed(done)}
-        return {w.name: found[w.name] for w in self.study.grid() if w.name in found}
+        return {t.user_attrs[NAME]: t.user_attrs[RESULT] for t in reversed(done)}
 
     def failures(self) -> dict[str, str]:
         """Why networks without a result have none."""
         failed = self._all((self._states.FAIL,))
         found = {t.user_attrs.get(NAME): t.user_attrs.get(REASON) for t in failed}
-        done = self.results()
+        done = self._finished()
         return {name: reason for name, reason in found.items() if reason and name not in done}
 
     def claimed_by_another(self, trial: Any) -> bool:
@@ -264,20 +287,21 @@ def _without_password(url: str) -> str:
 
 def objective_values(result: dict[str, Any], epochs: int) -> tuple[float, float, float]:
     """What a search minimises: error in percent, LUTs and BRAM18s at the study's frames/s;
-    infinite where that cannot be had."""
+    infinite where that is unreachable or was not asked for."""
     error = float(result["epochs"][str(epochs)]["error"])
-    counts = result["same_speed"].get("estimate")
+    counts = result.get("same_speed", {}).get("estimate")
     if counts is None:
         return error, float("inf"), float("inf")
     return error, float(counts["LUT"]), float(counts["BRAM18"])
 
 
-def point_of(study: Study, trial: Any) -> Widths:
-    """The widths that a trial of the grid stands for."""
+def point_of(study: Study, trial: Any) -> Point:
+    """The network that a trial of the grid stands for."""
     layers = len(study.network.hidden) + 1
     weights = trial.suggest_int("weights", 1, 8)
     activations = trial.suggest_int("activations", 1, 8)
-    return Widths((weights,) * layers, (activations,) * layers)
+    widths = Widths((weights,) * layers, (activations,) * layers)
+    return Point(widths, int(trial.user_attrs[SEED]), study.training.seed)
 
 
 def folder_of(out: Path) -> Path:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -61,7 +62,8 @@ class Training(_Section):
         batch: images per step.
         learning_rate: Adam's, of the first epoch.
         decay: the rate of each epoch is that of the one before times this.
-        seed: of weights, order and dropout.
+        seeds: of weights, order and dropout; each network is trained once for each, and built with
+            the first. More may be added to a finished study.
         checkpoint_every: epochs between two checkpoints.
     """
 
@@ -69,8 +71,13 @@ class Training(_Section):
     batch: Positive = 200
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    seed: int = 1
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
     checkpoint_every: Positive = 5
+
+    @property
+    def seed(self) -> int:
+        """The first seed."""
+        return self.seeds[0]
 
 
 class Data(_Section):
@@ -176,6 +183,44 @@ class Study(_Section):
         pairs = itertools.product(self.quantization.weights, self.quantization.activations)
         return [Widths((w,) * layers, (a,) * layers) for w, a in pairs]
 
+    def order(self) -> list[Widths]:
+        """The grid in the order of training: wherever it is stopped, what is done is a whole,
+        coarser grid but for its last row and column.
+        """
+        bits = self.quantization
+        weights, activations = _spread(bits.weights), _spread(bits.activations)
+
+        def layer(widths: Widths) -> tuple[int, int, int]:
+            ranks = weights[widths.weights[0]], activations[widths.activations[0]]
+            return (max(ranks), *ranks)
+
+        return sorted(self.grid(), key=layer)
+
+    def queue(self) -> list[Point]:
+        """What is trained, in this order: all of the grid with the first seed, then the next."""
+        seeds, widths = self.training.seeds, self.order()
+        return [Point(one, seed, self.training.seed) for seed in seeds for one in widths]
+
+    def complete(self, finished: Collection[str]) -> Study:
+        """The study of the largest coarser grid, in order of training, whose networks are all
+        among those finished; this study if there is none."""
+        bits = self.quantization
+        weights = sorted(bits.weights, key=_spread(bits.weights).__getitem__)
+        activations = sorted(bits.activations, key=_spread(bits.activations).__getitem__)
+        sizes = itertools.product(range(1, len(weights) + 1), range(1, len(activations) + 1))
+        for i, j in sorted(sizes, key=math.prod, reverse=True):
+            some = itertools.product(weights[:i], activations[:j])
+            if all(f"W{w}A{a}" in finished for w, a in some):
+                widths = {"weights": sorted(weights[:i]), "activations": sorted(activations[:j])}
+                whole = Quantization.model_validate(widths)
+                return self.model_copy(update={"quantization": whole})
+        return self
+
+    def with_seed(self, seed: int) -> Study:
+        """The same study with one seed."""
+        training = self.training.model_copy(update={"seeds": (seed,)})
+        return self.model_copy(update={"training": training})
+
 
 @dataclass(frozen=True, order=True)
 class Widths:
@@ -193,6 +238,39 @@ class Widths:
     def name(self) -> str:
         """Such as "W1A2", or "W1-2-2-1A4-4-2-2" where layers differ."""
         return f"W{_joined(self.weights)}A{_joined(self.activations)}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network to train.
+
+    Attributes:
+        widths: of it.
+        seed: to train with.
+        first: seed of the study that networks are built with.
+    """
+
+    widths: Widths
+    seed: int
+    first: int
+
+    @property
+    def name(self) -> str:
+        """That of the widths; with a further seed, such as "W1A2-seed-2"."""
+        return self.widths.name + (f"-seed-{self.seed}" if self.seed != self.first else "")
+
+
+def _spread(widths: tuple[int, ...]) -> dict[int, int]:
+    """Rank of each width: the ends first, then always that of the largest ratio to those before."""
+    left = sorted(set(widths))
+    ranked = [left.pop(0)]
+    if left:
+        ranked.append(left.pop())
+    while left:
+        farthest = max(left, key=lambda one: min(max(one / other, other / one) for other in ranked))
+        left.remove(farthest)
+        ranked.append(farthest)
+    return {width: rank for rank, width in enumerate(ranked)}
 
 
 def _joined(bits: tuple[int, ...]) -> str:
@@ -248,7 +326,9 @@ def _parsed(name: str, text: str, quick: bool, changes: dict[str, dict[str, Any]
         raise OptionError(f"study {name}: {where}: {first['msg']}") from error
     except (TypeError, AttributeError) as error:
         raise OptionError(f"study {name} is not as docs/explore.md says: {error}") from error
-    epochs = study.training.epochs
+    epochs, seeds = study.training.epochs, study.training.seeds
+    if len(set(seeds)) < len(seeds):
+        raise OptionError(f"study {name}: training.seeds: each once, not {list(seeds)}")
     if list(epochs) != sorted(set(epochs)):
         raise OptionError(f"study {name}: training.epochs: must ascend, not {list(epochs)}")
     return study

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that takes networks from the storage until there are none left.
+"""A process that takes networks from the storage until none are left.
 
 python -m qnnc.explore.worker JOB, where JOB is the JSON of a `Job`
 """
@@ -27,7 +27,7 @@ from qnnc.explore.store import (
     optuna,
     point_of,
 )
-from qnnc.explore.study import Study, Widths
+from qnnc.explore.study import Point, Study, Widths
 from qnnc.explore.trial import run_trial
 
 PAUSE = 1.0
@@ -36,7 +36,7 @@ PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told.
+    """A worker's job.
 
     Attributes:
         study: as JSON.
@@ -44,7 +44,7 @@ class Job:
         data: folder of the images.
         out: folder of the study.
         heartbeat: seconds between signs of life.
-        parent: process that started it; the worker ends when that is gone.
+        parent: process that started it; the worker ends when that has ended.
     """
 
     study: str
@@ -119,12 +119,12 @@ class Worker:
         trial.set_user_attr(NAME, widths.name)
         if self.store.claimed_by_another(trial):
             raise self._pruned
-        return self._measure(trial, study, widths)
+        return self._measure(trial, study, Point(widths, study.training.seed, study.training.seed))
 
-    def _measure(self, trial: Any, study: Study, widths: Widths) -> tuple[float, ...]:
+    def _measure(self, trial: Any, study: Study, point: Point) -> tuple[float, ...]:
         trial.set_user_attr(WORKER, me())
         try:
-            result = run_trial(study, widths, self.images, self.folder, self._tell)
+            result = run_trial(study, point, self.images, self.folder, self._tell)
         except Exception as error:
             expected = isinstance(error, QnncError)
             trial.set_user_attr(REASON, str(error) if expected else f"defect of qnnc: {error!r}")
@@ -133,13 +133,13 @@ class Worker:
         return objective_values(result, study.training.epochs[-1])
 
     def _tell(self, text: str) -> None:
-        """Say what is being done, to whoever started this."""
+        """Report what is being done to the process that started this."""
         self._alive()
         print(text, flush=True)
 
     def _alive(self) -> None:
         if os.getppid() != self.job.parent:
-            os._exit(1)  # nobody would ever stop this process
+            os._exit(1)  # otherwise nobody would ever stop this process
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import Pressure, build_program, choose_engine, simulate
 from qnnc.compiler.dataflow import declaration
-from qnnc.compiler.dataflow.base import Attribute, NewNode
+from qnnc.compiler.dataflow.attributes import Attribute
+from qnnc.compiler.dataflow.base import NewNode
 from qnnc.compiler.dataflow.registry import facet, lacks
 from qnnc.compiler.datatypes import BIPOLAR, carrier, smallest_type
 from qnnc.compiler.ir.edit import FINN
@@ -36,9 +37,13 @@ from qnnc.compiler.reference import Session, expand
 
 FACETS = ("node", "lower", "rtl", "hls", "finn", "cases")
 """What a node's folder holds, a file each."""
-PRESSURES = (Pressure(), Pressure(source=60, sink=40, seed=3))
-"""Without back-pressure, and with it."""
-FRAMES = 5
+PRESSURES = (
+    Pressure(source=60, sink=40, seed=3),
+    Pressure(source=30, sink=100, seed=5),
+    Pressure(source=100, sink=25, seed=9),
+)
+"""Streams that pause at both ends, at the start alone, at the end alone: per cent of cycles."""
+FRAMES = 6
 
 Stream = tuple[BaseDataType, tuple[int, ...]]
 """Type and shape [1, ...] of a stream."""
@@ -56,6 +61,8 @@ class Case:
             to one for each stream out. Shares no code with the node.
         folding: attributes of the folding.
         constants: its further inputs.
+        unused: numbers of outputs that nothing uses.
+        near: numbers [channels or 1, n] of which half of the inputs are one, or one less.
     """
 
     new: NewNode
@@ -64,6 +71,22 @@ class Case:
     definition: Callable[..., Sequence[IntArray]]
     folding: Mapping[str, Attribute] = field(default_factory=dict)
     constants: tuple[IntArray, ...] = ()
+    unused: tuple[int, ...] = ()
+    near: IntArray | None = None
+
+    @property
+    def op_type(self) -> str:
+        """Operator."""
+        return self.new.op_type
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """All attributes, those of the folding included."""
+        return {**self.new.attributes, **self.folding}
+
+    def folded(self, **attributes: Attribute) -> Case:
+        """The same with other attributes of the folding."""
+        return replace(self, folding={**self.folding, **attributes})
 
 
 def cases_of(op_type: str) -> list[Case]:
@@ -85,12 +108,14 @@ def check_node(op_type: str, cache: Path) -> None:
     check_cases(found, cache)
 
 
-def check_cases(cases: Sequence[Case], cache: Path) -> None:
+def check_cases(cases: Sequence[Case], cache: Path, engine: str = "auto") -> None:
     """Numpy, reference expansion, C++ and SystemVerilog of all cases agree in every element, with
-    and without back-pressure, and FINN takes the nodes that it says it takes.
+    and without back-pressure; without, a frame takes the cycles that the node declares, within
+    1 %; and FINN takes the nodes that it says it takes.
 
     Args:
         cache: where compiled simulators are kept.
+        engine: simulator, "verilator" or "cxxrtl"; by default the fastest that is installed.
 
     Raises:
         AssertionError: they do not.
@@ -102,18 +127,38 @@ def check_cases(cases: Sequence[Case], cache: Path) -> None:
         if not lacks(node.op_type, "finn"):
             assert isinstance(to_finn(node).refusal(), str)
     _emulated(model, tensors, cache)
-    engine = choose_engine("auto")
+    chosen = choose_engine(engine)
     design = stitch(model)
     with tempfile.TemporaryDirectory() as name:
         rtl, work = Path(name) / "rtl", Path(name) / "work"
         work.mkdir()
         design.write(rtl)
-        program = build_program(design, rtl, engine, Compilation(work, cache, 2, short=True))
-        for pressure in PRESSURES:
-            result = simulate(design, program, rtl, engine, tensors, pressure)
+        program = build_program(design, rtl, chosen, Compilation(work, cache, 2, short=True))
+        for pressure in (Pressure(), *PRESSURES):
+            result = simulate(design, program, rtl, chosen, tensors, pressure)
             wrong = [(s.name, s.tensor, s.mismatches) for s in result.streams if s.mismatches]
             assert not wrong, wrong
             assert all(stream.elements for stream in result.streams)
+            if pressure == Pressure():
+                _on_time(model, result.done)
+
+
+def _on_time(model: ir.Model, done: Mapping[str, NDArray[np.int64]]) -> None:
+    """Every frame but the first three took as long as its node declares.
+
+    Args:
+        done: for each stream out, the cycles at which its frames ended.
+    """
+    late = []
+    for node in map(declaration, model.graph):
+        expected = node.cycles(node.folding())
+        for output in node.node.outputs:
+            ends = done.get(str(output.name))
+            if ends is not None:
+                found = (ends[-1] - ends[2]) / (len(ends) - 3)
+                if abs(found - expected) > 0.01 * expected:
+                    late.append((node.name, node.folding(), expected, found))
+    assert not late, late
 
 
 def _emulated(model: ir.Model, tensors: Mapping[str, NDArray[Any]], cache: Path) -> None:
@@ -132,31 +177,62 @@ def _emulated(model: ir.Model, tensors: Mapping[str, NDArray[Any]], cache: Path)
 def _tensors(cases: Sequence[Case], model: ir.Model) -> dict[str, NDArray[Any]]:
     """All tensors of random frames, from the reference expansion, checked by the definitions."""
     inputs = random_inputs(cases)
+    return agreed(cases, model, inputs)
+
+
+def agreed(
+    cases: Sequence[Case], model: ir.Model, inputs: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """All tensors of frames, from the reference expansion of `model_of(cases)`; the cases'
+    definitions give the same.
+
+    Args:
+        inputs: [frames, *shape] for each, as of `random_inputs`.
+
+    Raises:
+        AssertionError: they do not.
+    """
+    frames = len(next(iter(inputs.values())))
     session = Session(expand(model))
-    results = [session.run({n: a[i] for n, a in inputs.items()}) for i in range(FRAMES)]
+    results = [session.run({n: a[i] for n, a in inputs.items()}) for i in range(frames)]
     outputs = {name: np.stack([r[name] for r in results]) for name in results[0]}
     for i, case in enumerate(cases):
         given = [inputs[f"x{i}_{j}"].astype(np.int64) for j in range(len(case.inputs))]
         expected = case.definition(*given)
         for j, (kind, shape) in enumerate(case.outputs):
+            if j in case.unused:
+                continue
             found = outputs[f"y{i}_{j}"]
-            assert found.shape == (FRAMES, *shape), case
+            assert found.shape == (frames, *shape), case
             assert np.array_equal(found, expected[j]), case
             assert kind.min() <= found.min() and found.max() <= kind.max(), case
     return {**outputs, **inputs}
 
 
-def random_inputs(cases: Sequence[Case], seed: int = 7) -> dict[str, NDArray[Any]]:
+def random_inputs(
+    cases: Sequence[Case], seed: int = 7, frames: int = FRAMES
+) -> dict[str, NDArray[Any]]:
     """Frames for every input of `model_of(cases)`: one at the low end of the type, one at the high
     end, the rest random."""
     rng = np.random.default_rng(seed)
     found = {}
     for i, case in enumerate(cases):
         for j, (kind, shape) in enumerate(case.inputs):
-            x = random_of(rng, kind, (FRAMES, *shape))
-            x[0], x[1] = int(kind.min()), int(kind.max())
+            x = random_of(rng, kind, (frames, *shape))
+            if case.near is not None:
+                x = np.where(rng.random(x.shape) < 0.5, _beside(rng, case.near, x.shape, kind), x)
+            for frame, end in enumerate((kind.min(), kind.max())[:frames]):
+                x[frame] = int(end)
             found[f"x{i}_{j}"] = x.astype(carrier(kind))
     return found
+
+
+def _beside(
+    rng: np.random.Generator, near: IntArray, shape: tuple[int, ...], kind: BaseDataType
+) -> IntArray:
+    rows = np.broadcast_to(near, (shape[-1], near.shape[1]))
+    chosen = rows[np.arange(shape[-1]), rng.integers(near.shape[1], size=shape)]
+    return np.clip(chosen - rng.integers(2, size=shape), int(kind.min()), int(kind.max()))
 
 
 def random_of(rng: np.random.Generator, kind: BaseDataType, shape: tuple[int, ...]) -> IntArray:
@@ -176,14 +252,14 @@ def model_of(cases: Sequence[Case]) -> ir.Model:
         node = ir.node(
             case.new.op_type,
             [*streams, *extra],
-            {**case.new.attributes, **case.folding},
+            case.attributes,
             domain=FINN,
             outputs=results,
             name=f"{case.new.op_type}_{i}",
         )
         set_part(node, ACCELERATOR)
         inputs += streams
-        outputs += results
+        outputs += [value for j, value in enumerate(results) if j not in case.unused]
         nodes.append(node)
         constants += extra
     graph = ir.Graph(

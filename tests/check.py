@@ -60,7 +60,7 @@ def editor_types() -> bool:
         for path in sorted(folder.rglob("*.py"))
         if "bitstream/package" not in path.as_posix()
     ]
-    return run("basedpyright", *files)
+    return run("basedpyright", "--pythonpath", sys.executable, *files)
 
 
 def tests() -> bool:

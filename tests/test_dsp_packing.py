@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packed DSP words over all widths, signs and lengths: a DSP column in Python integers, with every
-port's limit checked. The RTL of a choice of them is in test_dataflow_nodes.py."""
+port's limit checked. The RTL of a choice of them is in nodes/mvau/cases.py."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +14,10 @@ from qnnc.explore.data import load_images
 from qnnc.explore.energy import Product, frame_uj
 from qnnc.explore.formats import quantize
 from qnnc.explore.report import files
-from qnnc.explore.report.findings import findings
 from qnnc.explore.results import to_csv
 from qnnc.explore.study import Widths, load_study, shipped
 from tests.support.build import run_main
-from tests.support.study import needs_training, write_images, write_study
+from tests.support.study import needs_training, result, write_images, write_study
 
 Capture = pytest.CaptureFixture[str]
 WORKERS = 6
@@ -137,35 +135,6 @@ def test_energy_grows_with_every_width_and_with_memory_outside() -> None:
         return frame_uj([Product(100, 10, weights, inputs, external)])
 
     assert energy(1, 1) < energy(2, 1) < energy(2, 2) < energy(8, 8) < energy(8, 8, 8000.0)
-
-
-def result(weights: int, activations: int, **counts: int) -> dict[str, Any]:
-    """A network's result with the resources given."""
-    estimate = {"LUT": 1, "FF": 1, "BRAM18": 1, "DSP": 0, **counts}
-    built = {"fits": True, "fps": 1.0, "estimate": estimate}
-    return {
-        "name": f"W{weights}A{activations}",
-        "weights": [weights] * 3,
-        "activations": [activations] * 3,
-        "data": "images",
-        "compression": 32 / weights,
-        "epochs": {"2": {"error": 10.0 / weights, "training_seconds": 1.0}},
-        "same_speed": built,
-        "fastest": built,
-    }
-
-
-def test_findings_follow_the_figures(tmp_path: Path) -> None:
-    study = load_study(str(write_study(tmp_path)[0]))
-    grid = [(w, a) for w in (1, 2) for a in (1, 3)]
-    as_in_the_paper = {f"W{w}A{a}": result(w, a, BRAM18=100 * w, FF=100 * a) for w, a in grid}
-    found = {f.text: f.holds for f in findings(study, as_in_the_paper)}
-    assert list(found.values()) == [True, True, True, True]
-    otherwise = {f"W{w}A{a}": result(w, a, BRAM18=100 * a, FF=100 * w) for w, a in grid}
-    otherwise["W1A1"]["fastest"] = {"fits": False, "reason": "too large"}
-    assert [f.holds for f in findings(study, otherwise)] == [False, False, True, False]
-    del otherwise["W2A3"]
-    assert [f.holds for f in findings(study, otherwise)] == [None, None, None, False]
 
 
 @pytest.mark.parametrize("finished", [(), ((2, 3),), ((1, 1), (2, 3))])

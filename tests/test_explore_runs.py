@@ -20,6 +20,7 @@ from tests.support.study import lasting, needs_training, write_study
 pytestmark = needs_training
 
 KILLS = 10
+SEEDED = ("W1A1", "W1A1-seed-7")
 
 
 def command(folder: Path, out: Path, *more: str) -> list[str]:
@@ -65,6 +66,22 @@ def test_it_is_done_only_once(finished: Path) -> None:
     before = (finished / "out" / "results.csv").read_bytes()
     assert "done;" not in run(finished, finished / "out").stdout
     assert (finished / "out" / "results.csv").read_bytes() == before
+
+
+def test_more_seeds_are_added_to_a_finished_study(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished / "out", out)
+    assert "4 of 4 networks" in run(finished, out, "--jobs", "1", "--seeds", "1,7").stdout
+    rows = lasting(out / "results.csv")
+    assert [(row["name"], row["seed"]) for row in rows] == [
+        (name, seed) for name in ("W1A1", "W1A3", "W2A1", "W2A3") for seed in ("1", "7")
+    ]
+    assert rows[::2] == lasting(finished / "out" / "results.csv")
+    assert {row["labels_differ@2"] for row in rows} == {"0"}
+    networks = [(out / "trials" / name / "epoch-2.onnx").read_bytes() for name in SEEDED]
+    assert networks[0] != networks[1]
+    done = run(finished, out, "--seeds", "7,1", code=2)
+    assert "other settings" in done.stderr
 
 
 def test_other_settings_are_refused(finished: Path) -> None:

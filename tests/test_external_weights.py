@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from outside: the unit, whole networks, and when the optimiser chooses it."""
+"""External weights: the unit, whole networks, and when the optimiser chooses it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,9 @@ UNITS: dict[int, list[dict[str, Any]]] = {
 """Units by batch."""
 
 
-def unit(rng: np.random.Generator, *, batch: int, **arguments: Any) -> nodes.NodeSpec:
-    """An MVAU with its weights from outside."""
-    spec = nodes.mvau(rng, **arguments)
-    spec.attributes.update(mem_mode="external", batch=batch)
-    return spec
+def unit(rng: np.random.Generator, *, batch: int, **arguments: Any) -> nodes.Case:
+    """An MVAU with external weights."""
+    return nodes.mvau(rng, **arguments).folded(mem_mode="external", batch=batch)
 
 
 @pytest.mark.parametrize("batch", UNITS)
@@ -69,7 +67,7 @@ def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
         for i, arguments in enumerate(UNITS[batch])
     ]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 2 * batch + 1))
+    tensors = reference(model, nodes.random_inputs(specs, frames=2 * batch + 1))
     for pressure in PRESSURES:
         result = run_rtl(model, tensors, cache, pressure=pressure)
         assert result.mismatches == 0
@@ -82,7 +80,7 @@ def test_the_interval_is_that_of_the_model(cache: Path) -> None:
     model = nodes.model_of([spec])
     (node,) = stream_graph(model).nodes
     assert node.cycles(node.folding()) == 64
-    tensors = reference(model, nodes.random_inputs(rng, [spec], 8 * 16))
+    tensors = reference(model, nodes.random_inputs([spec], frames=8 * 16))
     assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(64, rel=0.02)
 
 
@@ -108,7 +106,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1)
     model = nodes.model_of([spec])
     node = stream_graph(model).nodes[0]
-    node.set_attrs(batch=16)
+    assert node.hold_frames(16)
     graph = stream_graph(model)
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:

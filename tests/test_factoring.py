@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.factoring import Factored, Unfactorable, factor, staircase
 from qnnc.compiler.factoring.hashing import address_bits, hash_tables
+from qnnc.nodes.testing import Case
 from qnnc.nodes.thresholding.node import Thresholding
 from tests.support import nodes
-from tests.support.nodes import NodeSpec
 
 Ints = NDArray[np.int64]
 Table = tuple[Ints, Ints | None, int, Ints, Ints]
@@ -52,21 +52,29 @@ def agree_at_steps(table: Table, found: Factored) -> None:
     assert np.array_equal(codes, codes_of(table, x).reshape(-1))
 
 
-def table_of(spec: NodeSpec) -> Table:
-    low, high = int(spec.x_type.min()), int(spec.x_type.max())
+def ends_of(spec: Case) -> tuple[int, int]:
+    """Of the type of the input."""
+    kind, _ = spec.inputs[0]
+    return int(kind.min()), int(kind.max())
+
+
+def table_of(spec: Case) -> Table:
+    low, high = ends_of(spec)
     rows = len(spec.constants[0])
     values = spec.constants[1] if len(spec.constants) > 1 else None
+    base = spec.attributes["ActVal"]
+    assert isinstance(base, int)
     return (
         spec.constants[0],
         values,
-        spec.attributes["ActVal"],
+        base,
         np.full(rows, low),
         np.full(rows, high),
     )
 
 
 @st.composite
-def tails(draw: st.DrawFn) -> NodeSpec:
+def tails(draw: st.DrawFn) -> Case:
     return nodes.tail(
         np.random.default_rng(draw(st.integers(0, 10**6))),
         channels=draw(st.integers(1, 40)),
@@ -76,13 +84,13 @@ def tails(draw: st.DrawFn) -> NodeSpec:
         spread=draw(st.sampled_from([0.2, 0.7, 1.2, 2.5])),
         base=draw(st.integers(-40, 5)),
         falling=draw(st.booleans()),
-        strange=draw(st.sampled_from([0, 0, 3])),
+        exceptions=draw(st.sampled_from([0, 0, 3])),
     )
 
 
 @settings(max_examples=150, deadline=None)
 @given(spec=tails())
-def test_whatever_is_factored_is_exact(spec: NodeSpec) -> None:
+def test_whatever_is_factored_is_exact(spec: Case) -> None:
     table = table_of(spec)
     try:
         found = factor(*table)
@@ -94,10 +102,9 @@ def test_whatever_is_factored_is_exact(spec: NodeSpec) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(spec=tails())
-def test_widths_hold_what_is_computed(spec: NodeSpec) -> None:
+def test_widths_hold_what_is_computed(spec: Case) -> None:
     """a, b, sums and clipped values fit the bits that the hardware gives them."""
-    spec.attributes["impl_style"] = "factored"
-    node = stream_graph(nodes.model_of([spec])).nodes[0]
+    node = stream_graph(nodes.model_of([spec.folded(impl_style="factored")])).nodes[0]
     assert isinstance(node, Thresholding)
     try:
         factor(*table_of(spec))
@@ -105,7 +112,7 @@ def test_widths_hold_what_is_computed(spec: NodeSpec) -> None:
         return
     affine = node.affine()
     form = affine.form
-    low, high = int(spec.x_type.min()), int(spec.x_type.max())
+    low, high = ends_of(spec)
     ends = np.stack([form.slope * low, form.slope * high]) + form.intercept
     half = 1 << (affine.sum_bits - 1)
     assert -half <= ends.min() and ends.max() < half
@@ -135,7 +142,7 @@ def test_the_form_is_the_one_expected(function: str, style: str, base: int) -> N
 def test_a_few_steps_aside_become_exceptions() -> None:
     for function in ("uniform", "tanh"):
         rng = np.random.default_rng(4)
-        spec = nodes.tail(rng, channels=100, steps=63, x="INT18", function=function, strange=25)
+        spec = nodes.tail(rng, channels=100, steps=63, x="INT18", function=function, exceptions=25)
         found = factor(*table_of(spec))
         assert 1 <= len(found.exceptions) <= 40
         agree_at_steps(table_of(spec), found)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from qnnc.compiler.errors import ModelError
 from qnnc.compiler.passes.infer_shapes import InferShapes
 from qnnc.compiler.reference import BatchRunner, Session, expand
 from qnnc.frontends.finn import from_finn
-from tests.support import image_nodes as images
+from qnnc.nodes.thresholding.node import Thresholding
 from tests.support import nodes
 from tests.support.build import compile_model, compile_proto, operators
 from tests.test_cnn import SMALL
@@ -37,7 +38,7 @@ from tests.test_cnn import SMALL
 FINN = "finn.custom_op.fpgadataflow"
 
 
-def specs() -> list[nodes.NodeSpec]:
+def specs() -> list[nodes.Case]:
     rng = np.random.default_rng(4)
     return [
         nodes.mvau(rng, mw=12, mh=6, x="INT3", w="INT5", pe=3, simd=4),
@@ -87,7 +88,7 @@ def test_what_finn_cannot_do_is_refused() -> None:
     spec = nodes.thresholding(rng, channels=6, steps=4, x="INT8", pe=2, values=True)
     with pytest.raises(ModelError, match="cannot look up values"):
         partition_of(nodes.model_of([spec]))
-    padding = images.padding(image=(2, 2), pads=(1, 1, 1, 1), kind="INT4", value=-3)
+    padding = nodes.padding(image=(2, 2), pads=(1, 1, 1, 1), kind="INT4", value=-3)
     with pytest.raises(ModelError, match="pads with 0 only, not -3"):
         partition_of(nodes.model_of([padding]))
 
@@ -101,9 +102,9 @@ def test_there_and_back_gives_the_same_integers() -> None:
         again = from_finn(partition.model, Path())
         InferShapes()(again)
         given, wanted = partition.inputs[0].name, partition.outputs[0].name
-        feeds = {given: golden[given].reshape(-1, *spec.x_shape[1:])}
+        feeds = {given: golden[given].reshape(-1, *spec.inputs[0][1][1:])}
         found = next(iter(BatchRunner(again).run(feeds).values()))
-        assert np.array_equal(found.reshape(-1), golden[wanted].reshape(-1)), spec.op
+        assert np.array_equal(found.reshape(-1), golden[wanted].reshape(-1)), spec.op_type
 
 
 def signs(op: str, x: str, w: str) -> ir.Model:
@@ -112,29 +113,23 @@ def signs(op: str, x: str, w: str) -> ir.Model:
     if op == "MVAU":
         spec = nodes.mvau(rng, mw=12, mh=6, x=x, w=w, pe=3, simd=4)
     else:
-        spec = images.vvau(rng, out=(2, 3), kernel=(2, 2), channels=6, x=x, w=w, pe=2)
-    low, high = int(spec.out_type.min()), int(spec.out_type.max())
+        spec = nodes.vvau(rng, out=(2, 3), kernel=(2, 2), channels=6, x=x, w=w, pe=2)
+    ((kind, shape),) = spec.outputs
+    low, high = int(kind.min()), int(kind.max())
     thresholds = np.sort(rng.integers(low, high, (6, 4), endpoint=True), axis=1)
     rising = np.arange(-2, 3)
     values = np.stack([rising, rising[::-1], [-1] * 5, [-2, -2, 0, 2, 2], [1, 0, 0, 0, -2], rising])
-    table = nodes.NodeSpec(
-        "Thresholding",
-        {
-            "NumChannels": 6,
-            "PE": 2,
-            "numSteps": 4,
-            "inputDataType": spec.out_type.name,
-            "weightDataType": smallest_type(int(thresholds.min()), int(thresholds.max())).name,
-            "outputDataType": "INT3",
-            "ActVal": 0,
-            "numInputVectors": list(spec.out_shape[:-1]),
-        },
-        spec.out_type,
-        spec.out_shape,
-        datatype("INT3"),
-        spec.out_shape,
-        [thresholds, values],
+    out = datatype("INT3")
+    new = Thresholding.create(
+        channels=6,
+        steps=4,
+        x=kind,
+        thresholds=smallest_type(int(thresholds.min()), int(thresholds.max())),
+        out=out,
+        vectors=shape[:-1],
     )
+    streams = ((kind, shape),), ((out, shape),)
+    table = nodes.Case(new, *streams, lambda x: [x], {"PE": 2}, (thresholds, values))
     model = nodes.model_of([spec, table])
     first, second = model.graph
     second.replace_input_with(0, first.outputs[0])
@@ -178,7 +173,8 @@ def test_a_table_that_neither_rises_nor_falls_is_refused() -> None:
     )
     with pytest.raises(ModelError, match="cannot look up values"):
         prepare(nodes.model_of([spec]))
-    spec.constants[1] = np.sort(spec.constants[1], axis=1)[:, ::-1]
+    thresholds, values = spec.constants
+    spec = replace(spec, constants=(thresholds, np.sort(values, axis=1)[:, ::-1]))
     with pytest.raises(ModelError, match="no layer with weights stands right before it"):
         prepare(nodes.model_of([spec]))
 
@@ -349,7 +345,7 @@ def test_parent_and_partition(tmp_path: Path) -> None:
     partition = partition_of(model)
 
     def passing(x: str, y: str) -> onnx.ModelProto:
-        shape = list(spec.x_shape)
+        shape = list(spec.inputs[0][1])
         graph = helper.make_graph(
             [helper.make_node("Identity", [x], [y])],
             "g",
@@ -371,7 +367,7 @@ def test_parent_and_partition(tmp_path: Path) -> None:
     golden = golden_tensors(model, partition)
     again = from_finn(parent, tmp_path)
     InferShapes()(again)
-    feeds = {"x": golden[partition.inputs[0].name].reshape(-1, *spec.x_shape[1:])}
+    feeds = {"x": golden[partition.inputs[0].name].reshape(-1, *spec.inputs[0][1][1:])}
     found = BatchRunner(again).run(feeds)["y"]
     assert np.array_equal(found.reshape(-1), golden[partition.outputs[0].name].reshape(-1))
     assert json.dumps(folding_config(partition))

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from qonnx.core.datatype import DataType
 
 from benchmarks.networks import MlpSpec, mlp
-from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.base import Ports, Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
@@ -43,7 +43,7 @@ def problems(draw: st.DrawFn) -> tuple[list[list[Option]], list[Link], int, Reso
         choices.append(
             [
                 Option(
-                    Folding(PE=i + 1),
+                    PEFolding(PE=i + 1),
                     draw(st.integers(1, 40)),
                     Resources(
                         draw(st.integers(0, 300)),
@@ -218,20 +218,20 @@ class Listed:
 
     choices: tuple[tuple[int, Resources, int, float], ...]
 
-    def foldings(self) -> list[Folding]:
-        return [Folding(PE=i) for i in range(len(self.choices))]
+    def foldings(self) -> list[PEFolding]:
+        return [PEFolding(PE=i) for i in range(len(self.choices))]
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: PEFolding) -> int:
         return self.choices[folding.PE][0]
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: PEFolding) -> Resources:
         return self.choices[folding.PE][1]
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: PEFolding) -> Ports:
         stream = Stream((12,), DataType["INT4"], self.choices[folding.PE][2])
         return Ports((stream,), (stream,))
 
-    def weight_bytes(self, folding: Folding) -> float:
+    def weight_bytes(self, folding: PEFolding) -> float:
         return self.choices[folding.PE][3]
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HLS top functions with g++, natively and with the genuine ap_int; their Tcl; the stitched top.
 
-That the emulator gives what the reference and the RTL give is in test_dataflow_nodes.py and
-test_image_nodes.py.
+That the emulator gives what the reference and the RTL give is in test_nodes.py.
 """
 
 from __future__ import annotations
@@ -25,19 +24,18 @@ from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.errors import ModelError, OptionError
 from qnnc.compiler.passes.choose_backend import ChooseBackend, parse
-from tests.support import image_nodes as images
+from qnnc.nodes.mvau.cases import TYPES, WEIGHTS
+from qnnc.nodes.testing import Case
 from tests.support import nodes
 from tests.support.build import compile_with_verifier
 from tests.support.emulator import ap_int_flags, hls_project, run_emulator, run_testbenches
-from tests.support.image_strategies import ANY as ANY_IMAGE
-from tests.support.nodes import NodeSpec
+from tests.support.node_strategies import ANY, mvaus, thresholdings
 from tests.support.rtl import reference
 from tests.test_cnn import SMALL
-from tests.test_dataflow_nodes import GROUPS, TYPES, WEIGHTS, mvaus, thresholdings
-from tests.test_image_nodes import GROUPS as IMAGE_GROUPS
+from tests.test_nodes import BATCHES
 
 
-def few_of_each() -> list[NodeSpec]:
+def few_of_each() -> list[Case]:
     """One node of each kind and scheme, odd widths, one lane and all lanes."""
     rng = np.random.default_rng(11)
     return [
@@ -57,43 +55,43 @@ def few_of_each() -> list[NodeSpec]:
         nodes.tail(rng, channels=6, steps=30, x="INT12", pe=3, style="requant", base=3),
         nodes.tail(
             rng, channels=24, steps=31, x="INT11", pe=6, style="factored", function="tanh",
-            strange=8,
+            exceptions=8,
         ),
-        images.windows(image=(7, 5), kernel=(3, 2), stride=(2, 1), channels=4, simd=2, kind="INT5"),
-        images.windows(image=(6, 7), kernel=(2, 3), dilation=(3, 2), channels=1, kind="BINARY"),
-        images.windows(image=(1, 9), kernel=(1, 2), stride=(1, 4), channels=3, simd=3),
-        images.padding(image=(4, 5), pads=(0, 2, 1, 0), channels=4, simd=2, kind="INT4", value=-3),
-        images.spread(image=(3, 4), stride=(2, 3), channels=2, kind="TERNARY"),
-        images.pool(out=(2, 3), kernel=(2, 2), channels=4, pe=2, kind="INT3"),
-        images.pool(out=(2, 2), kernel=(2, 1), channels=6, pe=6, kind="BINARY"),
-        images.pool(out=(2, 2), kernel=(2, 2), channels=4, pe=1, function="AccPool"),
-        images.global_sum(image=(4, 3), channels=6, pe=2, kind="INT8"),
-        images.vvau(rng, out=(2, 2), kernel=(3, 3), channels=4, x="INT3", w="INT5", pe=2),
-        images.vvau(rng, out=(2, 2), kernel=(2, 2), channels=6, x="INT2", w="BIPOLAR", pe=3),
-        images.vvau(rng, out=(1, 2), kernel=(3, 1), channels=8, x="BINARY", w="BINARY", pe=8),
-        images.duplicate(vectors=(1, 2, 3), channels=4, copies=3, pe=2),
-        images.concat(vectors=(1, 3), channels=(3, 1, 2), kinds=("UINT2", "INT5", "BINARY")),
-        images.split(vectors=(1, 3), channels=(2, 4, 6), kind="INT5", simd=2, unused=(1,)),
-        images.join(op="Add", vectors=(1, 3), channels=2, kinds=("UINT2", "INT9"), pe=1),
-        images.join(op="Mul", vectors=(1, 2), channels=4, kinds=("INT3", "INT5"), pe=4),
-        images.upsample(image=(2, 3), factors=(3, 2), channels=4, simd=2, kind="INT5"),
-        images.shuffle(apart=(1, 3, 4, 5), perm=(0, 3, 1, 2)),
-        images.shuffle(apart=(1, 4, 3, 6), perm=(0, 2, 1, 3), simd=3),
+        nodes.windows(image=(7, 5), kernel=(3, 2), stride=(2, 1), channels=4, simd=2, kind="INT5"),
+        nodes.windows(image=(6, 7), kernel=(2, 3), dilation=(3, 2), channels=1, kind="BINARY"),
+        nodes.windows(image=(1, 9), kernel=(1, 2), stride=(1, 4), channels=3, simd=3),
+        nodes.padding(image=(4, 5), pads=(0, 2, 1, 0), channels=4, simd=2, kind="INT4", value=-3),
+        nodes.spread(image=(3, 4), stride=(2, 3), channels=2, kind="TERNARY"),
+        nodes.pool(out=(2, 3), kernel=(2, 2), channels=4, pe=2, kind="INT3"),
+        nodes.pool(out=(2, 2), kernel=(2, 1), channels=6, pe=6, kind="BINARY"),
+        nodes.pool(out=(2, 2), kernel=(2, 2), channels=4, pe=1, function="AccPool"),
+        nodes.total(image=(4, 3), channels=6, pe=2, kind="INT8"),
+        nodes.vvau(rng, out=(2, 2), kernel=(3, 3), channels=4, x="INT3", w="INT5", pe=2),
+        nodes.vvau(rng, out=(2, 2), kernel=(2, 2), channels=6, x="INT2", w="BIPOLAR", pe=3),
+        nodes.vvau(rng, out=(1, 2), kernel=(3, 1), channels=8, x="BINARY", w="BINARY", pe=8),
+        nodes.duplicate(vectors=(1, 2, 3), channels=4, copies=3, pe=2),
+        nodes.concat(vectors=(1, 3), channels=(3, 1, 2), kinds=("UINT2", "INT5", "BINARY")),
+        nodes.split(vectors=(1, 3), channels=(2, 4, 6), kind="INT5", simd=2, unused=(1,)),
+        nodes.join(op="Add", vectors=(1, 3), channels=2, kinds=("UINT2", "INT9"), pe=1),
+        nodes.join(op="Mul", vectors=(1, 2), channels=4, kinds=("INT3", "INT5"), pe=4),
+        nodes.upsample(image=(2, 3), factors=(3, 2), channels=4, simd=2, kind="INT5"),
+        nodes.shuffle(apart=(1, 3, 4, 5), perm=(0, 3, 1, 2)),
+        nodes.shuffle(apart=(1, 4, 3, 6), perm=(0, 2, 1, 3), simd=3),
     ]  # fmt: skip
 
 
-def check_top_functions(specs: list[NodeSpec], folder: Path, flags: list[str]) -> None:
+def check_top_functions(specs: list[Case], folder: Path, flags: list[str]) -> None:
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(np.random.default_rng(3), specs, 2))
+    tensors = reference(model, nodes.random_inputs(specs, frames=2))
     projects = hls_project(model, tensors, folder)
     printed = run_testbenches(projects, folder, flags)
     assert printed.count("2 frames, 0 differences") == len(specs)
 
 
-@pytest.mark.parametrize("group", [*GROUPS, *IMAGE_GROUPS])
-def test_top_functions_with_native_integers(group: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", BATCHES)
+def test_top_functions_with_native_integers(batch: str, tmp_path: Path) -> None:
     """The very files that Vitis HLS gets, at the folding of the hardware."""
-    check_top_functions((GROUPS.get(group) or IMAGE_GROUPS[group])(), tmp_path, [])
+    check_top_functions(BATCHES[batch], tmp_path, [])
 
 
 def test_top_functions_with_genuine_ap_int(tmp_path: Path) -> None:
@@ -121,7 +119,7 @@ def test_empty_optional_inputs(cache: Path, tmp_path: Path) -> None:
     model = nodes.model_of(specs)
     for node in model.graph:
         node.resize_inputs(3)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 3))
+    tensors = reference(model, nodes.random_inputs(specs, frames=3))
     compared = run_emulator(model, tensors, cache)
     assert compared.mismatches == 0, compared.detail
     projects = hls_project(model, tensors, tmp_path)
@@ -133,9 +131,9 @@ def test_testbench_finds_a_difference(tmp_path: Path) -> None:
     """A golden vector that is wrong must fail the testbench."""
     specs = few_of_each()[:1]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(np.random.default_rng(3), specs, 2))
-    tensors["y0"] = tensors["y0"] + (np.arange(tensors["y0"].size) == 3).reshape(
-        tensors["y0"].shape
+    tensors = reference(model, nodes.random_inputs(specs, frames=2))
+    tensors["y0_0"] = tensors["y0_0"] + (np.arange(tensors["y0_0"].size) == 3).reshape(
+        tensors["y0_0"].shape
     )
     projects = hls_project(model, tensors, tmp_path)
     with pytest.raises(AssertionError, match="1 differences"):
@@ -152,29 +150,29 @@ def test_largest_sizes(cache: Path) -> None:
         nodes.thresholding(rng, channels=32, steps=255, x="INT24", pe=1),
         nodes.label_select(labels=256, k=5, kind="INT20"),
         nodes.tail(rng, channels=512, steps=255, x="INT24", style="requant", res="dsp"),
-        images.windows(image=(112, 112), kernel=(3, 3), channels=32, kind="UINT4", simd=4),
-        images.windows(image=(64, 64), kernel=(7, 7), stride=(2, 2), channels=3, kind="UINT8"),
-        images.padding(image=(224, 224), pads=(3, 3, 3, 3), channels=3, kind="UINT8"),
-        images.pool(out=(1, 1), kernel=(64, 64), channels=16, kind="UINT8", function="AccPool"),
-        images.vvau(rng, out=(28, 28), kernel=(5, 5), channels=64, x="UINT8", w="INT8", pe=8),
-        images.shuffle(apart=(1, 64, 64, 16), perm=(0, 3, 1, 2), kind="UINT8"),
-        images.upsample(image=(64, 64), factors=(2, 2), channels=16, kind="BINARY"),
-        images.concat(vectors=(1, 64, 64), channels=(64, 128), kinds=("UINT4", "UINT8")),
+        nodes.windows(image=(112, 112), kernel=(3, 3), channels=32, kind="UINT4", simd=4),
+        nodes.windows(image=(64, 64), kernel=(7, 7), stride=(2, 2), channels=3, kind="UINT8"),
+        nodes.padding(image=(224, 224), pads=(3, 3, 3, 3), channels=3, kind="UINT8"),
+        nodes.pool(out=(1, 1), kernel=(64, 64), channels=16, kind="UINT8", function="AccPool"),
+        nodes.vvau(rng, out=(28, 28), kernel=(5, 5), channels=64, x="UINT8", w="INT8", pe=8),
+        nodes.shuffle(apart=(1, 64, 64, 16), perm=(0, 3, 1, 2), kind="UINT8"),
+        nodes.upsample(image=(64, 64), factors=(2, 2), channels=16, kind="BINARY"),
+        nodes.concat(vectors=(1, 64, 64), channels=(64, 128), kinds=("UINT4", "UINT8")),
     ]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 4))
+    tensors = reference(model, nodes.random_inputs(specs, frames=4))
     compared = run_emulator(model, tensors, cache, threads=2)
     assert compared.mismatches == 0, compared.detail
     assert compared.frames == 4
 
 
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
-@given(specs=st.lists(st.one_of(mvaus(), thresholdings(), ANY_IMAGE), min_size=12, max_size=14))
+@given(specs=st.lists(st.one_of(mvaus(), thresholdings(), ANY), min_size=12, max_size=14))
 def test_random_nodes_as_folded_and_in_the_emulator(
-    specs: list[NodeSpec], cache: Path, tmp_path_factory: pytest.TempPathFactory
+    specs: list[Case], cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(np.random.default_rng(1), specs, 3))
+    tensors = reference(model, nodes.random_inputs(specs, frames=3))
     compared = run_emulator(model, tensors, cache)
     assert compared.mismatches == 0, compared.detail
     folder = tmp_path_factory.mktemp("hls")
@@ -189,7 +187,7 @@ def test_every_pair_of_types_in_the_emulator(cache: Path) -> None:
         for i, (x, w) in enumerate((x, w) for x in TYPES for w in WEIGHTS[1::2])
     ]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 3))
+    tensors = reference(model, nodes.random_inputs(specs, frames=3))
     compared = run_emulator(model, tensors, cache)
     assert compared.mismatches == 0, compared.detail
 
@@ -245,7 +243,7 @@ def project(tmp_path: Path) -> Path:
         nodes.label_select(labels=10, k=1, kind="INT7"),
     ]
     model = nodes.model_of(specs)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 2))
+    tensors = reference(model, nodes.random_inputs(specs, frames=2))
     design = stitch(model)
     names = [instance.name for instance in design.instances]
     projects = node_projects(stream_graph(model), names, tensors, [0, 2])

@@ -18,6 +18,7 @@ from qnnc.backends.rtl.stitch import stitch
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.reference import BatchRunner
 from tests.support.build import compile_proto
+from tests.support.rtl_lint import WAIVERS
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +94,14 @@ def test_the_testbench_passes(folder: Path, tmp_path: Path) -> None:
             verilator,
             "--binary",
             "--timing",
-            "-Wno-fatal",
-            "-Wno-lint",
-            "-Wno-style",
+            "-Wall",  # and every warning is an error
             "--top-module",
             "qnnc_accelerator_tb",
             "--Mdir",
             str(tmp_path / "obj"),
             "-o",
             "tb",
+            str(WAIVERS),
             *map(str, sources),
         ],
         capture_output=True,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler.board import Board, find_board
-from qnnc.compiler.dataflow import Folding
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError, PluginError, TargetError
 from qnnc.compiler.folding.goal import UNLIMITED, Goal, choose
@@ -96,7 +96,7 @@ def test_foldings_are_the_cheapest_that_can_be_spread(
     """Against brute force: LUTs and bytes of each option, an input of 6 bytes with the first."""
     options = [
         [
-            Option(Folding(PE=i + 1), 1, Resources(lut), (1,), (1,), size)
+            Option(PEFolding(PE=i + 1), 1, Resources(lut), (1,), (1,), size)
             for i, (lut, size) in enumerate(node)
         ]
         for node in nodes

@@ -16,7 +16,7 @@ from qnnc.backends.simulation import verilator
 from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import Pressure, build_program, simulate
 from qnnc.compiler.errors import VerificationError
-from tests.support import image_nodes, nodes
+from tests.support import nodes
 from tests.support.rtl import reference
 from tests.support.shell import Host, compiled, inverter
 
@@ -35,12 +35,12 @@ IN_THE_SHELL = [
 ]
 
 
-def small(rng: np.random.Generator) -> list[nodes.NodeSpec]:
+def small(rng: np.random.Generator) -> list[nodes.Case]:
     """Nodes that use what the defects are planted in."""
     return [
         nodes.thresholding(rng, channels=8, steps=3, x="INT6", pe=2),
         nodes.width_converter(elements=48, kind="INT4", lanes_in=24, lanes_out=4),
-        image_nodes.join(op="Add", vectors=(4,), channels=8, kinds=("INT4", "INT4"), pe=2),
+        nodes.join(op="Add", vectors=(4,), channels=8, kinds=("INT4", "INT4"), pe=2),
         nodes.fifo(elements=24, kind="UINT4", lanes=1, depth=5, ram="distributed"),
     ]
 
@@ -49,7 +49,7 @@ def run(design: Design, folder: Path, cache: Path, frames: int = 40) -> None:
     """Simulate with a slow reader."""
     rng = np.random.default_rng(3)
     specs = small(rng)
-    tensors = reference(nodes.model_of(specs), nodes.random_inputs(rng, specs, frames))
+    tensors = reference(nodes.model_of(specs), nodes.random_inputs(specs, frames=frames))
     (folder / "work").mkdir()
     design.write(folder / "rtl")
     how = Compilation(folder / "work", cache, 2, short=True)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from qnnc.backends.design import port_names
+from qnnc.backends.rtl.stitch import stitch
+from tests.support.nodes import Case, concat, join, model_of, shuffle, split, windows
 from tests.support.proof import prove
 from tests.support.rtl_lint import macros, modules
 
@@ -58,6 +61,7 @@ CASES = {
     "no replay": replay(3, 1, 1),
     "read arbiter": (PROOFS / "read_arbiter.sv").read_text(),
     "write arbiter": (PROOFS / "write_arbiter.sv").read_text(),
+    "AXI registers": (PROOFS / "axi_registers.sv").read_text(),
 }
 
 
@@ -101,3 +105,94 @@ def test_a_defect_is_refuted(
     changed = {f"{module}.sv": re.sub(re.escape(right), wrong, text)}
     verdict = prove("proof", sources(CASES[name], changed), tmp_path)
     assert not verdict.holds and verdict.cycles is not None
+
+
+AXI = [
+    ("AXI registers", "ANSWER: if (s_axi_bready)", "ANSWER:", "response_holds"),
+    ("AXI registers", "if (state == WAIT) s_axi_rdata", "s_axi_rdata", "read_data_holds"),
+    ("AXI registers", "    write <= 1'b0;\n", "", "one_access"),
+    ("read arbiter", "m_arready & m_arvalid & m_arid == i", "m_arready", "one_grant"),
+    ("read arbiter", "m_rvalid & m_rid == i", "m_rvalid", "one_receiver"),
+    ("read arbiter", "~m_arvalid | m_arready", "1'b1", "address_holds"),
+    ("write arbiter", "asked & turn == i", "asked", "one_grant"),
+    ("write arbiter", "busy & m_wready & owner == i", "busy & m_wready", "one_sender"),
+    ("write arbiter", "m_bvalid & m_bid == i", "m_bvalid", "one_receiver"),
+    ("write arbiter", "~m_awvalid | m_awready", "1'b1", "address_holds"),
+    ("write arbiter", "m_wvalid & m_wready & m_wlast", "m_wvalid & m_wlast", "data_holds"),
+]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "label"), AXI)
+def test_each_assertion_on_axi_can_fail(
+    name: str, right: str, wrong: str, label: str, tmp_path: Path
+) -> None:
+    """Of the assertions of these modules, the one that is labelled so refutes the defect."""
+    module = f"qnnc_{name.lower().replace(' ', '_')}"
+    text = modules()[module]
+    assert text.count(right) == 1 and label in text
+    changed = {f"{module}.sv": text.replace(right, wrong)}
+    verdict = prove("proof", sources(CASES[name], changed), tmp_path, f"dut.{label}*")
+    assert not verdict.holds and verdict.assertions == 1
+
+
+GENERATED = [
+    (windows(image=(2, 3), kernel=(2, 2)), "fill_next < ", "fill < ", "no_overflow"),
+    (windows(image=(2, 3), kernel=(2, 2)), "fill_next >= ", "fill >= ", "no_underflow"),
+    (windows(image=(2, 3), kernel=(2, 2)), "if (advance) m_axis_tvalid", "m_axis_tvalid", "m_axis"),
+    (shuffle(apart=(1, 2, 2), perm=(0, 2, 1)), "~full[write_half]", "1'b1", "halves_apart"),
+    (shuffle(apart=(1, 2, 2), perm=(0, 2, 1)), "~m_axis_tvalid | m_axis_tready", "1'b1", "m_axis"),
+    (
+        join(op="Add", vectors=(1,), channels=2, kinds=("UINT1", "UINT1")),
+        "if (move) m_axis_tdata",
+        "m_axis_tdata",
+        "m_axis",
+    ),
+    (
+        concat(vectors=(1,), channels=(1, 2), kinds=("UINT1", "UINT1")),
+        "turn <= 1;",
+        "turn <= 3;",
+        "one_turn",
+    ),
+    (split(vectors=(1,), channels=(1, 2), kind="UINT1"), "turn <= 1;", "turn <= 3;", "one_turn"),
+]
+"""Of each: a node whose template has a handshake of its own, text, what stands for it, the
+assertion that fails."""
+
+
+def node_sources(case: Case, right: str = "", wrong: str = "") -> dict[str, str]:
+    """A generated node with free inputs, after a reset."""
+    rtl = stitch(model_of([case])).instances[0].rtl
+    assert right in rtl.text
+    inputs, connections = [], [".aclk(aclk)", ".aresetn(aresetn)"]
+    for base, bits, free in (
+        ("s_axis", rtl.s_bits, ("tdata", "tvalid")),
+        ("m_axis", rtl.m_bits, ("tready",)),
+    ):
+        for port, width in zip(port_names(base, len(bits)), bits, strict=True):
+            connections += [f".{port}_{name}({port}_{name})" for name in free]
+            inputs += [
+                f"input wire [{width - 1 if name == 'tdata' else 0}:0] {port}_{name}"
+                for name in free
+            ]
+    text = (
+        f"module proof (input wire aclk, {', '.join(inputs)});\n"
+        "  reg aresetn = 1'b0;\n  always @(posedge aclk) aresetn <= 1'b1;\n"
+        f"  {rtl.module} dut ({', '.join(connections)});\nendmodule\n"
+    )
+    node = rtl.text.replace(right, wrong) if right else rtl.text
+    return sources(text, {f"{rtl.module}.sv": node})
+
+
+@pytest.mark.parametrize("case", {case.op_type: case for case, *_ in GENERATED}.values())
+def test_the_assertions_of_nodes_hold_for_ever(case: Case, tmp_path: Path) -> None:
+    verdict = prove("proof", node_sources(case), tmp_path)
+    assert verdict.holds, f"refuted in {verdict.cycles} cycles"
+    assert verdict.assertions >= 1
+
+
+@pytest.mark.parametrize(("case", "right", "wrong", "label"), GENERATED)
+def test_each_assertion_of_a_node_can_fail(
+    case: Case, right: str, wrong: str, label: str, tmp_path: Path
+) -> None:
+    verdict = prove("proof", node_sources(case, right, wrong), tmp_path, f"dut.{label}*")
+    assert not verdict.holds and verdict.assertions == 1

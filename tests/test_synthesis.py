@@ -16,7 +16,7 @@ from qnnc.compiler.errors import ToolError
 from tests.support import nodes
 
 
-def specs() -> list[nodes.NodeSpec]:
+def specs() -> list[nodes.Case]:
     rng = np.random.default_rng(5)
     return [
         nodes.mvau(rng, mw=64, mh=32, x="BINARY", w="BINARY", pe=2, simd=32),
@@ -50,7 +50,7 @@ def specs() -> list[nodes.NodeSpec]:
             style="factored",
             res="dsp",
             function="tanh",
-            strange=40,
+            exceptions=40,
         ),
         nodes.width_converter(elements=96, kind="INT4", lanes_in=32, lanes_out=2),
         nodes.width_converter(elements=96, kind="INT4", lanes_in=1, lanes_out=16),

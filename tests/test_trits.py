@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,11 @@ DEVICE = Resources(53200, 106400, 280, 220)
 ALL = np.array(list(itertools.product((-1, 0, 1), repeat=5)))
 
 
-def ternary(mw: int, mh: int, x: str, pe: int, simd: int) -> nodes.NodeSpec:
+def ternary(mw: int, mh: int, x: str, pe: int, simd: int) -> nodes.Case:
     """An MVAU with its weights in fives."""
     rng = np.random.default_rng(mw)
-    spec = nodes.mvau(rng, mw=mw, mh=mh, x=x, w="TERNARY", pe=pe, simd=simd)
-    spec.attributes.update(weight_code="trits")
-    return spec
+    case = nodes.mvau(rng, mw=mw, mh=mh, x=x, w="TERNARY", pe=pe, simd=simd)
+    return case.folded(weight_code="trits")
 
 
 def test_the_code_tells_all_states_apart() -> None:
@@ -45,11 +45,10 @@ def test_bits_of_a_word(count: int) -> None:
 
 def test_the_decoder_gives_every_state_back(cache: Path) -> None:
     """One row of weights for each state, read one by one with unit vectors."""
-    spec = ternary(5, 243, "INT2", 1, 5)
-    spec.constants[0] = ALL.T.astype(np.int64)
+    spec = replace(ternary(5, 243, "INT2", 1, 5), constants=(ALL.T.astype(np.int64),))
     model = nodes.model_of([spec])
-    tensors = reference(model, {"x0": np.eye(5, dtype=np.float32)[:, None]})
-    assert np.array_equal(tensors["y0"][:, 0], ALL.T)
+    tensors = reference(model, {"x0_0": np.eye(5, dtype=np.float32)[:, None]})
+    assert np.array_equal(tensors["y0_0"][:, 0], ALL.T)
     assert run_rtl(model, tensors, cache).mismatches == 0
 
 
@@ -60,8 +59,7 @@ def test_units_are_exact_and_cost_what_the_model_says(cache: Path) -> None:
         ternary(36, 12, "UINT3", 3, 4),
     ]
     model = nodes.model_of(specs)
-    rng = np.random.default_rng(0)
-    tensors = reference(model, nodes.random_inputs(rng, specs, 6))
+    tensors = reference(model, nodes.random_inputs(specs, frames=6))
     assert run_rtl(model, tensors, cache, pressure=Pressure(60, 50, 2)).mismatches == 0
     design = stitch(model)
     for node, found in zip(

@@ -33,7 +33,7 @@ def test_every_node_is_accounted_for(model: Path, tmp_path: Path, capfd: Capture
     assert [node["op"] for node in nodes] == given
     for node in nodes:
         if node["op"] == "MatMul":
-            assert node["places"] == ["dataflow"] and "MVAU" in node["dataflow"][0]
+            assert node["places"] == ["dataflow"] and "mvau" in node["dataflow"][0]
         elif node["places"] == ["folded"]:
             # a weight's quantizer: its integers are kept, its scale moves after the product
             assert node["folded_by"] == "scaled-integer" and node["op"] == "Quant"

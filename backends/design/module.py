@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WEIGHT_PORT = "s_axis_weights"
-"""A module's stream of weights from outside."""
+"""A module's stream of external weights."""
 LOGIC, BLOCK, LUTS = 0, 1, 2
 """Styles of a `qnnc_rom`."""
 
@@ -60,7 +60,7 @@ class NodeRtl:
         s_bits: width of each input stream's words.
         m_bits: width of each output stream's words.
         weights: words of the weight stream, one pass over the matrix [words, bytes], if the
-            module takes its weights from outside.
+            module takes external weights.
     """
 
     module: str

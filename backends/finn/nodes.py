@@ -62,7 +62,7 @@ def finn_node(
         if key in finn.taken()
     }
     attributes.update(changed, backend="fpgadataflow", preferred_impl_style=chosen)
-    if "mem_mode" in attributes:  # batches, and so weights from outside, are ours alone
+    if "mem_mode" in attributes:  # batches, and so external weights, are ours alone
         attributes["mem_mode"] = "internal_decoupled"
     names = list(inputs)
     tensors, annotations = [], []
@@ -115,7 +115,7 @@ def _constant_type(node: DataflowNode, array: NDArray[Any]) -> BaseDataType:
     """The type that the node's attribute gives its constant; both must agree in FINN."""
     for name in _CONSTANT_TYPES:
         if name in node.node.attributes:
-            return datatype(str(node.attr(name)))
+            return datatype(node.node.attributes[name].as_string())
     return smallest_type(int(array.min()), int(array.max()))
 
 

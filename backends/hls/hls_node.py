@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from qnnc.backends.hls.kernel import Kernel
 from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
 from qnnc.compiler.dataflow.registry import facet, lacks
 from qnnc.compiler.errors import PluginError
 
+N = TypeVar("N", bound=DataflowNode, default=Any)
+F = TypeVar("F", bound=Folding, default=Any)
 
-class HlsNode(ABC):
-    """A dataflow node in C++.
+
+class HlsNode(ABC, Generic[N, F]):
+    """A dataflow node in C++; N is its declaration, F its class of foldings.
 
     Attributes:
         transparent: the elements pass unchanged and in order, one stream in and one out, so that
@@ -25,16 +31,16 @@ class HlsNode(ABC):
 
     transparent = False
 
-    def __init__(self, node: DataflowNode) -> None:
+    def __init__(self, node: N) -> None:
         self.node = node
 
     @abstractmethod
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: F) -> Kernel:
         """The node under a folding."""
 
     @abstractmethod
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        """The folding that is fastest on a processor: whole vectors a word where possible.
+    def widest(self, arriving: Sequence[Stream]) -> F:
+        """The folding that is fastest on a processor: whole vectors per word where possible.
 
         Args:
             arriving: the input streams as the producers' widest foldings give them; where a

@@ -26,7 +26,7 @@ class Table:
     Attributes:
         word: what a word of it is called within the kernel's class; `word`_word reads it.
         datatype: of an element.
-        values: [rows, columns, lanes], or [rows, lanes] for one word a row.
+        values: [rows, columns, lanes], or [rows, lanes] for one word per row.
         style: "block", "distributed" or "" for the tool's choice.
         partition: dimension of the array of words whose elements are read at once: 1 or 2, 0 for
             both, -1 for none; by default the columns, where there are any.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stitching: one instance a node, a stream an edge, AXI-Stream at the ends."""
+"""Stitching: an instance per node, a stream per edge, AXI-Stream at the ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from qnnc.backends.design import (
 )
 from qnnc.backends.rtl.rtl_node import Templates, generate
 from qnnc.compiler.dataflow import Stream
-from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, instance_names, stream_graph
 from qnnc.compiler.errors import ModelError, quote
 
 TEMPLATES = Templates(__name__, "templates")
@@ -46,13 +46,10 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     """
     graph = stream_graph(model)
     _check_fanout(graph)
-    counts: Counter[str] = Counter()
-    instances = []
-    for node in graph.nodes:
-        counts[node.op_type] += 1
-        instances.append(
-            Instance(f"{node.short_name}_{counts[node.op_type] - 1}", node, generate(node))
-        )
+    names = instance_names(graph.nodes)
+    instances = [
+        Instance(name, node, generate(node)) for name, node in zip(names, graph.nodes, strict=True)
+    ]
     inputs = _ports(graph, graph.inputs, "s_axis")
     outputs = _ports(graph, graph.outputs, "m_axis")
     wires = [_wire(graph, instances, edge) for edge in (*graph.inner, *graph.feedback)]

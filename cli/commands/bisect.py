@@ -29,7 +29,9 @@ def bisect(
     samples: Annotated[
         Path | None, typer.Option(help="Inputs; by default the build's, or random ones.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for what reproduces it.")] = Path("bisect"),
+    out: Annotated[Path, typer.Option(help="Folder for the files that reproduce it.")] = Path(
+        "bisect"
+    ),
     passes: Annotated[
         str, typer.Option("--passes", "-p", help="Passes of the build (see qnnc passes).")
     ] = "",

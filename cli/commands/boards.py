@@ -11,7 +11,7 @@ from qnnc.cli.options import Json
 def boards(
     json: Json = False,
 ) -> None:
-    """List the boards that accelerators can be built for, with what they have."""
+    """List the boards that accelerators can be built for, with their resources."""
     from dataclasses import asdict
 
     from qnnc.compiler.board import all_boards

@@ -31,7 +31,7 @@ def build(
     fps: Annotated[
         float | None,
         typer.Option(
-            help="Frames per second to reach at least cost; by default the most that fits."
+            help="Frames per second to reach at the lowest cost; by default as many as fit."
         ),
     ] = None,
     budget: Annotated[
@@ -48,10 +48,25 @@ def build(
             "no room come from the board's memory once for all of them; 1 for none."
         ),
     ] = 1,
+    folding: Annotated[
+        Path | None,
+        typer.Option(
+            help="Foldings by hand, of all or some layers: YAML or JSON, such as a build's "
+            "folding.yaml, or FINN's folding_config.json."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="LAYER:PE=4,SIMD=8",
+            help="The folding of one layer, node or operator by hand; may be repeated.",
+        ),
+    ] = None,
     backend: Annotated[
         str,
         typer.Option(
-            help="What makes the nodes: rtl, hls or auto, and exceptions by operator or node: "
+            help="Backend of the nodes: rtl, hls or auto, with exceptions by operator or node: "
             "rtl,MVAU=hls."
         ),
     ] = "rtl",
@@ -59,22 +74,22 @@ def build(
         str,
         typer.Option(
             help="Last stage: passes, estimate, emulate, rtl, simulate, synthesize, hls, ip, "
-            "driver or bitstream; by default as far as the tools found allow."
+            "driver or bitstream; by default as far as the installed tools allow."
         ),
     ] = "",
     input_type: Annotated[
         str,
         typer.Option(
-            help="What the real input is, such as uint8 or bipolar: preprocessing then "
+            help="Type of the real input, such as uint8 or bipolar: preprocessing then "
             "moves into the accelerator."
         ),
     ] = "",
     input_scale: Annotated[
-        str, typer.Option(help="The network wants the real input times this, such as 1/255.")
+        str, typer.Option(help="Factor from the real input to the network's, such as 1/255.")
     ] = "1",
     input_name: InputName = "",
     top_k: Annotated[
-        int, typer.Option(min=0, help="Answer with the labels of the k largest scores.")
+        int, typer.Option(min=0, help="Output the labels of the k largest scores.")
     ] = 0,
     host_layers: HostLayers = False,
     frontend: Annotated[
@@ -168,7 +183,7 @@ def build(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes at once; by default one per core.")
+        int | None, typer.Option(min=1, help="Parallel processes; by default one per core.")
     ] = None,
     force: Force = False,
     json: Annotated[
@@ -194,6 +209,8 @@ def build(
         fps=fps,
         budget=budget,
         batch=batch,
+        folding=folding,
+        settings=tuple(set_ or ()),
         backend=backend,
         until=until,
         input_type=input_type,

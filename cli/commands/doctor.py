@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""qnnc doctor: which tools are here, and what each is for."""
+"""qnnc doctor: which tools are installed, and what each is for."""
 
 from __future__ import annotations
 

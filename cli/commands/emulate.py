@@ -46,7 +46,7 @@ def emulate(
             typer.echo(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %)")
         typer.echo(same_as_golden(verdict.same, verdict.near, verdict.samples))
         typer.echo(
-            f"{verdict.microseconds:.1f} µs a frame in {verdict.threads} thread"
+            f"{verdict.microseconds:.1f} µs per frame in {verdict.threads} thread"
             f"{'s' if verdict.threads > 1 else ''}; compiled in {verdict.compile_seconds:.1f} s"
         )
     if verdict.same + verdict.near != verdict.samples:

@@ -19,23 +19,28 @@ def explore(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer networks and epochs.")] = False,
     data: Annotated[Path | None, typer.Option(help="Folder with MNIST's idx files.")] = None,
     epochs: Annotated[
-        str, typer.Option(help="Measure after these, such as 1,5,10; 0 does not train.")
+        str, typer.Option(help="Epochs after which to measure, such as 1,5,10; 0 for no training.")
     ] = "",
     weights: Annotated[str, typer.Option(help="Weight widths, such as 1,2,4.")] = "",
     activations: Annotated[str, typer.Option(help="Activation widths, such as 1,2,4.")] = "",
+    seeds: Annotated[
+        str, typer.Option(help="Seeds to train each network with, such as 1,2,3.")
+    ] = "",
     synthesize: Annotated[
         str, typer.Option(help="Networks to synthesise and simulate too, such as W1A1,W4A4.")
     ] = "",
     search: Annotated[
-        int, typer.Option(help="Networks of a search with widths of each layer; 0 for none.")
+        int, typer.Option(help="Networks to search with widths per layer; 0 for none.")
     ] = 0,
-    jobs: Annotated[int, typer.Option(help="Networks at once; 0 for one per core.")] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="Networks to work on in parallel; 0 for one per core.")
+    ] = 0,
     storage: Annotated[
         str,
         typer.Option(help="Database shared with others, such as postgresql+psycopg://me@host/db."),
     ] = "",
     heartbeat: Annotated[
-        int, typer.Option(help="Seconds between signs of life of a worker on a shared database.")
+        int, typer.Option(help="Seconds between heartbeats of a worker on a shared database.")
     ] = 15,
     force: Force = False,
 ) -> None:
@@ -54,7 +59,7 @@ def explore(
     from qnnc.explore.study import load_study
 
     changes: dict[str, dict[str, Any]] = {
-        "training": _given("epochs", epochs),
+        "training": _given("epochs", epochs) | _given("seeds", seeds),
         "quantization": _given("weights", weights) | _given("activations", activations),
         "hardware": {"synthesize": synthesize.split(",")} if synthesize else {},
         "search": {"trials": search} if search else {},
@@ -63,7 +68,7 @@ def explore(
     folder = out or Path(plan.name)
     run = StudyRun(plan, folder, data, storage, jobs or os.cpu_count() or 1, heartbeat, force)
     with LineProgress() as progress:
-        store = run_study(run, progress.told)
+        store = run_study(run, progress.notify)
     results, failures = store.results(), store.failures()
 
     def write(into: Path) -> Path:
@@ -81,7 +86,7 @@ def explore(
 
 
 def _given(name: str, text: str) -> dict[str, list[int]]:
-    """An option of numbers between commas, as a change of the study."""
+    """An option of comma-separated numbers, as a change of the study."""
     from qnnc.compiler.errors import OptionError
 
     if not text:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""qnnc passes: what can be named in a pipeline."""
+"""qnnc passes: what a pipeline can consist of."""
 
 from __future__ import annotations
 

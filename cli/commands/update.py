@@ -31,6 +31,6 @@ def update(
     from qnnc.backends.bitstream.update.update import update as run
 
     digest = run(
-        build, model, prjxray_db, force=force, told=lambda text: typer.echo(text, err=True)
+        build, model, prjxray_db, force=force, notify=lambda text: typer.echo(text, err=True)
     )
     typer.echo(digest)

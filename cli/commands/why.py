@@ -24,7 +24,7 @@ def why(
     frontend: Frontend = None,
     json: Json = False,
 ) -> None:
-    """Say of every node of a model which dataflow node does it, whether it was folded away, or
+    """Show which dataflow node computes each node of a model, whether it was folded away, or
     why it cannot go into hardware and what would help.
 
     Exit code 1 if the model is refused.
@@ -66,14 +66,14 @@ def why(
 
 
 def _sentence(origin: NodeOrigin) -> str:
-    told = {
+    words = {
         "dataflow": f"dataflow node {', '.join(origin.dataflow)}",
         "host-pre": "host, before the accelerator",
         "host-post": "host, after the accelerator",
         "folded": f"folded away by {origin.folded_by or 'the frontend'}",
         "open": "not in hardware",
     }
-    text = " and ".join(told[place] for place in origin.places)
+    text = " and ".join(words[place] for place in origin.places)
     if origin.reason:
         text += f": {origin.reason}"
     return f"{text}; {origin.remedy}" if origin.remedy else text

@@ -80,6 +80,13 @@ def pace_of(graph: StreamGraph) -> int:
     return _Model(graph).pace
 
 
+def executed(graph: StreamGraph) -> tuple[list[Schedule], Execution]:
+    """Schedules of the nodes, and their execution for `FRAMES` frames that come as fast as they
+    are taken, with no FIFOs but those that are nodes."""
+    model = _Model(graph)
+    return model.schedules, model.run([0] * len(model.channels), throttled=False)
+
+
 class _Step(Enum):
     PADDINGS, ROOM, ALL = range(3)
 

@@ -154,7 +154,7 @@ class _Run:
         self.waiters: list[_Run] = []
 
     def advance(self) -> bool:
-        """Go on as far as what is known by now allows, and then wait for whom it takes; returns
+        """Go on as far as the known times allow, then wait for the actors that it needs; returns
         whether it went on at all."""
         starts, releases, cycles = self.starts, self.releases, self.cycles
         sources, targets, latency, firings = self.sources, self.targets, self.latency, self.firings

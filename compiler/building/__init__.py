@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A build: one folder, one report, a row of stages."""
+"""A build: one folder, one report, a sequence of stages."""

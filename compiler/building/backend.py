@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backends: what carries a compiled graph on towards hardware, in stages.
+"""Backends: what turns a compiled graph into hardware, in stages.
 
 Found through the entry-point group `qnnc.backends`. A backend sees the build through
 `qnnc.compiler.building.build.Build` and nothing of other backends.
@@ -46,7 +46,7 @@ class Stage(ABC):
 
 
 class Backend(ABC):
-    """A way to hardware."""
+    """A group of stages on the way to hardware."""
 
     name: ClassVar[str]
 

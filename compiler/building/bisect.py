@@ -102,7 +102,7 @@ def bisect(options: BuildOptions, scratch: Path, out: Path) -> Culprit:
         inputs = _with_corners(inputs, keeper.steps[-1].file)
     verifier = Verifier(imported.golden, inputs)
     steps, count = keeper.steps, len(imported.manager.done)
-    low, high, tried = 0, len(steps), 0  # those below `low` are equal, `high` differs or is none
+    low, high, tried = 0, len(steps), 0  # those below `low` are equal, `high` differs
     found: tuple[ir.Model, Outcome | None, str] | None = None
     while low < high:
         middle = (low + high) // 2
@@ -130,7 +130,7 @@ def _run(imported: Imported, passes: Sequence[Pass], keeper: _Keeper) -> str:
             manager.run(imported.model, [step])
         except QnncError as error:
             return f"pass {step.name} refuses the model: {error}"
-        except Exception as error:  # what a wrong pass left may break any pass after it
+        except Exception as error:  # what a wrong pass leaves may break any pass after it
             return f"pass {step.name} fails: {type(error).__name__}: {error}"
     return ""
 

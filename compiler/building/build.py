@@ -56,7 +56,7 @@ class Build:
         options: the user's.
         board: the target.
         workspace: its folder.
-        progress: told what is going on.
+        progress: notified of what is going on.
         model: the IR, as far as passes have brought it.
         golden: the golden graph.
         inputs: samples for verification, by input, corner samples among them.
@@ -67,9 +67,9 @@ class Build:
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         results: what stages hand on to later ones, by type (`keep`, `kept`).
         watchers: look at the model after every pass.
-        warnings: what the user was told that is not a reason to stop.
+        warnings: messages to the user that do not stop the build.
         until: name of the last stage.
-        trail: knows where the nodes of the user's model went.
+        trail: records where the nodes of the user's model ended up.
     """
 
     options: BuildOptions
@@ -102,7 +102,7 @@ class Build:
     until: str = ""
 
     def warn(self, text: str) -> None:
-        """Tell the user something that is not a reason to stop."""
+        """Tell the user something that does not stop the build."""
         self.warnings.append(printable(text))
         self.progress.warn(printable(text))
 

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
+from qnnc.compiler.building.folding_file import FOLDING, folding_text
 from qnnc.compiler.building.host import host_graphs
 from qnnc.compiler.building.pipeline import compiling_passes, declaring_passes, resumed
 from qnnc.compiler.building.plausible import size_warning
@@ -18,11 +19,18 @@ from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
 from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow.folding import (
+    ArithmeticFolding,
+    Folding,
+    MemoryFolding,
+    PEFolding,
+    SIMDFolding,
+)
 from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
-from qnnc.compiler.files import new_folder
+from qnnc.compiler.files import new_folder, write_text
 from qnnc.compiler.frontend import load_model, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
@@ -30,6 +38,7 @@ from qnnc.compiler.ir.written import write_model
 from qnnc.compiler.memory_ports import assign
 from qnnc.compiler.passes.fit_budget import total_of
 from qnnc.compiler.passes.manager import PassManager, Watcher
+from qnnc.compiler.passes.set_folding import by_hand
 from qnnc.compiler.reference import Session, expand
 from qnnc.compiler.report import (
     MEMORY,
@@ -57,11 +66,12 @@ class PassesStage(Stage):
     """From the user's model to a folded dataflow graph, verified."""
 
     name = "passes"
-    products = (MODEL,)
+    products = (MODEL, FOLDING)
 
     def run(self, build: Build) -> StageOutcome:
         options = build.options
         passes = compiling_passes(options, build.board)  # refuse a wrong pipeline at once
+        by_hand(str(options.folding or ""), options.settings)  # and what is not a folding
         build.progress.detail("reading the model")
         model = load_model(options.model, options.frontend, options.load_settings())
         name_sources(model)
@@ -149,7 +159,9 @@ class PassesStage(Stage):
             for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
                 write_model(half, out / name)
                 Session(half, threads=1)  # the others have run
+        write_text(build.folder / FOLDING, folding_text(stream_graph(model)))
         files = build.artifacts
+        files.folding = FOLDING
         files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"
         files.dataflow = "model/dataflow.onnx"
         files.host_pre, files.host_post = "model/pre.onnx", "model/post.onnx"
@@ -234,25 +246,14 @@ def slowest_node(graph: StreamGraph) -> DataflowNode:
     return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
 
 
-def _weights(node: DataflowNode) -> str | None:
-    """Where a product's weights are kept."""
-    folding = node.folding()
-    if "mem_mode" not in node.folding_attributes:
-        return None
-    if node.weight_bytes(folding):
-        return "external"
-    return "trits" if folding.weight_code == "trits" else folding.ram_style
-
-
 def _table(node: DataflowNode) -> str:
     return evaluated(node.node) if hasattr(node, "thresholds") else ""
 
 
 def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
     seen = None if coverage is None else coverage.of(node.name)
-    folding = node.folding()
+    folding: Folding = node.folding()
     ports = node.ports(folding)
-    used = node.folding_attributes
     fetched = node.weight_bytes(folding)
     style, reason = node.implementation(folding) or (None, "")
     return Layer(
@@ -260,12 +261,14 @@ def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
         op=node.op_type,
         instance="",
         source_nodes=list(sources(node.node)),
-        PE=folding.PE if "PE" in used else None,
-        SIMD=folding.SIMD if "SIMD" in used else None,
-        ram_style=folding.ram_style if "ram_style" in used else None,
-        weights=_weights(node),
+        PE=folding.PE if isinstance(folding, PEFolding) else None,
+        SIMD=folding.SIMD if isinstance(folding, SIMDFolding) else None,
+        ram_style=folding.ram_style if isinstance(folding, MemoryFolding) else None,
+        weights=node.weights_in(folding),
         memory_bytes=fetched,
-        arithmetic=folding.resType if "resType" in used and style != "table" else None,
+        arithmetic=(
+            folding.resType if isinstance(folding, ArithmeticFolding) and style != "table" else None
+        ),
         implementation=style,
         implementation_reason=reason,
         input_type=ports.inputs[0].datatype.name,

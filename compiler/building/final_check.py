@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The comparison at the end of the passes: a user's samples (or random ones), then corner samples
-that go where those have not been; and the integers that later stages are compared with."""
+that cover what those have not; and the integers that later stages are compared with."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def host_graphs(model: ir.Model, tensors: Tensors) -> tuple[ir.Model, ir.Model]:
     model outputs). Streams are called s_axis_0, … and m_axis_0, …; what postprocessing needs of
     preprocessing goes from one to the other as host_0, …
 
-    Both take any batch if their operators allow it, else one frame at a time: then the first
+    Both take any batch if their operators allow it, otherwise one frame at a time: then the first
     dimension of their inputs is 1.
 
     Args:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user can say about a build."""
+"""The options of a build."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ PATHS = (
     "labels",
     "save_ir",
     "start_from",
+    "folding",
     "chipdb",
     "prjxray_db",
 )
 """Options that are paths."""
-INPUTS = ("samples", "labels", "start_from", "chipdb", "prjxray_db")
+INPUTS = ("samples", "labels", "start_from", "folding", "chipdb", "prjxray_db")
 """Those of them that are read."""
 
 
@@ -66,14 +67,16 @@ class BuildOptions:
         budget: share of the board that may be used; inf for no limit.
         batch: frames that may be held on the chip, so that weights can come from the board's
             memory once for all of them; 1 to keep all weights on the chip.
+        folding: file of foldings by hand: YAML, JSON, or FINN's folding_config.json.
+        settings: more of them, each "LAYER:PE=4,SIMD=8"; they outdo the file.
         backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
             (`ChooseBackend`).
         until: last stage; empty for as far as the tools at hand allow.
         input_type: integer type of the real input, such as "uint8"; empty for none.
-        input_scale: what the network wants is integer * this.
+        input_scale: the network expects integer * this.
         input_name: which input that is about, if there are several.
         host_layers: allow layers without quantizers, computed on the host.
-        top_k: answer with this many labels; 0 for scores.
+        top_k: output this many labels; 0 for scores.
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
         verify: compare after "each" pass, at the "ends", or "none".
@@ -105,6 +108,8 @@ class BuildOptions:
     fps: float | None = None
     budget: float | None = None
     batch: int = 1
+    folding: Path | None = None
+    settings: tuple[str, ...] = ()
     backend: str = "rtl"
     until: str = ""
     input_type: str = ""
@@ -139,14 +144,15 @@ class BuildOptions:
             if path is not None:
                 object.__setattr__(self, name, path.absolute())
         # a list where options are read back from JSON
-        object.__setattr__(self, "frontend_options", tuple(self.frontend_options))
+        for name in ("frontend_options", "settings"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def inputs(self) -> list[Path | None]:
         """Files and folders that a build reads, besides the model."""
         return [getattr(self, name) for name in INPUTS]
 
     def load_settings(self) -> LoadSettings:
-        """What the frontend is told; raises OptionError for text that is not of the form."""
+        """The frontend's settings; raises OptionError for text that is not of the form."""
         shape = None
         if self.input_shape:
             sizes = self.input_shape.replace("x", ",").split(",")
@@ -220,6 +226,8 @@ class Options(TypedDict, total=False):
     fps: float | None
     budget: float | None
     batch: int
+    folding: str | Path | None
+    settings: tuple[str, ...]
     backend: str
     until: str
     input_type: str

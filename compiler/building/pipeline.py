@@ -92,6 +92,8 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         bytes_per_cycle=memory.rate,
         port_bytes_per_cycle=memory.port_rate,
         memory_ports=memory.ports,
+        folding="" if options.folding is None else str(options.folding),
+        settings=options.settings,
     )
     return [
         folding,

@@ -46,11 +46,11 @@ def size_warning(model: ir.Model, golden: Golden, inputs: Mapping[str, NDArray[n
     for reach in (largest, *(2.0**exponent for exponent in EXPONENTS)):
         found[reach] = golden.run({name: uniform * np.float32(reach)}, [first])[first]
     every = np.concatenate([codes.reshape(-1) for codes in found.values()])
-    told = {reach: _told(codes, every.min(), every.max()) for reach, codes in found.items()}
-    best = max(told, key=lambda reach: told[reach])
-    if told[largest] > LOST or told[best] < TOLD:
+    shares = {reach: _told(codes, every.min(), every.max()) for reach, codes in found.items()}
+    best = max(shares, key=lambda reach: shares[reach])
+    if shares[largest] > LOST or shares[best] < TOLD:
         return ""
-    what = "saturate" if largest > best else "are all the same to"
+    what = "saturate" if largest > best else "are indistinguishable to"
     return (
         f"inputs up to {largest:g} at {quote(name)} {what} the first quantizer ({quote(first)}), "
         f"which tells values of about {best:g} apart; is --input-scale missing or wrong, such as "

@@ -66,7 +66,7 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
     """Where every node of the user's model is in a model of any stage."""
     places: dict[str, dict[Place, None]] = {name: {} for name in trail.operators}
     nodes: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
-    told = _told([r for run in runs for r in run.reasons])
+    reasons = _told([r for run in runs for r in run.reasons])
     for node in model.graph:
         for name in sources(node):
             if name not in places:
@@ -75,8 +75,8 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
             if is_dataflow(node):
                 nodes[name][str(node.name)] = None
             elif reason(node):
-                told.setdefault(name, reason(node))
-    return [_origin(name, trail, list(places[name]), list(nodes[name]), told) for name in places]
+                reasons.setdefault(name, reason(node))
+    return [_origin(name, trail, list(places[name]), list(nodes[name]), reasons) for name in places]
 
 
 def _told(reasons: Sequence[Reason]) -> dict[str, str]:
@@ -96,11 +96,11 @@ def _place(node: ir.Node) -> Place:
 
 
 def _origin(
-    name: str, trail: Trail, places: list[Place], nodes: list[str], told: dict[str, str]
+    name: str, trail: Trail, places: list[Place], nodes: list[str], reasons: dict[str, str]
 ) -> NodeOrigin:
     operator = trail.operators[name]
     outside = [place for place in places if place != DATAFLOW]
-    text = told.get(name, "") if outside else ""
+    text = reasons.get(name, "") if outside else ""
     return NodeOrigin(
         node=name,
         op=operator,

@@ -71,10 +71,10 @@ def run_build(
         try:
             _run_stages(build, wanted)
         except QnncError as error:
-            told = _in_place(error, workspace)
+            shown = _in_place(error, workspace)
             with suppress(QnncError):  # on a full disk there is room for neither
-                told = _keep_failed(build, told)
-            raise told from error
+                shown = _keep_failed(build, shown)
+            raise shown from error
         report = build.report()
         write_report(report, build.model, workspace)
         workspace.finish(build.warn)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inputs a build is verified with: a user's, or random ones over the whole range."""
+"""The inputs that a build is verified with: a user's, or random ones over the whole range."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Too big is said at once: what a network must keep on the chip, before anything is compiled.
+"""An early refusal of what is too big: what a network must keep on the chip at least.
 
 A bound from below, so that nothing is refused that could fit: weights take no fewer bits than
 their information (order-0 entropy), line buffers hold the rows that a window spans, and all of the

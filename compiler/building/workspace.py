@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a build: filled beside its place, and put there when the build has ended.
+"""The folder of a build: filled next to its place, and moved there when the build has ended.
 
 Until then the build that was there before stays whole; a finished one is replaced only by another
 finished one. What a failed build has to show lies in the folder, or in `failed` within it where the
@@ -80,18 +80,18 @@ class Workspace:
             finally:
                 self.folder = self.home
 
-    def finish(self, told: Callable[[str], None]) -> None:
+    def finish(self, notify: Callable[[str], None]) -> None:
         """Put a finished build in the place of what was there before.
 
         Args:
-            told: called with what is replaced that is not qnnc's.
+            notify: called with what is replaced that is not qnnc's.
 
         Raises:
             WorkspaceError: something new is in the way, or the folder cannot be written.
         """
-        publish(self.folder, Path(os.path.realpath(self.home)), told, force=self._force)
+        publish(self.folder, Path(os.path.realpath(self.home)), notify, force=self._force)
 
-    def fail(self, told: Callable[[str], None]) -> Path:
+    def fail(self, notify: Callable[[str], None]) -> Path:
         """Keep what a failed build has to show; returns where.
 
         Raises:
@@ -99,9 +99,9 @@ class Workspace:
         """
         home = Path(os.path.realpath(self.home))
         if not is_finished(home):
-            publish(self.folder, home, told, force=self._force)
+            publish(self.folder, home, notify, force=self._force)
             return self.home
-        publish(self.folder, home / FAILED, told, force=self._force)
+        publish(self.folder, home / FAILED, notify, force=self._force)
         return self.home / FAILED
 
     @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Kind, Ports, Role, Stream
+from qnnc.compiler.dataflow.base import DataflowNode, Kind, Ports, Role, Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.dataflow.registry import facet
 from qnnc.compiler.errors import PluginError
 from qnnc.compiler.ir.edit import FINN

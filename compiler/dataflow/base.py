@@ -14,15 +14,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Generic, Literal, Self
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 from qonnx.core.datatype import BaseDataType
+from typing_extensions import TypeVar
 
+from qnnc.compiler.dataflow.attributes import Attribute, Field, fields_of, integers, text
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
-from qnnc.compiler.datatypes import datatype, smallest_type
+from qnnc.compiler.datatypes import smallest_type
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.identifiers import identifier
 from qnnc.compiler.ir.builder import Builder
@@ -59,31 +62,6 @@ class Stream:
     def bits(self) -> int:
         """Bits per word."""
         return self.lanes * int(self.datatype.bitwidth())
-
-
-@dataclass(frozen=True)
-class Folding:
-    """How a node is spread over hardware and time. A node reads only what it declares.
-
-    Attributes:
-        PE: processing elements: output channels (or elements) worked on at once.
-        SIMD: inputs that each takes a cycle.
-        ram_style: "block" or "distributed" memory for constants.
-        resType: "lut" or "dsp" multiplication.
-        impl_style: which of several implementations a node has.
-        prefetch: 1 to take in the start of the next frame while working on the end of this one.
-        weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
-        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
-    """
-
-    PE: int = 1
-    SIMD: int = 1
-    ram_style: str = "distributed"
-    resType: str = "lut"
-    impl_style: str = "table"
-    prefetch: int = 0
-    mem_mode: str = "internal_decoupled"
-    weight_code: str = "plain"
 
 
 class Role(Enum):
@@ -132,10 +110,6 @@ class Range(Interval):
         return smallest_type(self.least, self.greatest)
 
 
-Attribute = int | str | Sequence[int] | Sequence[str]
-"""Values of attributes."""
-
-
 @dataclass(frozen=True)
 class NewNode:
     """A node that is yet to be put into a graph: what a declaration's `create` gives.
@@ -149,8 +123,16 @@ class NewNode:
     attributes: Mapping[str, Attribute]
 
 
-class DataflowNode(ABC):
-    """Base of all node declarations."""
+F = TypeVar("F", bound=Folding, default=Any)
+"""A node's class of foldings; `DataflowNode` alone is a node with foldings of whatever class."""
+
+
+class DataflowNode(ABC, Generic[F]):
+    """Base of all node declarations.
+
+    Attributes are fields (`attributes`): they are read when a node is wrapped, and assigning to
+    one writes the node's attribute.
+    """
 
     op_type: ClassVar[str]
     short_name: ClassVar[str]
@@ -159,56 +141,48 @@ class DataflowNode(ABC):
     """What it computes."""
     kind: ClassVar[Kind] = "other"
     """What it is to a reader of the report."""
-    folding_attributes: ClassVar[tuple[str, ...]] = ()
-    """Fields of Folding that are attributes of this node."""
-    input_types: ClassVar[tuple[str, ...]] = ("inputDataType",)
-    """Attributes that name the types of the input streams, in order."""
-    output_types: ClassVar[tuple[str, ...]] = ("outputDataType",)
-    """Attributes that name the types of the output streams, in order."""
+    folding_type: type[F]
+    """Its class of foldings."""
+    input_types: ClassVar[tuple[str, ...]] = ("x_type",)
+    """Fields that are the types of the input streams, in order."""
+    output_types: ClassVar[tuple[str, ...]] = ("out_type",)
+    """Fields that are the types of the output streams, in order."""
     keeps_coding: ClassVar[bool] = False
     """The node only moves elements: its outputs have its input's type, however narrow their
     range."""
+    _fields: ClassVar[dict[str, Field[Any]]]
+
+    preferred_impl_style: str = text("preferred_impl_style", "")
+    """FINN's wish for a backend; empty for none."""
+    vectors_shape: tuple[int, ...] = integers("numInputVectors", (1,))
+    """Vectors per frame, as dimensions: (1,) for a dense layer."""
 
     def __init__(self, node: ir.Node) -> None:
         if node.op_type != self.op_type:
-            raise ValueError(f"{node.op_type} is no {self.op_type}")
+            raise ValueError(f"{node.op_type} is not {self.op_type}")
         self.node = node
+        for name, field in self._fields.items():
+            super().__setattr__(name, field.of(node))
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        cls._fields = fields_of(cls)
         if "op_type" in cls.__dict__ and "short_name" not in cls.__dict__:
             apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier(cls.op_type))
             cls.short_name = apart.lower()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = self._fields.get(name)
+        if field is not None:
+            field.write(self.node, value)
+        super().__setattr__(name, value)
+
     @classmethod
-    def new(cls, **attributes: Attribute) -> NewNode:
-        """A node of this kind; `create` of each kind says which attributes it needs."""
-        return NewNode(cls.op_type, {"backend": "fpgadataflow", **attributes})
+    def new(cls, **values: Attribute) -> NewNode:
+        """A node of this kind with attributes; `create` of each kind takes what it needs."""
+        return NewNode(cls.op_type, {"backend": "fpgadataflow", **values})
 
     # --- attributes -------------------------------------------------------------------------
-
-    def attr(self, name: str, default: Any = None) -> Any:
-        """An attribute's value; without a default, raises ModelError if it is missing."""
-        found = self.node.attributes.get(name)
-        if found is not None:
-            return found.value
-        if default is None:
-            raise ModelError(f"{self.op_type} node {quote(self.node.name)} lacks attribute {name}")
-        return default
-
-    def type_attr(self, name: str) -> BaseDataType:
-        """An attribute that names an integer type."""
-        return datatype(str(self.attr(name)))
-
-    def set_attrs(self, **values: int | str | Sequence[int]) -> None:
-        """Set attributes."""
-        for name, value in values.items():
-            self.node.attributes[name] = ir.convenience.convert_attribute(name, value)
-
-    def pair(self, name: str) -> tuple[int, int]:
-        """An attribute of two integers, for height and width."""
-        first, second = (int(n) for n in self.attr(name))
-        return first, second
 
     @property
     def name(self) -> str:
@@ -226,7 +200,7 @@ class DataflowNode(ABC):
     @property
     def made_by(self) -> str:
         """Which backend makes the node: "rtl" or "hls" (FINN's preferred_impl_style)."""
-        return str(self.attr("preferred_impl_style", "rtl")) or "rtl"
+        return self.preferred_impl_style or "rtl"
 
     @property
     def stream_inputs(self) -> list[int]:
@@ -236,31 +210,33 @@ class DataflowNode(ABC):
     @property
     def vectors(self) -> int:
         """Vectors per frame (FINN's numInputVectors multiplied out): 1 for a dense layer."""
-        return math.prod(self.attr("numInputVectors", [1]))
+        return math.prod(self.vectors_shape)
 
     # --- folding ----------------------------------------------------------------------------
 
-    def folding(self) -> Folding:
-        """The folding that the node's attributes say."""
-        defaults = Folding()
-        return Folding(
-            **{name: self.attr(name, getattr(defaults, name)) for name in self.folding_attributes}
-        )
+    @classmethod
+    def folding_names(cls) -> tuple[str, ...]:
+        """Attributes that are its folding."""
+        return cls.folding_type.names()
 
-    def apply(self, folding: Folding) -> None:
+    def folding(self) -> F:
+        """The folding in the node's attributes."""
+        return self.folding_type.of(self.node)
+
+    def apply(self, folding: F) -> None:
         """Write a folding into the node's attributes."""
-        self.set_attrs(**{name: getattr(folding, name) for name in self.folding_attributes})
+        folding.write(self.node)
 
-    def foldings(self) -> Iterable[Folding]:
+    def foldings(self) -> Iterable[F]:
         """Every folding worth considering, legal ones only."""
-        return (Folding(),)
+        return (self.folding_type(),)
 
-    def implementation(self, folding: Folding) -> tuple[str, str] | None:
+    def implementation(self, folding: F) -> tuple[str, str] | None:
         """Which of several implementations a folding means and why it was chosen, for the
         report; None for nodes with only one."""
         return None
 
-    def batch(self, folding: Folding) -> int:
+    def batch(self, folding: F) -> int:
         """Frames that the node must have before it works on any of them."""
         return 1
 
@@ -269,9 +245,13 @@ class DataflowNode(ABC):
         whether the node could have such."""
         return False
 
-    def weight_bytes(self, folding: Folding) -> float:
+    def weight_bytes(self, folding: F) -> float:
         """Bytes per frame that the node takes from off-chip memory."""
         return 0.0
+
+    def weights_in(self, folding: F) -> str | None:
+        """Where the weights of a product are kept, for the report; None for nodes without."""
+        return None
 
     # --- types ------------------------------------------------------------------------------
 
@@ -286,34 +266,35 @@ class DataflowNode(ABC):
         return [Range.of(low, high) for _ in self.node.outputs]
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
-        """Write the types of the streams into the attributes."""
+        """Set the types of the streams."""
         for names, types in ((self.input_types, inputs), (self.output_types, outputs)):
-            self.set_attrs(**{name: t.name for name, t in zip(names, types, strict=False)})
+            for name, kind in zip(names, types, strict=False):
+                setattr(self, name, kind)
 
     def make_room(self) -> bool:
         """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;
         returns whether it can."""
         return False
 
-    def notes(self, folding: Folding) -> list[str]:
+    def notes(self, folding: F) -> list[str]:
         """What a reader of the report should know besides the folding, a sentence each."""
         return []
 
     # --- meaning ----------------------------------------------------------------------------
 
     @abstractmethod
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: F) -> Ports:
         """Streams in and out."""
 
     @abstractmethod
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: F) -> int:
         """Cycles per frame when neither input nor output holds it up."""
 
     @abstractmethod
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: F) -> int:
         """Cycles from the first input word to the first output word, inputs never waiting."""
 
-    def schedule(self, folding: Folding) -> Schedule:
+    def schedule(self, folding: F) -> Schedule:
         """When elements are taken and given: by default a vector (all elements of the last
         dimension) at a time."""
         ports = self.ports(folding)
@@ -328,7 +309,7 @@ class DataflowNode(ABC):
         ).schedule()
 
     @abstractmethod
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: F) -> Resources:
         """Estimate for the xc7 family."""
 
     @abstractmethod
@@ -357,7 +338,6 @@ def as_float(array: NDArray[Any]) -> NDArray[np.float32]:
 __all__ = [
     "FINN",
     "DataflowNode",
-    "Folding",
     "Ports",
     "Range",
     "Stream",

@@ -26,7 +26,7 @@ def bits_for(count: int) -> int:
 DEEPEST = BLOCK_SHAPES[-1][0]
 """Words of the deepest column of RAMB18E1."""
 BLOCK_IN_LUTS = 190
-"""LUTs that are as dear as a RAMB18E1: as many there are for each on a Z7020."""
+"""LUTs that cost as much as a RAMB18E1: the ratio of the two on a Z7020."""
 
 
 def block_rom(width: int, depth: int) -> int:

@@ -4,7 +4,7 @@
 Lanes of a matrix-vector unit share their activations, so that `fields` of them can share a
 multiplier: with A = sum of w_f * 2**(f*spacing), the product A * x holds w_f * x at bit
 f*spacing. DSPs of different activations form a chain over PCIN/PCOUT and add up, and the sums
-are read apart again:
+are separated again:
 
 * Start values on the chain's C port make every sum non-negative, so that nothing is borrowed
   from the field above; they are constants, taken back by the accumulator.
@@ -222,7 +222,7 @@ def plan_dsp_group(
         x_type: integer type of the activations.
         w_type: integer type of the weights; `fits_dsp` holds.
         weights: range of the weights that are there.
-        simd: activations a cycle.
+        simd: activations per cycle.
         pe: lanes of the unit.
         steps: of a pass.
     """

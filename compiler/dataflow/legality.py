@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dataflow nodes that come from a file: what their attributes say must be possible."""
+"""Dataflow nodes that come from a file: their attributes must be possible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import math
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import declaration, is_dataflow, node_class
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow.base import DataflowNode, Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.operators.states import is_read
@@ -32,7 +33,7 @@ def check_dataflow(model: ir.Model) -> None:
         _check_numbers(node)
         try:
             declared = declaration(node)
-            _check_streams(declared, Folding())
+            _check_streams(declared, declared.folding_type())
             _check_folding(declared)
             folding = declared.folding()
             _check_streams(declared, folding)
@@ -51,7 +52,7 @@ def check_dataflow(model: ir.Model) -> None:
 
 
 def _check_numbers(node: ir.Node) -> None:
-    folding = node_class(node.op_type).folding_attributes
+    folding = node_class(node.op_type).folding_names()
     for name, attribute in node.attributes.items():
         if name in folding:
             continue  # compared with what is legal
@@ -62,14 +63,15 @@ def _check_numbers(node: ir.Node) -> None:
 
 
 def _check_folding(node: DataflowNode) -> None:
-    options = list(node.foldings())
-    for name in node.folding_attributes:
+    options, default = list(node.foldings()), node.folding_type()
+    for name in default.names():
         if name in FREE:
             continue
-        found = node.attr(name, getattr(Folding(), name))
+        attribute = node.node.attributes.get(name)
+        found = getattr(default, name) if attribute is None else attribute.value
         legal = {getattr(option, name) for option in options}
         if name not in ("PE", "SIMD"):
-            legal.add(getattr(Folding(), name))
+            legal.add(getattr(default, name))
         if found not in legal or isinstance(found, bool):
             shown = ", ".join(str(value) for value in sorted(legal))
             raise ModelError(

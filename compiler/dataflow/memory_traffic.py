@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a folded accelerator reads and writes in memory."""
+"""What a folded accelerator reads from memory and writes to it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes that the compiler puts in by itself, by what they are for.
+"""Nodes that the compiler inserts by itself, by their purpose.
 
 Each class here says how such a node is made; the one that does it is found through the table of
 nodes.
@@ -15,13 +15,14 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import node_class
 from qnnc.compiler.dataflow.base import DataflowNode, NewNode, Stream
+from qnnc.compiler.dataflow.folding import Folding, PEFolding
 from qnnc.compiler.dataflow.registry import Purpose, serving
 from qnnc.compiler.errors import PluginError
 
 T = TypeVar("T", bound=DataflowNode)
 
 
-class Copier(DataflowNode):
+class Copier(DataflowNode[PEFolding]):
     """Gives a stream to several consumers."""
 
     @classmethod
@@ -30,7 +31,7 @@ class Copier(DataflowNode):
         """A node with so many copies of a stream."""
 
 
-class WidthConverter(DataflowNode):
+class WidthConverter(DataflowNode[Folding]):
     """Gives a stream words of another size."""
 
     @classmethod
@@ -41,8 +42,8 @@ class WidthConverter(DataflowNode):
         """A node from words of `lanes_in` elements to words of `lanes_out`."""
 
 
-class Fifo(DataflowNode):
-    """Lets words wait."""
+class Fifo(DataflowNode[Folding]):
+    """Buffers words."""
 
     @classmethod
     @abstractmethod
@@ -68,22 +69,22 @@ class Shuffler(DataflowNode):
 
 
 def copier() -> type[Copier]:
-    """What gives a stream to several consumers."""
+    """The node that gives a stream to several consumers."""
     return _found("copies", Copier)
 
 
 def width_converter() -> type[WidthConverter]:
-    """What gives a stream words of another size."""
+    """The node that gives a stream words of another size."""
     return _found("width-conversion", WidthConverter)
 
 
 def fifo() -> type[Fifo]:
-    """What lets words wait."""
+    """The node that buffers words."""
     return _found("waiting", Fifo)
 
 
 def shuffler() -> type[Shuffler]:
-    """What gives a stream another order."""
+    """The node that gives a stream another order."""
     return _found("reordering", Shuffler)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where everything about a dataflow node is found: the folder of its operator, a facet a file.
+"""Where everything about a dataflow node is found: the folder of its operator, one file per facet.
 
 Other packages bring nodes in the entry-point group `qnnc.nodes`: the operator's name, and the
 package that is its folder. This is the one place at which the compiler reaches nodes, and it

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a node takes and gives elements: a cyclo-static schedule, one period a frame."""
+"""When a node takes and gives elements: a cyclo-static schedule, one period per frame."""
 
 from __future__ import annotations
 

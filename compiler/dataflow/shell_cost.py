@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the shell of a bitstream takes: DMA, registers, width adapters, one set a stream.
+"""Resources of a bitstream's shell: DMA, registers, width adapters, one set per stream.
 
 Counts are what Yosys makes of shells with one to four streams of 8 to 1,024 bits
 (`benchmarks/shell_ports.py`; `tests/test_shell.py` holds the comparison).

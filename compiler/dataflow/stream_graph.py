@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,6 +74,24 @@ class StreamGraph:
     def inner(self) -> list[Edge]:
         """Streams between nodes."""
         return [edge for edge in self.edges if edge.source is not None and edge.target is not None]
+
+
+def instance_names(nodes: Iterable[DataflowNode]) -> list[str]:
+    """Names for nodes, of their kind and number in the order of the graph: `mvau_0`."""
+    counts: Counter[str] = Counter()
+    names = []
+    for node in nodes:
+        names.append(f"{node.short_name}_{counts[node.short_name]}")
+        counts[node.short_name] += 1
+    return names
+
+
+def name_nodes(model: ir.Model) -> None:
+    """Call every dataflow node what it will be called in hardware, so that a reader meets one name
+    at every stage. Passes that put such nodes in call it at their end."""
+    nodes = [declaration(node) for node in model.graph if is_dataflow(node)]
+    for node, name in zip(nodes, instance_names(nodes), strict=True):
+        node.node.name = name
 
 
 def stream_graph(model: ir.Model) -> StreamGraph:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it takes to give a stream words of another size."""
+"""Cycles and resources of converting a stream to words of another size."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ ALIEN = 0.3
 """Share of the steps more than an input off their row's line, from which rows have no function in
 common."""
 PATIENCE = 5
-"""Rounds in which every step is held to count, before those that are strange are left out."""
+"""Rounds in which every step is held to count, before outliers are left out."""
 TOLERANCE = 0.02
-"""What rounding in the golden graph may add to half an input before a step counts as strange."""
+"""What rounding in the golden graph may add to half an input before a step counts as an outlier."""
 
 
 def least_squares(stairs: Staircase) -> Floats | None:
@@ -44,6 +44,7 @@ def least_squares(stairs: Staircase) -> Floats | None:
     targets = np.where(known, places[start], 0.0)
     targets = (targets - places[start][known].mean()) / spread[start]
     weights = inside.astype(float)
+    slope, fitted = np.zeros(len(places)), np.zeros(len(places), dtype=bool)
     for _ in range(SQUARES_ROUNDS + int(known.size - known.sum() > 0) * SQUARES_ROUNDS):
         slope, offset, fitted = _fit_rows(places, weights * known, targets)
         counted = weights * fitted[:, None]
@@ -92,11 +93,12 @@ def spaced_otherwise(stairs: Staircase, targets: Floats) -> float:
     return float((inside & (residual > 1)).sum() / inside.sum())
 
 
-def strange_steps(stairs: Staircase, targets: Floats) -> NDArray[np.bool_]:
+def outlier_steps(stairs: Staircase, targets: Floats) -> NDArray[np.bool_]:
     """Steps [rows, steps] that lie further from their row's line than the grid explains, in rows
     where most do not."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
     places: Floats = np.asarray(stairs.steps - 0.5, dtype=np.float64)
+    residual, fitted = np.zeros(places.shape), np.zeros(len(places), dtype=bool)
     weights = inside.astype(float)
     for _ in range(3):
         slope, offset, fitted = _fit_rows(places, weights, targets)
@@ -173,6 +175,6 @@ def common_thresholds(
         if missed and attempt >= PATIENCE:
             if ignored.any() and missed > 0.995 * fewest:
                 break
-            ignored = strange_steps(stairs, targets)
+            ignored = outlier_steps(stairs, targets)
         fewest = missed
     return best, best_ignored

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a threshold table to an affine map a channel and common thresholds, in integers."""
+"""From a threshold table to an affine map per channel and common thresholds, in integers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.compiler.factoring.common import (
     common_thresholds,
+    outlier_steps,
     spaced_otherwise,
     steepest_slope,
-    strange_steps,
 )
 from qnnc.compiler.factoring.exceptions import exceptions
 from qnnc.compiler.factoring.fixed_point import (
@@ -76,7 +77,7 @@ class Factored:
         exceptions: [n, 3]: row, x, what is added to the code there.
     """
 
-    style: str
+    style: Literal["factored", "requant"]
     slope: IntArray
     intercept: IntArray
     shift: int
@@ -170,8 +171,8 @@ def _evenly_spaced(stairs: Staircase, bounds: Bounds) -> tuple[Fixed | None, boo
         fixed = _with_ties(bounds, codes, steepest)
         if fixed is not None:
             return fixed, True
-    strange = strange_steps(stairs, targets)
-    lines = best_lines(Problem(bounds.without(strange), targets), steepest)
+    outliers = outlier_steps(stairs, targets)
+    lines = best_lines(Problem(bounds.without(outliers), targets), steepest)
     fine = _fine_fraction(bounds, lines)
     zeros = max(0, fine - _places(_typical(lines)) - GUARD)
     trials = [
@@ -335,7 +336,7 @@ def _with_constant_rows(stairs: Staircase, fixed: Fixed, moving: NDArray[np.bool
 def _assemble(
     stairs: Staircase, fixed: Fixed, thresholds: IntArray, shift: int, even: bool, patches: IntArray
 ) -> Factored:
-    style = "factored" if thresholds.size else "requant"
+    style: Literal["factored", "requant"] = "factored" if thresholds.size else "requant"
     ends = [fixed.slope * y + fixed.intercept for y in (stairs.low, stairs.high)]
     if max(int(np.abs(u).max()) for u in ends) >= 1 << MAX_BITS:
         raise Unfactorable("its sums are too wide for a multiplier")

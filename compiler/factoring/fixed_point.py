@@ -141,7 +141,7 @@ def _most_met(bounds: Bounds, targets: IntArray, slope: IntArray) -> tuple[IntAr
 
 
 def _most_covered(low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
-    """For each row an integer that lies in the most of its intervals low..high - 1, amid those
+    """For each row an integer that lies in the most of its intervals low..high - 1, among those
     that do, and in how many."""
     ends = np.concatenate([low, high], axis=1)
     gain = np.concatenate([np.ones(low.shape, np.int64), -np.ones(high.shape, np.int64)], axis=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders that qnnc writes: filled beside their place, swapped in whole, owned by a manifest."""
+"""Folders that qnnc writes: filled next to their place, swapped in whole, with a manifest."""
 
 from qnnc.compiler.folders.claim import claimed, copy_own, owned_folder, refuse_foreign
 from qnnc.compiler.folders.manifest import Contents, Manifest, contents

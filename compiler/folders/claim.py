@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making a folder one's own for as long as it takes to fill a new one for its place."""
+"""Claiming a folder for as long as it takes to fill its replacement."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def claimed(
 
 @contextmanager
 def owned_folder(
-    home: Path, told: Callable[[str], None] = lambda text: None, *, force: bool = False
+    home: Path, notify: Callable[[str], None] = lambda text: None, *, force: bool = False
 ) -> Iterator[Path]:
     """A folder to fill that takes its place at `home` if the block ends without an error.
 
@@ -64,7 +64,7 @@ def owned_folder(
     home = Path(os.path.realpath(home))
     with claimed(home, (), force=force) as staging:
         yield staging
-        publish(staging, home, told, force=force)
+        publish(staging, home, notify, force=force)
 
 
 def _check(home: Path, products: Collection[str], force: bool, inputs: Iterable[Path]) -> None:

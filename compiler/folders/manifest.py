@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose the files of a folder are: a manifest of what qnnc wrote, with the hash of each file.
+"""Which files of a folder are qnnc's: a manifest of what it wrote, with the hash of each file.
 
 A file is qnnc's only if the manifest names it and its contents are still those that were written.
 Everything else belongs to somebody else.
@@ -85,7 +85,7 @@ class Contents:
         known: the folder has a manifest.
         ours: hashes of the files that are as qnnc wrote them.
         changed: files that qnnc wrote and somebody has changed.
-        foreign: what qnnc did not write; of a folder that is wholly foreign only the folder.
+        foreign: what qnnc did not write; for a folder that is entirely foreign, the folder only.
     """
 
     known: bool

@@ -57,7 +57,7 @@ def locked(folder: Path, busy: str, wait: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def partial_folder(home: Path, *, inside: bool) -> Iterator[Path]:
-    """An empty folder to fill for `home`, which is gone at the end unless it was moved.
+    """An empty folder to fill for `home`, deleted at the end unless it was moved.
 
     Args:
         inside: make it in `home`, not beside it.

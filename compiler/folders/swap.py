@@ -66,7 +66,7 @@ class _Journal:
 
     Attributes:
         staging: the new folder, from the place that it is for.
-        forced: what is not qnnc's and is to be deleted all the same.
+        forced: what is not qnnc's and is to be deleted anyway.
         gone: files of the old folder that the new one does not have, with their hashes.
         new: files of the new folder.
     """
@@ -77,11 +77,13 @@ class _Journal:
     new: dict[str, str]
 
 
-def publish(staging: Path, home: Path, told: Callable[[str], None], *, force: bool = False) -> None:
+def publish(
+    staging: Path, home: Path, notify: Callable[[str], None], *, force: bool = False
+) -> None:
     """Put what lies in `staging` in place of what qnnc has in `home`. Its lock must be held.
 
     Args:
-        told: called with what `force` deletes.
+        notify: called with what `force` deletes.
         force: delete what is in the way, too.
 
     Raises:
@@ -101,7 +103,7 @@ def publish(staging: Path, home: Path, told: Callable[[str], None], *, force: bo
             f"is in {kept}"
         )
     if obstacles:
-        told(f"--force replaces {named(home, obstacles)}, not qnnc's or changed since")
+        notify(f"--force replaces {named(home, obstacles)}, not qnnc's or changed since")
     if not found.foreign and not found.changed and _movable(home):
         (staging / MARK).unlink()
         with suppress(OSError):

@@ -13,7 +13,8 @@ from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.memory_traffic import boundary_stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph
 from qnnc.compiler.errors import TargetError, quote
-from qnnc.compiler.folding.options import Option, options_of
+from qnnc.compiler.folding.by_hand import Fixed
+from qnnc.compiler.folding.options import FREE, Option, options_of
 from qnnc.compiler.folding.problem import Choice, Limits, Link, MemoryStream, solve
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.memory_ports import MemoryPorts, Traffic, assign
@@ -38,6 +39,7 @@ class Goal:
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
         hurry: times which the cycles of nodes in recurrences count: those of one step follow each
             other, so that each may take a share of the step only.
+        lut_price: what a LUT costs, as a multiple of its share of the device.
     """
 
     device: Resources
@@ -47,6 +49,7 @@ class Goal:
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
     hurry: float = 1.0
+    lut_price: float = 1.0
 
     @property
     def left(self) -> Resources:
@@ -68,12 +71,12 @@ class Goal:
     def prices(self) -> Resources:
         """Cost of one of each: its share of the device, flip-flops at a tenth of that."""
         d = self.device
-        return Resources(1 / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
+        return Resources(self.lut_price / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """What every try to solve has in common."""
+    """What all attempts to solve have in common."""
 
     links: Sequence[Link]
     goal: Goal
@@ -143,17 +146,21 @@ def _batch(size: float) -> int:
     return round(size * BATCHES)
 
 
-def choose(graph: StreamGraph, goal: Goal) -> Choice:
+def choose(graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed] = ()) -> Choice:
     """Solve for the goal.
+
+    Args:
+        fixed: of each node, attributes that are given; empty for none.
 
     Raises:
         TargetError: it cannot be reached; says what stops it and what can be.
     """
     links = [_link(graph, edge_index) for edge_index in range(len(graph.inner))]
     problem = _Problem(links, goal, _memory_streams(graph))
+    given = fixed or [FREE] * len(graph.nodes)
     if goal.max_cycles is not None:
-        return _meet(graph, problem, goal, goal.max_cycles)
-    options = _options(graph, goal)
+        return _meet(graph, problem, goal, goal.max_cycles, given)
+    options = _options(graph, goal, given)
     found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
@@ -165,13 +172,6 @@ def apply_choice(graph: StreamGraph, choice: Choice) -> None:
     """Write the foldings of a choice into the nodes."""
     for node, option in zip(graph.nodes, choice.options, strict=True):
         node.apply(option.folding)
-
-
-def _options(graph: StreamGraph, goal: Goal, max_cycles: int | None = None) -> list[list[Option]]:
-    return [
-        options_of(node, max_cycles, goal.hurry if i in graph.looped else 1.0)
-        for i, node in enumerate(graph.nodes)
-    ]
 
 
 def _link(graph: StreamGraph, index: int) -> Link:
@@ -198,17 +198,29 @@ def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
     return [*map(frames, graph.inputs), *weights, *map(frames, graph.outputs)]
 
 
-def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) -> Choice:
-    options = _options(graph, goal, max_cycles)
+def _options(
+    graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed], max_cycles: int | None = None
+) -> list[list[Option]]:
+    return [
+        options_of(node, max_cycles, given, goal.hurry if i in graph.looped else 1.0)
+        for i, (node, given) in enumerate(zip(graph.nodes, fixed, strict=True))
+    ]
+
+
+def _meet(
+    graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int, fixed: Sequence[Fixed]
+) -> Choice:
+    options = _options(graph, goal, fixed, max_cycles)
     found = problem.solve(options, max_cycles) if all(options) else None
     if found is not None:
         return found
-    everything = _options(graph, goal)
+    everything = _options(graph, goal, fixed)
     floors = [min(o.cycles for o in node) for node in everything]
     if all(options):
         message = _over_budget(graph, options, problem, max_cycles)
     else:
-        message = _too_slow(graph.nodes[int(np.argmax(floors))], goal, max(floors))
+        slowest = int(np.argmax(floors))
+        message = _too_slow(graph.nodes[slowest], goal, max(floors), fixed[slowest])
     best = _fastest(everything, problem)
     if best is None:
         raise TargetError(f"{message}; no folding of this network fits the budget")
@@ -221,11 +233,13 @@ def _meet(graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int) ->
     raise TargetError(message)
 
 
-def _too_slow(node: DataflowNode, goal: Goal, floor: int) -> str:
-    """What the slowest node says to a target that no folding of it reaches."""
+def _too_slow(node: DataflowNode, goal: Goal, floor: int, fixed: Fixed) -> str:
+    """The error for a target that no folding of the slowest node reaches."""
+    given = ", ".join(f"{name}={value}" for name, value in fixed.items())
+    by_hand = f" with {given}" if given else ""
     return (
         f"{goal.fps:,.0f} frames/s leave {goal.max_cycles} cycles per frame at "
-        f"{goal.clock_mhz:g} MHz, but {shown(node)} takes at least {floor}; at most "
+        f"{goal.clock_mhz:g} MHz, but {shown(node)}{by_hand} takes at least {floor}; at most "
         f"{rate(goal.reached(floor))} frames/s can be reached"
     )
 
@@ -256,7 +270,7 @@ def _over_budget(
     problem: _Problem,
     max_cycles: int,
 ) -> str:
-    """Which resource stops the target: those that even the choice sparest in them exceeds, or,
+    """Which resources rule out the target: those that even the most frugal choice exceeds, or,
     if each alone would do, those that the cheapest choice exceeds."""
     goal = problem.goal
     cheapest = problem.solve(options, max_cycles, budget=UNLIMITED)
@@ -286,7 +300,7 @@ def _over_budget(
 
 
 def _only(name: str, prices: Resources) -> Resources:
-    """Prices at which the others of the resources hardly count."""
+    """Prices at which all other resources hardly count."""
     few = {other: getattr(prices, other) * 1e-6 for other in RESOURCE_NAMES}
     return Resources(**{**few, name: getattr(prices, name)})
 

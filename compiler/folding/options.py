@@ -8,7 +8,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from qnnc.compiler.dataflow import DataflowNode, Folding
+from qnnc.compiler.folding.by_hand import Fixed, keeps
 from qnnc.compiler.resources import Resources
+
+FREE: Fixed = {}
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,23 @@ class Option:
 
 
 def options_of(
-    node: DataflowNode, max_cycles: int | None = None, hurry: float = 1.0
+    node: DataflowNode,
+    max_cycles: int | None = None,
+    fixed: Fixed = FREE,
+    hurry: float = 1.0,
 ) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
     with the same streams.
 
     Args:
+        fixed: attributes that are given.
         hurry: times which the node's cycles count.
     """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
+        if not keeps(folding, fixed):
+            continue
         cycles = math.ceil(node.cycles(folding) * hurry)
         if max_cycles is not None and cycles > max_cycles:
             continue

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The choice of foldings as a mixed-integer program, solved by HiGHS.
 
-One binary variable an option; for each stream, one variable a pair of widths at its ends, which
+One binary variable per option; for each stream, one variable per pair of widths at its ends, which
 carries the cost of the width converter between them. A pair's variables sum to the options that
 have these widths, so that they come out whole by themselves.
 
@@ -36,7 +36,7 @@ MAX_NODES, MAX_SPLIT_NODES = 50_000, 5000
 """Of the search, and of that where streams are put on ports: more would take many minutes, or
 seconds. What was found by then is taken, with its proven distance from the best."""
 MAX_SECONDS = 600.0
-"""Of one search, on the wall: a last resort, so that a busy machine does not change a choice."""
+"""Of one search, in wall time: a last resort, so that a busy machine does not change a choice."""
 GAP = 1e-4
 """Share of the cost by which a choice may miss the best."""
 

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from qnnc.compiler.buffering.depths import pace_of
 from qnnc.compiler.dataflow.stream_graph import StreamGraph
 from qnnc.compiler.errors import TargetError
+from qnnc.compiler.folding.by_hand import Fixed
 from qnnc.compiler.folding.goal import Goal, apply_choice, choose, rate
 from qnnc.compiler.folding.problem import Choice
 
@@ -18,7 +20,7 @@ SLACK = 1.05
 """How much slower than its slowest node a recurrence may be where no pace is asked for."""
 
 
-def paced(graph: StreamGraph, goal: Goal, first: Choice) -> Choice:
+def paced(graph: StreamGraph, goal: Goal, first: Choice, fixed: Sequence[Fixed]) -> Choice:
     """A choice, applied, with which recurrences keep the pace that is asked for, or else the
     fastest of some: nodes that wait for each other within a step are hurried until they do.
 
@@ -35,7 +37,7 @@ def paced(graph: StreamGraph, goal: Goal, first: Choice) -> Choice:
             return best
         hurry *= max(STEP, min(4.0, pace / (wanted or slowest)))
         try:
-            choice = choose(graph, replace(goal, hurry=hurry))
+            choice = choose(graph, replace(goal, hurry=hurry), fixed)
         except TargetError as error:
             refusal = f" ({error})" if wanted is not None else ""
             break

@@ -26,7 +26,7 @@ def on_one_grid(codes: IntArray, scale: FloatArray, outputs: int) -> tuple[IntAr
         Weights, and scales that broadcast against them.
 
     Raises:
-        Unsupported: the ratios of the scales are no powers of two, or too large.
+        Unsupported: the ratios of the scales are not powers of two, or too large.
     """
     full = np.broadcast_to(scale, codes.shape)
     others = tuple(axis for axis in range(codes.ndim) if axis != outputs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An IR as an ONNX file that loses nothing: facts of tensors and nodes travel as metadata.
+"""An IR as a lossless ONNX file: facts of tensors and nodes are stored as metadata.
 
 Nodes carry `qnnc.source`, `qnnc.part` and `qnnc.reason` where any ONNX viewer shows them. Facts of
 tensors are JSON in the model's `qnnc.values`; arrays of more than a few numbers lie in the file as

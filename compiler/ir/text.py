@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An IR as text for people: one line a node, with what is known of its results."""
+"""An IR as text for people: one line per node, with what is known about its results."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that only change the order of elements, which costs nothing until it matters."""
+"""Operators that only change the order of elements, which is free until a node needs another."""
 
 from __future__ import annotations
 

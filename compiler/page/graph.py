@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page's graph shows: boxes with what is known of each, and what joins them.
+"""What the page's graph shows: boxes with what is known about each, and what joins them.
 
 A build whose dataflow graph was estimated shows that; one that ended before shows the ONNX graph
 that it had come to.
@@ -36,7 +36,7 @@ class Box:
         lines: what is written in it, below the title.
         share: of the slowest node's cycles, 0 to 1, or None for a node that takes none.
         marked: it is the bottleneck, or the node that an error names.
-        details: what is told of it once it is chosen.
+        details: what is shown of it once it is selected.
         notes: sentences, likewise.
     """
 
@@ -259,7 +259,7 @@ def _node_box(node: ir.Node, number: int, error: str) -> Box:
 
 
 def _kind(op_type: str) -> Kind:
-    """The colour of an operator; a report may be of nodes whose package is gone."""
+    """The colour of an operator; a report may have nodes whose package is no longer installed."""
     return node_class(op_type).kind if op_type in node_names() else "other"
 
 

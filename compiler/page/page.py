@@ -10,17 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import PurePath
-from typing import Any
 
 import onnx_ir as ir
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from qnnc.compiler.errors import printable
 from qnnc.compiler.page.drawing import pictures
+from qnnc.compiler.page.environment import environment, ours
 from qnnc.compiler.page.graph import Graph, graph_of, layer_key
 from qnnc.compiler.page.sections import (
     artifacts,
@@ -31,13 +28,11 @@ from qnnc.compiler.page.sections import (
     time_bars,
     timeline,
 )
-from qnnc.compiler.page.text import count, percent, seconds, shape, shortened
+from qnnc.compiler.page.text import shortened
 from qnnc.compiler.report import Report
 
 PAGE = "report.html"
 """The file's name in a build's folder."""
-LONG = 120
-"""Letters of a name that are shown in a table."""
 LONGEST = 2000
 """Letters of a text among a node's details."""
 
@@ -50,25 +45,29 @@ def page(report: Report, model: ir.Model | None = None) -> str:
         model: the IR as far as the build came, drawn where there is no dataflow graph yet.
     """
     graph = graph_of(report, model)
-    script = _ours("page.js")
-    text: str = _template().render(
-        report=report,
-        name=PurePath(report.model).name or report.model,
-        graph=graph,
-        pictures=pictures(graph) if graph.boxes else [],
-        figures=figures(report),
-        times=time_bars(report),
-        resources=resource_bars(report),
-        stages=timeline([(s.name, s.seconds) for s in report.stages]),
-        passes=timeline([(p.name, p.seconds) for p in report.passes]),
-        places=places(report),
-        coverage=coverage(report),
-        keys={layer.name: layer_key(i) for i, layer in enumerate(report.layers)},
-        artifacts=artifacts(report),
-        style=Markup(_ours("page.css")),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=_data(graph),
+    script = ours("page.js")
+    text: str = (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            name=PurePath(report.model).name or report.model,
+            graph=graph,
+            pictures=pictures(graph) if graph.boxes else [],
+            figures=figures(report),
+            times=time_bars(report),
+            resources=resource_bars(report),
+            stages=timeline([(s.name, s.seconds) for s in report.stages]),
+            passes=timeline([(p.name, p.seconds) for p in report.passes]),
+            places=places(report),
+            coverage=coverage(report),
+            keys={layer.name: layer_key(i) for i, layer in enumerate(report.layers)},
+            artifacts=artifacts(report),
+            style=Markup(ours("page.css")),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            data=_data(graph),
+        )
     )
     return text
 
@@ -98,34 +97,3 @@ def _data(graph: Graph) -> Markup:
 
 def _clean(text: str) -> str:
     return printable(shortened(text, LONGEST))
-
-
-def _ours(name: str) -> str:
-    return (files("qnnc.compiler.page") / name).read_text(encoding="utf-8")
-
-
-def _shown(value: Any) -> Any:
-    """A text without control characters and changes of direction."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value)
-    return value
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("qnnc.compiler.page", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters |= {
-        "count": count,
-        "percent": percent,
-        "seconds": seconds,
-        "shape": shape,
-        "brief": lambda name: shortened(name, LONG),
-    }
-    return environment.get_template("page.html.j2")

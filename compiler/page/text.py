@@ -34,7 +34,7 @@ def percent(share: float) -> str:
 
 
 def changed(before: int, after: int) -> str:
-    """How far a number is from an estimate of it, or nothing if there is no telling."""
+    """How far a number is from an estimate of it, or nothing if that is undefined."""
     if before == 0 or before == after:
         return ""
     return f" ({100 * (after - before) / before:+.0f} %)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""append-top-k: let the network answer with labels instead of scores."""
+"""append-top-k: labels instead of scores as the output."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 
 A pass changes a model in place. It has a kebab-case name, a one-line docstring, options that are
 dataclass fields, checks before and after, and it says why it left alone each site that it looked at
-in vain. Its cost is linear in the graph. docs/writing-a-pass.md has the rules.
+without changing it. Its cost is linear in the graph. docs/writing-a-pass.md has the rules.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class Pass(InPlacePass):
     @property
     def reasons(self) -> list[Reason]:
         """Reasons given in the last run."""
-        found: list[Reason] = vars(self).setdefault("_reasons", [])
-        return found
+        if not hasattr(self, "_reasons"):  # subclasses are dataclasses, without super().__init__
+            self._reasons: list[Reason] = []
+        return self._reasons
 
     def leave(self, node: ir.Node, text: str, remedy: str = "") -> None:
         """Record why `node` stays as it is, and what would help."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check-model: what would go wrong later and is better said now."""
+"""check-model: what would go wrong later is refused now."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""declare-input: what the real input is, so that preprocessing can move into the accelerator."""
+"""declare-input: the type of the real input, to move preprocessing into the accelerator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DeclareInput(Pass):
 
     Options:
         type: integer type, such as uint8; bipolar means -1 or +1.
-        scale: what the network wants is integer * scale; a number or a fraction "1/255".
+        scale: the network expects integer * scale; a number or a fraction "1/255".
         input: name of the input, needed only if there are several.
     """
 
@@ -32,8 +32,9 @@ class DeclareInput(Pass):
     input: str = ""
 
     def run(self, model: ir.Model) -> bool:
-        if self.input or self.type:
-            value = self._find(model)
+        if not self.input and not self.type:
+            return False
+        value = self._find(model)
         if not self.type:
             return False
         kind = datatype(self.type)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fit-budget: what FIFOs take counts, too."""
+"""fit-budget: FIFOs count towards the budget, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARES = (1.0, 0.5, 0.25)
 
 @dataclass
 class FitBudget(SetFolding):
-    """Fold again with room for FIFOs, where with them the accelerator is beyond its budget.
+    """Fold again with room for FIFOs where they bring the accelerator beyond its budget.
 
     How deep FIFOs have to be depends on the folding, so that set-folding cannot know their cost.
     Where the whole exceeds the budget, FIFOs and width converters are taken out, what was too
@@ -40,7 +40,7 @@ class FitBudget(SetFolding):
 
     def run(self, model: ir.Model) -> bool:
         self._check()
-        reserved = NOTHING
+        reserved, over = NOTHING, list[str]()
         for again in range(TRIES):
             graph = stream_graph(model)
             total, allowed = total_of(graph), self.allowed(graph)

@@ -24,7 +24,7 @@ class InferShapes(Pass):
     """Infer static shapes and types of all tensors, the batch being one.
 
     Options:
-        max_elements: elements beyond which no tensor is taken for real.
+        max_elements: tensors with more elements are refused.
     """
 
     name = "infer-shapes"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""insert-duplicates: a stream that several nodes take becomes several streams."""
+"""insert-duplicates: a stream with several consumers becomes several streams."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow import is_dataflow
 from qnnc.compiler.dataflow.plumbing import copier
+from qnnc.compiler.dataflow.stream_graph import name_nodes
 from qnnc.compiler.integer.layout import OPERATORS as LAYOUTS
 from qnnc.compiler.ir.edit import FINN, Editor, shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, Integer, integer, part, set_integer, set_part
@@ -30,6 +31,7 @@ class InsertDuplicates(Pass):
         for value in values:
             if integer(value) is not None:
                 changed |= _duplicate(editor, value, value in outputs)
+        name_nodes(model)
         return changed
 
 

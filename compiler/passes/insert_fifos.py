@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow.plumbing import fifo
-from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
+from qnnc.compiler.dataflow.stream_graph import StreamGraph, name_nodes, stream_graph
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.passes.base import Pass
@@ -52,6 +52,7 @@ class InsertFifos(Pass):
             }
         for edge, (depth, reason) in wanted.items():
             _insert(editor, graph, edge, depth, reason)
+        name_nodes(model)
         return bool(wanted)
 
     @staticmethod

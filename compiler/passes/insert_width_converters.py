@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""insert-width-converters: streams whose ends disagree about the word get a converter."""
+"""insert-width-converters: streams with words of different sizes at their ends get a converter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.dataflow.base import NewNode
 from qnnc.compiler.dataflow.plumbing import width_converter
-from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
+from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, name_nodes, stream_graph
 from qnnc.compiler.ir.edit import FINN, Editor, shape_of
 from qnnc.compiler.ir.facts import ACCELERATOR, integer, set_integer, set_part
 from qnnc.compiler.passes.base import Pass
@@ -27,6 +27,7 @@ class InsertWidthConverters(Pass):
         changed = False
         for edge in graph.inner:
             changed |= _convert(editor, graph, edge)
+        name_nodes(model)
         return changed
 
 
@@ -60,7 +61,7 @@ def insert_between(
     made: NewNode,
     origins: list[ir.Node],
 ) -> None:
-    """Put a dataflow node that hands its input through before input `index` of `consumer`."""
+    """Put a dataflow node that passes its input through before input `index` of `consumer`."""
     x = consumer.inputs[index]
     assert x is not None
     y = editor.insert(

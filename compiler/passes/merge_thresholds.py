@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""merge-thresholds: a quantizer after a quantizer needs no table of its own."""
+"""merge-thresholds: two tables in a row become one."""
 
 from __future__ import annotations
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx_ir as ir
@@ -14,6 +16,8 @@ from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, OptionError, TargetError
+from qnnc.compiler.folding.by_hand import Fixed, resolve
+from qnnc.compiler.folding.settings import Setting, parse_setting, read_settings
 from qnnc.compiler.memory_ports import MAX_PORTS, MemoryPorts
 from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.resources import Resources, check_budget
@@ -42,6 +46,10 @@ class SetFolding(Pass):
         bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
         port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
         memory_ports: how many ports there are.
+        lut_price: how dear a LUT is where something else could do, as a multiple of its share of
+            the device.
+        folding: file of foldings by hand (YAML, JSON or FINN's); the rest is solved for.
+        settings: more of them, each LAYER:PE=4,SIMD=8; they outdo the file.
     """
 
     name = "set-folding"
@@ -56,6 +64,9 @@ class SetFolding(Pass):
     bytes_per_cycle: float = 15.75
     port_bytes_per_cycle: float = 6
     memory_ports: int = 4
+    lut_price: float = 1
+    folding: str = ""
+    settings: tuple[str, ...] = ()
 
     def run(self, model: ir.Model) -> bool:
         self._check()
@@ -76,18 +87,28 @@ class SetFolding(Pass):
 
         dense = self._dense(graph)
         goal = self.goal(graph, reserved)
+        fixed = self._by_hand(graph)
         try:
-            choice = choose(graph, goal)
+            choice = choose(graph, goal, fixed)
         except TargetError as error:
-            raise TargetError(f"{error}{self._batch_helps(graph, dense, goal)}") from error
+            raise TargetError(f"{error}{self._batch_helps(graph, dense, goal, fixed)}") from error
         apply_choice(graph, choice)
         if graph.feedback:
             from qnnc.compiler.folding.recurrence import paced
 
-            choice = paced(graph, goal, choice)
+            choice = paced(graph, goal, choice, fixed)
         if choice.gap > WORTH_SAYING:
             text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
             self.reasons.append(Reason(self.name, (), text))
+
+    def _by_hand(self, graph: StreamGraph) -> list[Fixed]:
+        """What is given of each node's folding."""
+        asked = by_hand(self.folding, self.settings)
+        fixed, left_out = resolve(graph.nodes, asked)
+        if left_out:
+            text = f"of {self.folding}, what qnnc decides by itself is left out: {left_out}"
+            self.reasons.append(Reason(self.name, (), text))
+        return fixed
 
     def goal(self, graph: StreamGraph, reserved: Resources = NOTHING) -> Goal:
         """What to solve for."""
@@ -101,6 +122,7 @@ class SetFolding(Pass):
             self.fps or None,
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
+            self.lut_price,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:
@@ -112,12 +134,14 @@ class SetFolding(Pass):
 
     def _check(self) -> None:
         check_budget(self.budget)
+        if not 0 < self.lut_price < math.inf:
+            raise OptionError(f"lut_price must be positive, not {self.lut_price}")
         check_batch(self.batch)
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
 
     def _dense(self, graph: StreamGraph) -> list[DataflowNode]:
-        """The nodes whose weights may come from off-chip memory, told of the batch."""
+        """The nodes whose weights may come from off-chip memory, with the batch set."""
         if not graph.nodes:
             raise ModelError(
                 "there are no dataflow nodes to fold; set-folding comes after to-dataflow"
@@ -129,7 +153,9 @@ class SetFolding(Pass):
             )
         return [node for node in graph.nodes if node.hold_frames(self.batch)]
 
-    def _batch_helps(self, graph: StreamGraph, dense: list[DataflowNode], goal: Goal) -> str:
+    def _batch_helps(
+        self, graph: StreamGraph, dense: list[DataflowNode], goal: Goal, fixed: list[Fixed]
+    ) -> str:
         """The advice to take weights from off-chip memory, where that reaches the goal."""
         from qnnc.compiler.folding.goal import choose, rate
 
@@ -138,7 +164,7 @@ class SetFolding(Pass):
         for unit in dense:
             unit.hold_frames(REMEDIAL_BATCH)
         try:
-            cycles = max(option.cycles for option in choose(graph, goal).options)
+            cycles = max(option.cycles for option in choose(graph, goal, fixed).options)
         except TargetError:
             return ""
         finally:
@@ -148,6 +174,12 @@ class SetFolding(Pass):
             f"; with --batch {REMEDIAL_BATCH}, weights of dense layers come from memory, for "
             f"{rate(goal.reached(cycles))} frames/s"
         )
+
+
+def by_hand(folding: str, settings: Sequence[str]) -> list[Setting]:
+    """What a file and options ask for; raises OptionError where they are not of the form."""
+    read = read_settings(Path(folding)) if folding else []
+    return [*read, *map(parse_setting, settings)]
 
 
 def _is_chain(nodes: tuple[DataflowNode, ...]) -> bool:

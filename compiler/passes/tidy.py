@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tidy: what every other pass may rely on."""
+"""tidy: the form that every other pass relies on."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import is_dataflow
+from qnnc.compiler.dataflow.stream_graph import name_nodes
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.ir.edit import Editor, remove_unused, replace_value
 from qnnc.compiler.ir.facts import ACCELERATOR, integer, part
@@ -36,6 +37,7 @@ class ToDataflow(Pass):
             for value in node.outputs:
                 _hand_over(streams, value, value in outputs)
         remove_unused(model)
+        name_nodes(model)
         if not any(is_dataflow(node) for node in model.graph):
             raise ModelError(
                 "the accelerator would do nothing but move elements about: the model has no "

@@ -250,7 +250,7 @@ class _Writer:
         return self.builder.constant(sizes[1:], np.int64)
 
     def _finish(self, old: ir.Value, new: ir.Value) -> None:
-        if new in self.named:  # a definition that hands an input through
+        if new in self.named:  # a definition that passes an input through
             new = self.builder.op("Identity", new)
         new.name = f"{old.name}{self.suffix}"
         self.named.add(new)

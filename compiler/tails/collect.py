@@ -56,7 +56,7 @@ class Tail:
         codes: the integer tensor it ends in.
         nodes: its operators in order.
         layouts: those of its operators that only move elements.
-        place: where its parameters are, with regard to the layouts.
+        place: where its parameters are, relative to the layouts.
         axes: axes (negative) along which the function differs: of `anchor` if it differs before
             the layouts, of `codes` if after them, and all axes if on both sides.
         curves: of its operators in order, None for those that only move elements; or None where

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way an elementwise operator runs: rising or falling, piece by piece.
+"""Whether an elementwise operator rises or falls, piece by piece.
 
 A whitelist: an operator that is not in it, or whose parameters do not meet the condition there,
 has no curve, and is evaluated at every integer or not at all. Turning points are those of the
@@ -173,7 +173,7 @@ def _prelu(node: ir.Node, index: int) -> Curve | None:
 
 
 def _bent(left: Signs, *, rounded: float = 0.0) -> Curve:
-    """Some way up to zero, rising from there on."""
+    """Anything up to zero, rising from there on."""
     if np.all(left > 0):
         return Curve((_sign(1),), rounded=rounded)
     return Curve((left, _sign(1)), (0.0,), rounded=rounded)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integers that are in the same order as scaled and biased scores."""
+"""Integers in the same order as scaled and biased scores."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class OrderMap:
     """sum * factor + addend orders classes as the scores do.
 
     Attributes:
-        factor: one a class, or one for all.
-        addend: one a class, or one for all.
+        factor: one per class, or one for all.
+        addend: one per class, or one for all.
     """
 
     factor: IntArray

@@ -30,7 +30,7 @@ RISING = frozenset(
     }
 )
 """Functions, the same for all scores, that rise everywhere as long as their curve does not fall.
-Where float32 makes one flat (a saturated sigmoid), scores that tie there are told apart by the
+Where float32 makes one flat (a saturated sigmoid), scores that tie there are distinguished by the
 integers. A Relu is not among them: all that it makes zero ties for good."""
 
 
@@ -40,8 +40,8 @@ class ScoreTail:
 
     Attributes:
         anchor: the integer tensor, [1, classes] (or [1, …, classes]).
-        scale: one a class, or one for all.
-        offset: one a class, or one for all.
+        scale: one per class, or one for all.
+        offset: one per class, or one for all.
         classes: scores.
     """
 

@@ -3,10 +3,10 @@
 
 Exactness: an activation's code must be the golden one. The golden graph sums in float32, in an
 order of its own; where its sum is rounded across a decision boundary, the exact integers give
-another code. Such a *near-tie* is told from a fault in two steps: the golden sum must lie within
-float32's rounding bound of the exact one, and the golden graph's own operators, run on the exact
-sum, must give the compiled code. From there on that sample goes its own way, and is compared with
-what the golden operators make of its own sums. Near-ties are counted, never hidden.
+another code. Such a *near-tie* is distinguished from a fault in two steps: the golden sum must lie
+within float32's rounding bound of the exact one, and the golden graph's own operators, run on the
+exact sum, must give the compiled code. From there on that sample goes its own way, and is compared
+with what the golden operators make of its own sums. Near-ties are counted, never hidden.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def claim(out: Path, *, force: bool = False) -> None:
 
     Args:
         out: the study's folder, which is there.
-        force: take it all the same; the report replaces what is in its way.
+        force: take it anyway; the report replaces what is in its way.
     """
     known = _read(out)
     if os.path.islink(out / FIGURES):

@@ -28,13 +28,19 @@ def grid(study: Study, results: Mapping[str, Result], value: Value) -> NDArray[n
 
 
 def error(epochs: int) -> Value:
-    """Error in percent after so many epochs."""
+    """Error in percent after so many epochs, the mean over seeds."""
 
     def value(result: Result) -> float | None:
-        found = result["epochs"].get(str(epochs))
-        return None if found is None else float(found["error"])
+        found = errors(result, epochs)
+        return sum(found) / len(found) if found else None
 
     return value
+
+
+def errors(result: Result, epochs: int) -> list[float]:
+    """Error in percent after so many epochs with each seed."""
+    every = (result, *result.get("repeats", ()))
+    return [float(r["epochs"][str(epochs)]["error"]) for r in every if str(epochs) in r["epochs"]]
 
 
 def resource(name: str, goal: str = "same_speed") -> Value:
@@ -55,12 +61,3 @@ def figure(name: str, goal: str = "fastest") -> Value:
         return None if found is None else float(found)
 
     return value
-
-
-def shares_of_variance(table: NDArray[np.float64]) -> tuple[float, float] | None:
-    """How much of a table's variance its columns' means (weight widths) and its rows' means
-    (activation widths) explain; None if cells are missing or all are the same."""
-    if np.isnan(table).any() or table.size < 2 or not table.var() > 0:
-        return None
-    total = table.var()
-    return float(table.mean(axis=0).var() / total), float(table.mean(axis=1).var() / total)

@@ -44,6 +44,7 @@ def write_report(
     environment = Environment(
         loader=PackageLoader("qnnc.explore.report"), autoescape=True, undefined=StrictUndefined
     )
+    whole = study.complete(results)
     page = environment.get_template("study.html.j2").render(
         study=study,
         version=version("qnnc"),
@@ -51,7 +52,8 @@ def write_report(
         trained=_trained(study),
         tiles=_tiles(study, results),
         failures=failures,
-        findings=findings(study, results) if study.paper else [],
+        findings=findings(whole, results) if study.paper else [],
+        judged=_judged(study, whole),
         extremes=_extremes(study, results) if study.paper else [],
         figures=pictures,
         names=("LUT", "FF", "BRAM18", "DSP"),
@@ -77,6 +79,18 @@ def _trained(study: Study) -> str:
     if last == 0:
         return "The networks are not trained: random weights, fitted batch norms."
     return f"Trained for up to {last} epochs."
+
+
+def _judged(study: Study, whole: Study) -> str:
+    """Which networks the findings are about."""
+    if whole.quantization == study.quantization:
+        return f"of all {len(study.grid())} networks"
+    bits = whole.quantization
+    weights, activations = (", ".join(map(str, w)) for w in (bits.weights, bits.activations))
+    return (
+        f"of the {len(whole.grid())} networks with weights of {weights} and activations of "
+        f"{activations} bits: the largest grid that is finished"
+    )
 
 
 def _tiles(study: Study, results: Results) -> list[dict[str, str]]:

@@ -25,6 +25,9 @@ TABLE_2 = (
 NETWORKS, FITTED = 64, 4
 """How many networks, and how many of them fitted the Z7020 (its section 3.2)."""
 
+ENOUGH_EPOCHS = 50
+"""From how many epochs on two bits of weights are enough (its section 3.6)."""
+
 RADAR = {
     "Weights (activations at 4 bits)": ("W1A4", "W3A4", "W6A4", "W8A4"),
     "Activations (weights at 4 bits)": ("W4A1", "W4A3", "W4A6", "W4A8"),

@@ -73,13 +73,13 @@ def milestones(
     widths: Widths,
     images: Images,
     folder: Path,
-    told: Callable[[int], None],
+    notify: Callable[[int], None],
 ) -> list[Milestone]:
     """Train a network to each epoch count of the study, as far as that has not been done.
 
     Args:
         folder: of this network; networks, records and a checkpoint lie there.
-        told: called with each epoch that is done.
+        notify: called with each epoch that is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     quiet()
@@ -88,7 +88,7 @@ def milestones(
     for epochs in study.training.epochs:
         found = load_milestone(folder, epochs)
         if found is None or found.settings != trainer.settings:
-            trainer.train_to(epochs, told)
+            trainer.train_to(epochs, notify)
             found = _measure(trainer, epochs, folder)
         done.append(found)
     return done

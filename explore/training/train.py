@@ -84,8 +84,8 @@ class Trainer:
         self._x = torch.from_numpy(self.images.train).to(self.device)
         self._y = torch.from_numpy(self.images.train_labels).to(self.device)
 
-    def train_to(self, epoch: int, told: Callable[[int], None]) -> None:
-        """Train until so many epochs have been done; `told` is called with each.
+    def train_to(self, epoch: int, notify: Callable[[int], None]) -> None:
+        """Train until so many epochs have been done; `notify` is called with each.
 
         The model is left in evaluation mode.
         """
@@ -99,7 +99,7 @@ class Trainer:
             self.seconds += self._now() - start
             if self.epoch % self.study.training.checkpoint_every == 0 or self.epoch == epoch:
                 self._save()
-            told(self.epoch)
+            notify(self.epoch)
         self.model.eval()
 
     def chosen(self) -> Any:

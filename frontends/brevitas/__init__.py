@@ -38,7 +38,7 @@ class BrevitasFrontend(Frontend):
             raise OptionError(
                 f"{source!r} needs the shape of its input, such as --input-shape 1,1,28,28"
             )
-        torch_and_exports()  # before the user's module fails for want of them
+        torch_and_exports()  # before the user's module fails because they are missing
         module = make_module(source)
         return load(module, self.settings.input_shape, **self.settings.options)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A torch module to the canonical IR, by way of an exported file that is thrown away."""
+"""A torch module to the canonical IR, through a temporary exported file."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A module's own forward, run beside what was exported of it, and leaving it as it was."""
+"""A module's own forward, run to check its export, leaving the module as it was."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN's operators as QONNX: what they compute, in standard operators between quantizers.
 
-Folding, memories, FIFOs and width converters are left behind: qnnc chooses its own.
+Folding, memories, FIFOs and width converters are dropped: qnnc chooses its own.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def multi_threshold(writer: Writer, node: Node, windows: dict[str, Window]) -> N
     """MultiThreshold before conversion: any scale and bias, channels first or last."""
     table = writer.array(node, 1)
     steps = table.shape[1]
-    scale, bias = float(node.attr("out_scale", 1.0)), float(node.attr("out_bias", 0.0))
-    last = str(node.attr("data_layout", "")) in ("NHWC", "NC", "NWC")
+    scale, bias = node.number("out_scale", 1.0), node.number("out_bias", 0.0)
+    last = node.text("data_layout", "") in ("NHWC", "NC", "NWC")
     first = last and writer.is_first(node.inputs[0])
     axis = -3 if first else -1 if last else 1 - _rank(writer, node)
     x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])

@@ -36,14 +36,14 @@ class Window:
 
 def im2col(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """Im2Col before conversion."""
-    shape = str(node.attr("input_shape")).strip("()[] ").split(",")
-    pads = node.attr("pad_amount", [0, 0, 0, 0])
+    shape = node.text("input_shape").strip("()[] ").split(",")
+    pads = node.integers("pad_amount", [0, 0, 0, 0])
     windows[node.outputs[0]] = Window(
         writer.first(node.inputs[0]),
         int(shape[-1]),
         node.pair("kernel_size"),
         node.pair("stride"),
-        node.pair("dilations", [1, 1]),
+        node.pair("dilations", 1),
         (int(pads[0]), int(pads[1]), int(pads[2]), int(pads[3])),
     )
 
@@ -89,7 +89,7 @@ def depthwise(
 
 def max_pool_nhwc(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """MaxPoolNHWC before conversion."""
-    pads = [int(n) for n in node.attr("pads", [0, 0, 0, 0])]
+    pads = node.integers("pads", [0, 0, 0, 0])
     kernel, stride = node.pair("kernel_shape"), node.pair("strides")
     max_pool(writer, node, kernel, stride, (pads[0], pads[1], pads[2], pads[3]))
 

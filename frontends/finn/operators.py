@@ -62,7 +62,7 @@ def passed(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
 
 def reshape(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """Reshape of finn-plus: the elements in their order."""
-    shape = writer.constant([int(d) for d in node.attr("out_shape")], np.int64)
+    shape = writer.constant(node.integers("out_shape"), np.int64)
     writer.op("Reshape", writer.value(node.inputs[0]), shape, output=node.outputs[0])
 
 

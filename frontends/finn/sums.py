@@ -52,8 +52,8 @@ def channels_first(array: NDArray[Any], first: bool) -> NDArray[Any]:
 def give_sum(writer: Writer, node: Node, total: str, first: bool) -> None:
     """The output of a node that has added something up, through its thresholds if it has some."""
     output = node.outputs[0]
-    if not node.attr("noActivation", 0):
-        kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
+    if not node.integer("noActivation", 0):
+        kind, base = node.integer_type("outputDataType"), node.integer("ActVal", 0)
         give_codes(writer, node, total, writer.array(node, 2), kind, base, first)
     elif first:
         writer.give_first(output, total)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -16,6 +17,8 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import QONNX
 from qnnc.frontends.finn.graph import annotated_types
 
+T = TypeVar("T")
+
 
 class Node:
     """A node of FINN's: attributes and inputs by convenient names."""
@@ -26,26 +29,55 @@ class Node:
         self.inputs = list(proto.input)
         self.outputs = list(proto.output)
 
-    def attr(self, name: str, default: Any = None) -> Any:
-        """An attribute; raises ModelError if it lacks and has no default."""
+    def integer(self, name: str, default: int | None = None) -> int:
+        """An integer attribute.
+
+        Raises:
+            ModelError: it is missing and has no default, or is of another kind; so do the other
+                methods that read attributes.
+        """
+        return self._read(name, default, int, "an integer")
+
+    def number(self, name: str, default: float) -> float:
+        """An integer or a float."""
         value = self.attributes.get(name, default)
-        if value is None:
-            raise ModelError(
-                f"{self.proto.op_type} node {quote(self.proto.name)} lacks attribute {name}"
-            )
-        return value.decode() if isinstance(value, bytes) else value
+        if not isinstance(value, (int, float)):
+            raise self.refusal(f"{name} must be a number")
+        return float(value)
 
-    def type_attr(self, name: str) -> BaseDataType:
-        """An attribute that names an integer type."""
-        return datatype(str(self.attr(name)))
+    def integers(self, name: str, default: Sequence[int] | None = None) -> list[int]:
+        """A list of integers."""
+        found = self._read(name, default, Sequence, "a list of integers")
+        if not all(isinstance(n, int) for n in found):
+            raise self.refusal(f"{name} must be a list of integers")
+        return [int(n) for n in found]
 
-    def pair(self, name: str, default: Any = None) -> tuple[int, int]:
-        """An attribute [h, w]; older versions have one number for both."""
-        value = self.attr(name, default)
-        numbers = list(value) if isinstance(value, (list, tuple)) else [value, value]
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string."""
+        given = None if default is None else default.encode()
+        return self._read(name, given, bytes, "a string").decode(errors="replace")
+
+    def integer_type(self, name: str) -> BaseDataType:
+        """The name of an integer type."""
+        return datatype(self.text(name))
+
+    def pair(self, name: str, default: int | None = None) -> tuple[int, int]:
+        """A list [height, width]; older versions have one number for both."""
+        value = self.attributes.get(name, default)
+        if isinstance(value, int):
+            return value, value
+        numbers = self.integers(name)
         if len(numbers) != 2:
             raise self.refusal(f"{name} must be two numbers")
-        return int(numbers[0]), int(numbers[1])
+        return numbers[0], numbers[1]
+
+    def _read(self, name: str, default: T | None, kind: type[T], described: str) -> T:
+        value = self.attributes.get(name, default)
+        if value is None:
+            raise self.refusal(f"it lacks attribute {name}")
+        if not isinstance(value, kind) or (kind is Sequence and isinstance(value, bytes)):
+            raise self.refusal(f"{name} must be {described}")
+        return value
 
     def refusal(self, why: str) -> ModelError:
         """An error that names the node."""
@@ -82,7 +114,7 @@ class Writer:
 
     def first(self, name: str) -> str:
         """An image of FINN's, [N, H, W, C] there, as [N, C, H, W]: qnnc's passes see through few
-        of the transposes that going to and fro would take."""
+        of the transposes that converting back and forth would take."""
         if name not in self._first:
             self._first[name] = self.op("Transpose", self.value(name), perm=[0, 3, 1, 2])
         return self._first[name]
@@ -147,7 +179,7 @@ class Writer:
         low, high = float(array.min()), float(array.max())
         if low < kind.min() or high > kind.max() or np.any(array != np.rint(array)):
             raise ModelError(
-                f"weights from {low:g} to {high:g} are no {kind.name}, as FINN's graph says"
+                f"weights from {low:g} to {high:g} are not {kind.name}, as FINN's graph says"
             )
         return self.quantizer(self.constant(array, base="weights"), kind)
 

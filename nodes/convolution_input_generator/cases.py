@@ -3,52 +3,84 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from qonnx.core.datatype import DataType
 
+from qnnc.compiler.dataflow.folding import RamStyle
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 from qnnc.nodes.testing import Case
 
-
-def cases() -> list[Case]:
-    """Strides and dilations, one channel a cycle and all, registers and block RAM."""
-    return [
-        case((6, 7), (3, 2), (1, 2), (1, 1), {"SIMD": 1}),
-        case((7, 6), (2, 2), (2, 1), (2, 1), {"SIMD": 2, "ram_style": "block", "prefetch": 1}),
-    ]
-
-
 Pair = tuple[int, int]
 
 
-def case(
-    image: Pair, kernel: Pair, stride: Pair, dilation: Pair, folding: dict[str, int | str]
+def cases() -> list[Case]:
+    """Kernels, strides, dilations; foldings; memories; extremes; with and without prefetch."""
+    found = [
+        windows(image=(6, 7), kernel=(3, 3)),
+        windows(image=(7, 5), kernel=(3, 2), stride=(2, 1), channels=4, simd=2),
+        windows(image=(5, 9), kernel=(2, 3), stride=(1, 2), channels=3, simd=3, kind="INT5"),
+        windows(image=(9, 8), kernel=(3, 3), dilation=(2, 1), channels=2, simd=2),
+        windows(image=(8, 11), kernel=(2, 3), stride=(2, 3), dilation=(3, 2), channels=2),
+        windows(image=(6, 6), kernel=(2, 2), stride=(2, 2), channels=6, simd=3, kind="BINARY"),
+        windows(image=(8, 8), kernel=(2, 2), stride=(3, 3), channels=2, simd=2),
+        windows(image=(7, 9), kernel=(1, 2), stride=(4, 5), channels=2, simd=1),
+        windows(image=(4, 5), kernel=(4, 5), channels=2, simd=2),
+        windows(image=(3, 3), kernel=(3, 3), channels=3, simd=1, kind="UINT8"),
+        windows(image=(5, 3), kernel=(2, 3), channels=1, kind="INT2"),
+        windows(image=(1, 12), kernel=(1, 3), channels=2, simd=1),
+        windows(image=(1, 13), kernel=(1, 4), stride=(1, 2), dilation=(1, 2), channels=4, simd=4),
+        windows(image=(9, 9), kernel=(3, 3), channels=16, simd=4, kind="UINT4", ram="block"),
+        windows(image=(16, 8), kernel=(3, 3), stride=(2, 2), channels=8, simd=8, ram="block"),
+        windows(image=(6, 40), kernel=(3, 3), channels=4, simd=2, kind="INT4", ram="block"),
+    ]
+    found += [replace(case, folding={**case.folding, "prefetch": 1}) for case in found]
+    found += [
+        windows(image=(4, 4), kernel=(1, 1)),
+        windows(image=(5, 4), kernel=(1, 1), stride=(2, 2), channels=2, simd=1),
+        windows(image=(1, 5), kernel=(1, 5), channels=2, simd=2),
+        windows(image=(12, 1), kernel=(3, 1), stride=(2, 1), channels=2, simd=1),
+        windows(image=(1, 1), kernel=(1, 1), channels=3, simd=1),
+        windows(image=(10, 10), kernel=(5, 5), channels=1, kind="UINT8"),
+        windows(image=(12, 4), kernel=(2, 2), stride=(5, 1), channels=2, simd=2),
+    ]
+    return found
+
+
+def windows(
+    *,
+    image: Pair,
+    kernel: Pair,
+    channels: int = 1,
+    stride: Pair = (1, 1),
+    dilation: Pair = (1, 1),
+    kind: str = "UINT2",
+    simd: int = 1,
+    ram: RamStyle = "distributed",
+    prefetch: int = 0,
 ) -> Case:
-    """Windows of an image with two channels."""
-    x = DataType["UINT3"]
-    out = (
-        _out(image[0], kernel[0], stride[0], dilation[0]),
-        _out(image[1], kernel[1], stride[1], dilation[1]),
+    """A ConvolutionInputGenerator over an image [1, *image, channels]."""
+    x = DataType[kind]
+    down, across = (
+        (i - (k - 1) * d - 1) // s + 1
+        for i, k, s, d in zip(image, kernel, stride, dilation, strict=True)
     )
     new = ConvolutionInputGenerator.create(
-        channels=2,
+        channels=channels,
         image=image,
-        out_image=out,
+        out_image=(down, across),
         kernel=kernel,
         stride=stride,
         dilation=dilation,
         x=x,
     )
-    shapes = (1, *image, 2), (1, *out, kernel[0] * kernel[1] * 2)
-    definition = partial(_windows, out, kernel, stride, dilation)
+    shapes = (1, *image, channels), (1, down, across, kernel[0] * kernel[1] * channels)
+    definition = partial(_windows, (down, across), kernel, stride, dilation)
+    folding = {"SIMD": simd, "ram_style": ram, "prefetch": prefetch}
     return Case(new, ((x, shapes[0]),), ((x, shapes[1]),), definition, folding)
-
-
-def _out(size: int, kernel: int, stride: int, dilation: int) -> int:
-    return (size - (kernel - 1) * dilation - 1) // stride + 1
 
 
 def _windows(out: Pair, kernel: Pair, stride: Pair, dilation: Pair, x: IntArray) -> list[IntArray]:

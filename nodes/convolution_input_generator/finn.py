@@ -53,7 +53,7 @@ def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """ConvolutionInputGenerator: remembered, for the consumer to become a convolution."""
     windows[node.outputs[0]] = Window(
         writer.first(node.inputs[0]),
-        int(node.attr("IFMChannels")),
+        node.integer("IFMChannels"),
         node.pair("ConvKernelDim"),
         node.pair("Stride", 1),
         node.pair("Dilation", 1),

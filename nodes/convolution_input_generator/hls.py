@@ -7,30 +7,24 @@ from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
+from qnnc.compiler.dataflow import Stream
+from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator, WindowFolding
 
 HEADER = Header.beside(__name__, "convolution_input_generator.h")
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[ConvolutionInputGenerator, WindowFolding]):
     """`qnnc::windows`, with the ring that the node declares. A call ends with its frame: the next
     one's first pixels are not taken before."""
 
-    node: ConvolutionInputGenerator
+    def widest(self, arriving: Sequence[Stream]) -> WindowFolding:
+        return WindowFolding(SIMD=largest_divisor(arriving[0].lanes, self.node.channels))
 
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, ConvolutionInputGenerator)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        return Folding(SIMD=largest_divisor(arriving[0].lanes, self.node.channels))
-
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: WindowFolding) -> Kernel:
         node, window = self.node, self.node.window
         name = template(
             "windows",
-            node.datatype,
+            node.x_type,
             folding.SIMD,
             node.channels // folding.SIMD,
             *window.image,

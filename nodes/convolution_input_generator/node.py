@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,16 +12,16 @@ import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.folding import MemoryFolding, SIMDFolding
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.integer.window import Window
@@ -32,7 +32,18 @@ BLOCK_BITS = 2048
 """Line buffers smaller than this are not worth a block RAM."""
 
 
-class ConvolutionInputGenerator(DataflowNode):
+@dataclass(frozen=True, kw_only=True)
+class WindowFolding(SIMDFolding, MemoryFolding):
+    """SIMD channels of a pixel come and go per cycle.
+
+    Attributes:
+        prefetch: 1 to take in the start of the next frame while working on the end of this one.
+    """
+
+    prefetch: int = 0
+
+
+class ConvolutionInputGenerator(DataflowNode[WindowFolding]):
     """Input x [1, H, W, C], padded already; output [1, OH, OW, KH * KW * C], for each window its
     pixels row by row, all channels of a pixel together.
 
@@ -44,8 +55,16 @@ class ConvolutionInputGenerator(DataflowNode):
     op_type = "ConvolutionInputGenerator"
     short_name = "window"
     kind = "image"
-    folding_attributes = ("SIMD", "ram_style", "prefetch")
+    folding_type = WindowFolding
     keeps_coding = True
+
+    channels: int = attributes.integer("IFMChannels")
+    image: tuple[int, int] = attributes.pair("IFMDim")
+    kernel: tuple[int, int] = attributes.pair("ConvKernelDim")
+    stride: tuple[int, int] = attributes.pair("Stride")
+    dilation: tuple[int, int] = attributes.pair("Dilation")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
 
     @classmethod
     def create(
@@ -75,20 +94,16 @@ class ConvolutionInputGenerator(DataflowNode):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.channels = int(self.attr("IFMChannels"))
-        self.datatype = self.type_attr("inputDataType")
-        names = ("IFMDim", "ConvKernelDim", "Stride", "Dilation")
-        image, kernel, stride, dilation = (self.pair(name) for name in names)
-        self.window = Window(image, kernel, stride, dilation, (0, 0), (0, 0))
+        self.window = Window(self.image, self.kernel, self.stride, self.dilation, (0, 0), (0, 0))
 
     # --- folding ----------------------------------------------------------------------------
 
-    def foldings(self) -> Iterable[Folding]:
+    def foldings(self) -> Iterable[WindowFolding]:
         for simd in divisors(self.channels):
             for prefetch in (0, 1):
-                folding = Folding(SIMD=simd, prefetch=prefetch)
+                folding = WindowFolding(SIMD=simd, prefetch=prefetch)
                 yield folding
-                pixel = self.channels * self.datatype.bitwidth()
+                pixel = self.channels * self.x_type.bitwidth()
                 if self.capacity(folding) * pixel >= BLOCK_BITS:
                     yield replace(folding, ram_style="block")
 
@@ -98,7 +113,7 @@ class ConvolutionInputGenerator(DataflowNode):
         (rows, columns), width = self.window.reach, self.window.image[1]
         return (rows - 1) * width + columns
 
-    def capacity(self, folding: Folding) -> int:
+    def capacity(self, folding: WindowFolding) -> int:
         """Pixels in the ring: the fewest with which reading is hardly held up; with prefetch,
         the first window of the next frame finds room beside the last one of this frame."""
         if folding.prefetch:
@@ -112,11 +127,11 @@ class ConvolutionInputGenerator(DataflowNode):
         self.apply(replace(folding, prefetch=1))
         return True
 
-    def notes(self, folding: Folding) -> list[str]:
+    def notes(self, folding: WindowFolding) -> list[str]:
         text = f"a ring of {self.capacity(folding)} pixels"
         return [text + ", the next frame's first window among them" if folding.prefetch else text]
 
-    def depth(self, folding: Folding) -> int:
+    def depth(self, folding: WindowFolding) -> int:
         """Words in the ring."""
         return self.capacity(folding) * (self.channels // folding.SIMD)
 
@@ -126,21 +141,21 @@ class ConvolutionInputGenerator(DataflowNode):
         x, count = inputs[0].along(self.channels), self.window.elements
         return [Range.of(np.tile(x.low, count), np.tile(x.high, count))]
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: WindowFolding) -> Ports:
         shape = (1, *self.window.image, self.channels)
         out = (1, *self.window.out, self.window.elements * self.channels)
         return Ports(
-            (Stream(shape, self.datatype, folding.SIMD),),
-            (Stream(out, self.datatype, folding.SIMD),),
+            (Stream(shape, self.x_type, folding.SIMD),),
+            (Stream(out, self.x_type, folding.SIMD),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: WindowFolding) -> int:
         return ring_cycles(self.window, self.capacity(folding)) * (self.channels // folding.SIMD)
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: WindowFolding) -> int:
         return self.span * (self.channels // folding.SIMD) + 3
 
-    def schedule(self, folding: Folding) -> Schedule:
+    def schedule(self, folding: WindowFolding) -> Schedule:
         """A window at a time, from the ring."""
         window, channels = self.window, self.channels
         height, width = window.image
@@ -155,8 +170,8 @@ class ConvolutionInputGenerator(DataflowNode):
             (np.arange(1, corners.size + 1) * count,),
         )
 
-    def resources(self, folding: Folding) -> Resources:
-        width = folding.SIMD * self.datatype.bitwidth()
+    def resources(self, folding: WindowFolding) -> Resources:
+        width = folding.SIMD * self.x_type.bitwidth()
         depth = self.depth(folding)
         (kh, kw), (oh, ow) = self.window.kernel, self.window.out
         address = cost.bits_for(depth)

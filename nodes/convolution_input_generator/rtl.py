@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for, block_ram
 from qnnc.nodes.convolution_input_generator.node import ConvolutionInputGenerator
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: ConvolutionInputGenerator) -> NodeRtl:
     """A ring of pixels, written in order and read window by window."""
-    assert isinstance(node, ConvolutionInputGenerator)
     folding, window = node.folding(), node.window
     words, depth = node.channels // folding.SIMD, node.depth(folding)
     (kh, kw), (oh, ow) = window.kernel, window.out
@@ -31,7 +29,7 @@ def generate(node: DataflowNode) -> NodeRtl:
     abits = bits_for(depth)
     capacity = node.capacity(folding)
     reach = max(capacity, *freed) + 1
-    width_in_bits = folding.SIMD * node.datatype.bitwidth()
+    width_in_bits = folding.SIMD * node.x_type.bitwidth()
     block = folding.ram_style == "block"
     counts = (words, kw, kh, ow, oh)
     names = ("word", "kernel_column", "kernel_row", "column", "row")

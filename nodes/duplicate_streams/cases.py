@@ -13,13 +13,19 @@ from qnnc.nodes.testing import Case
 
 
 def cases() -> list[Case]:
-    """Two copies and three."""
-    return [case(2, 1), case(3, 2)]
+    """One copy to five."""
+    return [
+        duplicate(vectors=(1, 2, 3), channels=4, copies=2, pe=2),
+        duplicate(vectors=(1,), channels=3, copies=5, pe=3, kind="UINT7"),
+        duplicate(vectors=(1, 2), channels=2, copies=1),
+    ]
 
 
-def case(copies: int, pe: int) -> Case:
-    """Two vectors of four channels."""
-    x, shape = DataType["INT5"], (2, 4)
+def duplicate(
+    *, vectors: tuple[int, ...], channels: int, copies: int, kind: str = "INT3", pe: int = 1
+) -> Case:
+    """A DuplicateStreams of [*vectors, channels]."""
+    x, shape = DataType[kind], (*vectors, channels)
     new = DuplicateStreams.create(shape=shape, x=x, copies=copies)
     definition = partial(_copied, copies)
     return Case(new, ((x, shape),), ((x, shape),) * copies, definition, {"PE": pe})

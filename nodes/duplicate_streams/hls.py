@@ -8,21 +8,16 @@ from collections.abc import Sequence
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Kernel
 from qnnc.backends.hls.primitives import copies
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.nodes.duplicate_streams.node import DuplicateStreams
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[DuplicateStreams, PEFolding]):
     """`qnnc::duplicate`."""
 
-    node: DuplicateStreams
+    def widest(self, arriving: Sequence[Stream]) -> PEFolding:
+        return PEFolding(PE=largest_divisor(arriving[0].lanes, self.node.shape[-1]))
 
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, DuplicateStreams)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        return Folding(PE=largest_divisor(arriving[0].lanes, self.node.shape[-1]))
-
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: PEFolding) -> Kernel:
         return copies(self.node.ports(folding))

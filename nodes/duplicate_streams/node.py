@@ -8,14 +8,9 @@ from collections.abc import Iterable, Sequence
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import (
-    Folding,
-    NewNode,
-    Ports,
-    Range,
-    Stream,
-    divisors,
-)
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.plumbing import Copier
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
@@ -27,9 +22,13 @@ class DuplicateStreams(Copier):
     op_type = "DuplicateStreams"
     short_name = "duplicate"
     kind = "plumbing"
-    folding_attributes = ("PE",)
+    folding_type = PEFolding
     output_types = ()
     keeps_coding = True
+
+    channels: int = attributes.integer("NumChannels")
+    copies: int = attributes.integer("NumOutputStreams")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
 
     @classmethod
     def create(
@@ -50,28 +49,26 @@ class DuplicateStreams(Copier):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.datatype = self.type_attr("inputDataType")
-        self.shape = (*self.attr("numInputVectors", [1]), int(self.attr("NumChannels")))
-        self.copies = int(self.attr("NumOutputStreams"))
+        self.shape = (*self.vectors_shape, self.channels)
 
-    def foldings(self) -> Iterable[Folding]:
-        return (Folding(PE=pe) for pe in divisors(self.shape[-1]))
+    def foldings(self) -> Iterable[PEFolding]:
+        return (PEFolding(PE=pe) for pe in divisors(self.shape[-1]))
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         return [inputs[0]] * self.copies
 
-    def ports(self, folding: Folding) -> Ports:
-        stream = Stream(self.shape, self.datatype, folding.PE)
+    def ports(self, folding: PEFolding) -> Ports:
+        stream = Stream(self.shape, self.x_type, folding.PE)
         return Ports((stream,), (stream,) * self.copies)
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: PEFolding) -> int:
         return self.ports(folding).inputs[0].words
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: PEFolding) -> int:
         return 1
 
-    def resources(self, folding: Folding) -> Resources:
-        width = folding.PE * self.datatype.bitwidth()
+    def resources(self, folding: PEFolding) -> Resources:
+        width = folding.PE * self.x_type.bitwidth()
         return Resources(LUT=self.copies * (width + 3) + 1, FF=self.copies * (2 * width + 2))
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

@@ -17,14 +17,14 @@ class Finn(Elementwise):
 
 def read_add_streams(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """AddStreams and StreamingEltwise's additions, of older versions."""
-    if str(node.attr("eltwiseOp", "Add")) != "Add":
+    if node.text("eltwiseOp", "Add") != "Add":
         raise node.refusal("only additions are supported")
     apply(writer, node, "Add")
 
 
 def read_channelwise(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """ChannelwiseOp of older versions, sums and products."""
-    function = str(node.attr("Func"))
+    function = node.text("Func")
     if function not in ("add", "mul"):
         raise node.refusal(f"its function {function!r} is not supported")
     apply(writer, node, {"add": "Add", "mul": "Mul"}[function])

@@ -29,7 +29,7 @@ class Finn(ToFinn):
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """FMPadding: zeros around the image."""
-    top, left, bottom, right = (int(n) for n in node.attr("Padding"))
+    top, left, bottom, right = node.integers("Padding")
     pads = writer.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
     zero = writer.constant(0.0)
     writer.give_first(node.outputs[0], writer.op("Pad", writer.first(node.inputs[0]), pads, zero))

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Range
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode
+from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.ir.builder import Builder
 from qnnc.nodes.shared.border.node import Border
 
@@ -24,6 +25,11 @@ class FMPadding(Border):
     op_type = "FMPadding"
     short_name = "padding"
     kind = "image"
+    apart = (1, 1)
+
+    value: int = attributes.integer("PadValue", 0)
+    border: tuple[int, ...] = attributes.integers("Padding")
+    """Top, left, bottom, right."""
 
     @classmethod
     def create(
@@ -47,23 +53,22 @@ class FMPadding(Border):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.value = int(self.attr("PadValue", 0))
-        self.top, self.left, self.bottom, self.right = (int(n) for n in self.attr("Padding"))
+        self.top, self.left, self.bottom, self.right = self.border
 
     @property
     def out(self) -> tuple[int, int]:
         height, width = self.image
         return height + self.top + self.bottom, width + self.left + self.right
 
-    def taken(self) -> NDArray[np.bool_]:
-        places = np.zeros(self.out, dtype=bool)
-        places[self.top : self.out[0] - self.bottom, self.left : self.out[1] - self.right] = True
-        return places
+    @property
+    def first(self) -> tuple[int, int]:
+        return self.top, self.left
 
-    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
-        return [inputs[0].including(self.value)]
+    @property
+    def end(self) -> tuple[int, int]:
+        return self.out[0] - self.bottom, self.out[1] - self.right
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: SIMDFolding) -> int:
         return (self.top * self.out[1] + self.left) * (self.channels // folding.SIMD) + 1
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

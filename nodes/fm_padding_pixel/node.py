@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Range
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode
+from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
 from qnnc.nodes.shared.border.node import Border
@@ -23,6 +24,9 @@ class FMPadding_Pixel(Border):  # noqa: N801 - FINN's name
     op_type = "FMPadding_Pixel"
     short_name = "padding_pixel"
     kind = "image"
+    value = 0
+
+    apart: tuple[int, int] = attributes.pair("Stride")
 
     @classmethod
     def create(
@@ -42,24 +46,20 @@ class FMPadding_Pixel(Border):  # noqa: N801 - FINN's name
             inputDataType=x.name,
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.stride = self.pair("Stride")
-
     @property
     def out(self) -> tuple[int, int]:
-        (height, width), (down, across) = self.image, self.stride
+        (height, width), (down, across) = self.image, self.apart
         return (height - 1) * down + 1, (width - 1) * across + 1
 
-    def taken(self) -> NDArray[np.bool_]:
-        places = np.zeros(self.out, dtype=bool)
-        places[:: self.stride[0], :: self.stride[1]] = True
-        return places
+    @property
+    def first(self) -> tuple[int, int]:
+        return 0, 0
 
-    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
-        return [inputs[0].including(0)]
+    @property
+    def end(self) -> tuple[int, int]:
+        return self.out
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: SIMDFolding) -> int:
         return 1
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

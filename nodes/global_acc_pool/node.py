@@ -3,24 +3,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Range, Role
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
-class GlobalAccPool(ChannelFold):
+class GlobalAccPool(ChannelFold[PEFolding]):
     """Input x [1, H, W, C]; output [1, 1, 1, C]."""
 
     op_type = "GlobalAccPool"
     role = Role.POOL
     kind = "image"
+    folding_type = PEFolding
+
+    channels: int = attributes.integer("NumChannels")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
 
     @classmethod
     def create(
@@ -42,13 +50,8 @@ class GlobalAccPool(ChannelFold):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.channels = int(self.attr("NumChannels"))
-        self.x_type, self.out_type = (
-            self.type_attr("inputDataType"),
-            self.type_attr("outputDataType"),
-        )
-        self.image = tuple(int(n) for n in self.attr("numInputVectors"))[1:]
-        self.window = int(np.prod(self.image))
+        self.image = self.vectors_shape[1:]
+        self.window = math.prod(self.image)
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -62,7 +65,7 @@ class GlobalAccPool(ChannelFold):
         x = inputs[0].along(self.channels)
         return [Range.of(x.low * self.window, x.high * self.window)]
 
-    def lane_resources(self, folding: Folding) -> Resources:
+    def lane_resources(self, folding: PEFolding) -> Resources:
         return Resources(LUT=self.out_type.bitwidth() + 1)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:

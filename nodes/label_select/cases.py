@@ -14,16 +14,25 @@ from qnnc.nodes.testing import Case
 
 
 def cases() -> list[Case]:
-    """The greatest and the three greatest, with equal ones among them."""
-    return [case("INT6", 10, 1), case("UINT2", 7, 3)]
+    """The greatest, some and all, with equal ones among them; one score alone."""
+    return [
+        label_select(labels=labels, k=k, kind=kind)
+        for labels, k, kind in (
+            (10, 1, "INT9"),
+            (10, 10, "UINT3"),
+            (2, 1, "INT4"),
+            (17, 3, "INT3"),
+            (1, 1, "INT4"),
+        )
+    ]
 
 
-def case(x: str, labels: int, k: int) -> Case:
-    """One vector of scores."""
-    kind = DataType[x]
-    new = LabelSelect.create(labels=labels, k=k, x=kind)
-    definition = partial(_greatest, k)
-    return Case(new, ((kind, (1, labels)),), ((DataType["UINT8"], (1, k)),), definition)
+def label_select(*, labels: int, k: int, kind: str) -> Case:
+    """A LabelSelect of one vector of scores."""
+    x = DataType[kind]
+    new = LabelSelect.create(labels=labels, k=k, x=x)
+    streams = ((x, (1, labels)),), ((DataType["UINT8"], (1, k)),)
+    return Case(new, *streams, partial(_greatest, k))
 
 
 def _greatest(k: int, x: IntArray) -> list[IntArray]:

@@ -22,7 +22,7 @@ class Finn(ToFinn):
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """LabelSelect: indices of the K largest."""
-    k = writer.constant([int(node.attr("K"))], np.int64)
+    k = writer.constant([node.integer("K")], np.int64)
     values, indices = writer.fresh("scores"), writer.fresh("labels")
     writer.nodes.append(
         onnx.helper.make_node(

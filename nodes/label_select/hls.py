@@ -7,25 +7,20 @@ from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Header, Kernel, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.nodes.label_select.node import LabelSelect
 
 HEADER = Header.beside(__name__, "label_select.h")
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[LabelSelect, PEFolding]):
     """`qnnc::label_select`, one score per word."""
 
-    node: LabelSelect
-
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, LabelSelect)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
+    def widest(self, arriving: Sequence[Stream]) -> PEFolding:
         return self.node.folding()
 
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: PEFolding) -> Kernel:
         node = self.node
         ports = node.ports(folding)
         lanes = ports.inputs[0].lanes

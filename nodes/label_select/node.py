@@ -9,19 +9,25 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, NewNode, Ports, Range, Role, Stream
+from qnnc.compiler.dataflow import attributes, cost
+from qnnc.compiler.dataflow.base import DataflowNode, NewNode, Ports, Range, Role, Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.ir.builder import Builder, top_k
 from qnnc.compiler.resources import Resources
 
 
-class LabelSelect(DataflowNode):
+class LabelSelect(DataflowNode[PEFolding]):
     """Input x [..., Labels]; output [..., K], largest first, the lower index among equals."""
 
     op_type = "LabelSelect"
     role = Role.LABELS
-    folding_attributes = ("PE",)
+    folding_type = PEFolding
+
+    labels: int = attributes.integer("Labels")
+    k: int = attributes.integer("K")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
 
     @classmethod
     def create(
@@ -42,32 +48,26 @@ class LabelSelect(DataflowNode):
             numInputVectors=list(vectors),
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.labels, self.k = int(self.attr("Labels")), int(self.attr("K"))
-        self.x_type = self.type_attr("inputDataType")
-        self.out_type = self.type_attr("outputDataType")
-
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         return [Range.of(0, self.labels - 1)]
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
         super().set_types(inputs, [datatype(label_type(self.labels))])
 
-    def ports(self, folding: Folding) -> Ports:
-        vectors = tuple(self.attr("numInputVectors", [1]))
+    def ports(self, folding: PEFolding) -> Ports:
+        vectors = self.vectors_shape
         return Ports(
             (Stream((*vectors, self.labels), self.x_type, 1),),
             (Stream((*vectors, self.k), self.out_type, 1),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: PEFolding) -> int:
         return max(self.labels, self.k) * self.vectors
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: PEFolding) -> int:
         return self.labels + 2
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: PEFolding) -> Resources:
         bits, index = self.x_type.bitwidth(), cost.bits_for(self.labels)
         ranks = self.k * (cost.comparator(bits) + 2)
         if self.k > 1:

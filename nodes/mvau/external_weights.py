@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from outside: a word of weights is used for a batch of vectors before the next comes.
+"""External weights: a word of weights is used for a batch of vectors before the next comes.
 
 The unit holds two batches of its input and one of its results. It goes through the words of the
 weight matrix once per batch: for each word the corresponding part of every vector of the batch, so
@@ -27,7 +27,7 @@ class ExternalWeights:
     """The weight stream and the buffers of a unit.
 
     Attributes:
-        batch: vectors a batch.
+        batch: vectors per batch.
         steps: words of a vector.
         passes: words of a result.
         word_bits: bits of a weight word.

@@ -34,8 +34,8 @@ class Finn(ToFinn):
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """MVAU, dense or after a window generator, with or without thresholds."""
     matrix = np.rint(writer.array(node, 1))
-    kind = node.type_attr("weightDataType")
-    total = product(writer, node, windows, matrix, kind, bool(node.attr("binaryXnorMode", 0)))
+    kind = node.integer_type("weightDataType")
+    total = product(writer, node, windows, matrix, kind, bool(node.integer("binaryXnorMode", 0)))
     give_sum(writer, node, *total)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, Table, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.nodes.mvau.node import MVAU
+from qnnc.compiler.dataflow import Stream
+from qnnc.nodes.mvau.node import MVAU, MVAUFolding
 
 HEADER = Header.beside(__name__, "mvau.h")
 
@@ -16,22 +16,16 @@ MACHINE_WORD = 64
 """Elements that a processor works on at once, at most."""
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[MVAU, MVAUFolding]):
     """`qnnc::mvau`, weights in the order of use: [pass * steps + step][PE][SIMD]."""
 
-    node: MVAU
-
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, MVAU)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
+    def widest(self, arriving: Sequence[Stream]) -> MVAUFolding:
         lanes = arriving[0].lanes
         few = lanes < MACHINE_WORD  # such words are worth converting
         simd = self.node.MW if few else largest_divisor(lanes, self.node.MW)
-        return Folding(PE=self.node.MH, SIMD=simd)
+        return MVAUFolding(PE=self.node.MH, SIMD=simd)
 
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: MVAUFolding) -> Kernel:
         node = self.node
         steps, passes = node.steps(folding), node.passes(folding)
         # [MW, MH] -> [SF, SIMD, NF, PE] -> [NF, SF, PE, SIMD]

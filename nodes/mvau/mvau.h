@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A matrix times a stream of vectors: PE outputs at once, SIMD inputs a step.
+// A matrix times a stream of vectors: PE outputs at a time, SIMD inputs per step.
 #pragma once
 
 #include "qnnc_types.h"

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
@@ -35,6 +36,14 @@ from qnnc.compiler.dataflow.dot_product import (
     plan_dsp_product,
 )
 from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
+from qnnc.compiler.dataflow.folding import (
+    Arithmetic,
+    ArithmeticFolding,
+    MemoryFolding,
+    PEFolding,
+    RamStyle,
+    SIMDFolding,
+)
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
@@ -53,12 +62,25 @@ MAX_DSPS = 220
 """DSP48E1 that it has."""
 
 
-class MVAU(DataflowNode):
+@dataclass(frozen=True, kw_only=True)
+class MVAUFolding(PEFolding, SIMDFolding, MemoryFolding, ArithmeticFolding):
+    """PE outputs of SIMD inputs each are worked on per cycle.
+
+    Attributes:
+        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
+        weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
+    """
+
+    mem_mode: Literal["internal_decoupled", "external"] = "internal_decoupled"
+    weight_code: Literal["plain", "trits"] = "plain"
+
+
+class MVAU(DataflowNode[MVAUFolding]):
     """Inputs x [..., MW] and W [MW, MH] (a constant); output [..., MH].
 
     With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
     pairs; otherwise it is the matrix product. PE divides MH, SIMD divides MW; a pass over a
-    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes a vector.
+    vector takes MW / SIMD steps and gives PE outputs, MH / PE passes per vector.
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
     `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
@@ -68,7 +90,17 @@ class MVAU(DataflowNode):
     short_name = "mvau"
     role = Role.PRODUCT
     kind = "product"
-    folding_attributes = ("PE", "SIMD", "ram_style", "resType", "mem_mode", "weight_code")
+    folding_type = MVAUFolding
+
+    MW: int = attributes.integer("MW")
+    MH: int = attributes.integer("MH")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    w_type: BaseDataType = attributes.integer_type("weightDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
+    acc_type: BaseDataType = attributes.integer_type("accDataType", "INT32")
+    xnor: bool = attributes.flag("binaryXnorMode", False)
+    held: int = attributes.integer("batch", 1)
+    """Frames that may be held so that weights can be external."""
 
     @classmethod
     def create(
@@ -96,14 +128,6 @@ class MVAU(DataflowNode):
             numInputVectors=list(vectors),
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.MW, self.MH = int(self.attr("MW")), int(self.attr("MH"))
-        self.x_type = self.type_attr("inputDataType")
-        self.w_type = self.type_attr("weightDataType")
-        self.out_type = self.type_attr("outputDataType")
-        self.xnor = bool(self.attr("binaryXnorMode", 0))
-
     def weights(self) -> NDArray[np.int64]:
         """The matrix, [MW, MH]."""
         return as_integers(self.constant_input(1))
@@ -112,7 +136,7 @@ class MVAU(DataflowNode):
 
     def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
         if not self.xnor:
-            self.set_attrs(weightDataType=type_of_values(self.weights()).name)
+            self.w_type = type_of_values(self.weights())
         return False
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
@@ -123,13 +147,13 @@ class MVAU(DataflowNode):
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
         super().set_types(inputs, outputs)
-        self.set_attrs(accDataType=outputs[0].name)
+        self.acc_type = outputs[0]
 
     # --- folding ----------------------------------------------------------------------------
 
-    def foldings(self) -> Iterable[Folding]:
-        styles = ("block", "distributed")
-        arithmetic = ("lut", "dsp") if self._dsp_helps() else ("lut",)
+    def foldings(self) -> Iterable[MVAUFolding]:
+        styles: tuple[RamStyle, ...] = ("block", "distributed")
+        arithmetic: tuple[Arithmetic, ...] = ("lut", "dsp") if self._dsp_helps() else ("lut",)
         for simd in divisors(self.MW):
             for pe in divisors(self.MH):
                 if simd * pe > MAX_LANES:
@@ -138,9 +162,9 @@ class MVAU(DataflowNode):
                 ways = arithmetic if simd * -(-pe // MAX_FIELDS) <= MAX_DSPS else arithmetic[:1]
                 for ram_style in styles[1:] if one_word else styles:
                     for res in ways:
-                        yield Folding(pe, simd, ram_style, res)
+                        yield MVAUFolding(PE=pe, SIMD=simd, ram_style=ram_style, resType=res)
                 if self._worth_trits() and simd * pe >= FIVE and not one_word:
-                    yield Folding(pe, simd, "block", weight_code="trits")
+                    yield MVAUFolding(PE=pe, SIMD=simd, ram_style="block", weight_code="trits")
                 if self.frames > 1:
                     yield from self._external_foldings(pe, simd, ways)
 
@@ -149,37 +173,47 @@ class MVAU(DataflowNode):
         bits = self.MW * self.MH * self.w_type.bitwidth()
         return is_ternary(self.w_type) and bits >= TRITS_FROM_BITS
 
-    def _external_foldings(self, pe: int, simd: int, ways: Sequence[str]) -> Iterator[Folding]:
-        for ram_style in ("block", "distributed"):
+    def _external_foldings(
+        self, pe: int, simd: int, ways: Sequence[Arithmetic]
+    ) -> Iterator[MVAUFolding]:
+        styles: tuple[RamStyle, ...] = ("block", "distributed")
+        for ram_style in styles:
             for res in ways:
-                folding = Folding(pe, simd, ram_style, res, mem_mode="external")
+                folding = MVAUFolding(
+                    PE=pe, SIMD=simd, ram_style=ram_style, resType=res, mem_mode="external"
+                )
                 if self.external(folding).possible:
                     yield folding
 
     @property
     def frames(self) -> int:
-        """Frames that may be held for the sake of weights from outside; 1 for none."""
-        return int(self.attr("batch", 1)) if self.vectors == 1 else 1
+        """Frames that may be held so that weights can be external; 1 if they cannot."""
+        return self.held if self.vectors == 1 else 1
 
     def hold_frames(self, batch: int) -> bool:
         if self.vectors == 1:
-            self.set_attrs(batch=batch)
+            self.held = batch
         return self.vectors == 1
 
-    def is_external(self, folding: Folding) -> bool:
-        """Weights come from outside."""
+    def is_external(self, folding: MVAUFolding) -> bool:
+        """Weights come from off-chip memory."""
         return folding.mem_mode == "external" and self.frames > 1
 
-    def batch(self, folding: Folding) -> int:
+    def batch(self, folding: MVAUFolding) -> int:
         return self.frames if self.is_external(folding) else 1
 
-    def weight_bytes(self, folding: Folding) -> float:
+    def weight_bytes(self, folding: MVAUFolding) -> float:
         if not self.is_external(folding):
             return 0.0
         return self.external(folding).bytes / self.frames
 
-    def external(self, folding: Folding) -> ExternalWeights:
-        """The weight stream and the buffers of a folding with weights from outside."""
+    def weights_in(self, folding: MVAUFolding) -> str | None:
+        if self.is_external(folding):
+            return "external"
+        return "trits" if folding.weight_code == "trits" else folding.ram_style
+
+    def external(self, folding: MVAUFolding) -> ExternalWeights:
+        """The weight stream and the buffers of a folding with external weights."""
         dot = self.dot_product(folding)
         return ExternalWeights(
             self.frames,
@@ -200,15 +234,15 @@ class MVAU(DataflowNode):
             and fits_dsp(self.x_type, self.w_type)
         )
 
-    def steps(self, folding: Folding) -> int:
+    def steps(self, folding: MVAUFolding) -> int:
         """SF: steps of a pass."""
         return self.MW // folding.SIMD
 
-    def passes(self, folding: Folding) -> int:
+    def passes(self, folding: MVAUFolding) -> int:
         """NF: passes over a vector."""
         return self.MH // folding.PE
 
-    def dot_product(self, folding: Folding) -> DotProduct:
+    def dot_product(self, folding: MVAUFolding) -> DotProduct:
         """The lanes' arithmetic."""
         if folding.resType != "dsp":
             return plan_dot_product(self.x_type, self.w_type, folding.SIMD, xnor=self.xnor)
@@ -227,7 +261,7 @@ class MVAU(DataflowNode):
         """Range of the weights that are there."""
         return WeightRange.of(self.weights())
 
-    def weight_memory(self, folding: Folding) -> cost.WeightMemory:
+    def weight_memory(self, folding: MVAUFolding) -> cost.WeightMemory:
         """Shape of the weight memory."""
         width = folding.PE * folding.SIMD * self.dot_product(folding).w_bits
         if self.in_trits(folding):
@@ -237,19 +271,19 @@ class MVAU(DataflowNode):
             return cost.block_weight_memory(width, depth)
         return cost.WeightMemory(width, depth, 1)
 
-    def in_trits(self, folding: Folding) -> bool:
+    def in_trits(self, folding: MVAUFolding) -> bool:
         """Weights are ternary, and five of them are kept in eight bits."""
         return folding.weight_code == "trits" and is_ternary(self.w_type)
 
-    def weight_latency(self, folding: Folding) -> int:
+    def weight_latency(self, folding: MVAUFolding) -> int:
         """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register)."""
         return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
-    def _dot_latency(self, folding: Folding) -> int:
+    def _dot_latency(self, folding: MVAUFolding) -> int:
         dot = self.dot_product(folding)
         return dot.latency + int(dot.accumulates)
 
-    def output_depth(self, folding: Folding) -> tuple[int, bool]:
+    def output_depth(self, folding: MVAUFolding) -> tuple[int, bool]:
         """Words of the output buffer, and whether it is an SRL FIFO instead of a register row.
 
         Enough for a result to leave every SF cycles: a credit is away from the last step of a
@@ -263,17 +297,17 @@ class MVAU(DataflowNode):
 
     # --- meaning ----------------------------------------------------------------------------
 
-    def ports(self, folding: Folding) -> Ports:
-        vectors = tuple(self.attr("numInputVectors", [1]))
+    def ports(self, folding: MVAUFolding) -> Ports:
+        vectors = self.vectors_shape
         return Ports(
             (Stream((*vectors, self.MW), self.x_type, folding.SIMD),),
             (Stream((*vectors, self.MH), self.out_type, folding.PE),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: MVAUFolding) -> int:
         return self.steps(folding) * self.passes(folding) * self.vectors
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: MVAUFolding) -> int:
         if self.is_external(folding):
             return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
@@ -281,9 +315,9 @@ class MVAU(DataflowNode):
         inside = self.weight_latency(folding) + self._dot_latency(folding)
         return wait + self.steps(folding) + inside + depth
 
-    def schedule(self, folding: Folding) -> Schedule:
+    def schedule(self, folding: MVAUFolding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile. With
-        weights from outside, whole batches come, are worked on and leave at once."""
+        external weights, whole batches come, are worked on and leave at once."""
         if self.is_external(folding):
             late = self.latency(folding) - self.cycles(folding)
             elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])
@@ -300,10 +334,10 @@ class MVAU(DataflowNode):
             [room],
         ).schedule()
 
-    def _external_latency(self, folding: Folding) -> int:
+    def _external_latency(self, folding: MVAUFolding) -> int:
         return self.dot_product(folding).latency + 7
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: MVAUFolding) -> Resources:
         if self.is_external(folding):
             return self._external_resources(folding)
         dot = self.dot_product(folding)
@@ -343,7 +377,7 @@ class MVAU(DataflowNode):
             DSP=modules * dot.dsps,
         )
 
-    def _external_resources(self, folding: Folding) -> Resources:
+    def _external_resources(self, folding: MVAUFolding) -> Resources:
         dot, outside = self.dot_product(folding), self.external(folding)
         acc_bits = self.out_type.bitwidth()
         modules = math.ceil(folding.PE / dot.lanes)

@@ -12,18 +12,16 @@ from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
 from qnnc.backends.rtl.dsp_lane import dsp_lane_module
 from qnnc.backends.rtl.lane import correction_module, lane_module
 from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
-from qnnc.compiler.dataflow import DataflowNode, Folding
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
-from qnnc.nodes.mvau.node import MVAU
+from qnnc.nodes.mvau.node import MVAU, MVAUFolding
 from qnnc.nodes.mvau.trits import coded
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: MVAU) -> NodeRtl:
     """The unit under the folding in its attributes."""
-    assert isinstance(node, MVAU)
     folding = node.folding()
     if node.is_external(folding):
         return generate_external(node, folding)
@@ -46,8 +44,8 @@ def generate(node: DataflowNode) -> NodeRtl:
     return finish(node, text, {"WEIGHTS_FILE": weight_memory(node, folding)})
 
 
-def generate_external(node: MVAU, folding: Folding) -> NodeRtl:
-    """The unit with its weights from outside."""
+def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
+    """The unit with external weights."""
     outside = node.external(folding)
     text = TEMPLATES.render(
         "mvau_external.sv.j2",
@@ -65,7 +63,7 @@ def generate_external(node: MVAU, folding: Folding) -> NodeRtl:
     return finish(node, text + _lanes(node, folding), weights=stream)
 
 
-def _common(node: MVAU, folding: Folding) -> dict[str, object]:
+def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
     """What both templates want to know."""
     dot = node.dot_product(folding)
     acc_bits = node.out_type.bitwidth()
@@ -90,7 +88,7 @@ def _common(node: MVAU, folding: Folding) -> dict[str, object]:
     }
 
 
-def _lanes(node: MVAU, folding: Folding) -> str:
+def _lanes(node: MVAU, folding: MVAUFolding) -> str:
     """The modules of the lanes."""
     dot, steps = node.dot_product(folding), node.steps(folding)
     acc_bits, batch = node.out_type.bitwidth(), node.batch(folding)
@@ -104,7 +102,7 @@ def _lanes(node: MVAU, folding: Folding) -> str:
     return text + "\n" + lane
 
 
-def weight_memory(node: MVAU, folding: Folding) -> Memory:
+def weight_memory(node: MVAU, folding: MVAUFolding) -> Memory:
     """Weights in the order of use, GROUP words side by side in a row."""
     shape = node.weight_memory(folding)
     words = _weight_bits(node, folding)
@@ -118,7 +116,7 @@ def weight_memory(node: MVAU, folding: Folding) -> Memory:
     )
 
 
-def _weight_bits(node: MVAU, folding: Folding) -> NDArray[np.uint8]:
+def _weight_bits(node: MVAU, folding: MVAUFolding) -> NDArray[np.uint8]:
     """Bits [words, bits] of the weights in the order of use: word nf * SF + sf holds, for each of
     PE outputs, the SIMD weights of step sf, as bit planes or, for DSP blocks, as the digits of
     packed words, or as trits in fives."""
@@ -147,6 +145,6 @@ def _digits(weights: NDArray[np.int64], lanes: int) -> NDArray[np.int64]:
     return digits
 
 
-def weight_style(folding: Folding) -> int:
+def weight_style(folding: MVAUFolding) -> int:
     """What weights are kept in."""
     return BLOCK if folding.ram_style == "block" else LUTS

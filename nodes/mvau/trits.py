@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Five weights of -1, 0 and +1 in eight bits, of which they have 3**5 = 243 states.
 
-The code is chosen for its decoder (`qnnc_trits`), about three LUTs a weight: with d = t mod 3, the
-last two numbers have nine states, of which eight go into three bits b, while 9 d0 + 3 d1 + d2, 0
-to 26, goes into five bits a. Where the last two are both -1, a is 28 + d0 and b has the state of
+The code is chosen for its decoder (`qnnc_trits`), about three LUTs per weight: with d = t mod 3,
+the last two numbers have nine states, of which eight go into three bits b, while 9 d0 + 3 d1 + d2,
+0 to 26, goes into five bits a. Where the last two are both -1, a is 28 + d0 and b has the state of
 the middle two; where these are -1 as well, a is 31 and b is d0.
 """
 

@@ -7,20 +7,15 @@ from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Header, Kernel, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.nodes.next_states.node import NextStates
 
 HEADER = Header.beside(__name__, "next_states.h")
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[NextStates, Folding]):
     """`qnnc::next_states_1` or `_2`, for as many states."""
-
-    node: NextStates
-
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, NextStates)
-        super().__init__(node)
 
     def widest(self, arriving: Sequence[Stream]) -> Folding:
         return Folding()

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Range, Stream
-from qnnc.compiler.datatypes import datatype
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.shared.states import States, described
@@ -20,6 +21,8 @@ class NextStates(States):
     the same for the PreviousStates of the same `loop`, which take them past the graph."""
 
     op_type = "NextStates"
+
+    x_types: tuple[BaseDataType, ...] = attributes.integer_types("inputDataTypes")
 
     @classmethod
     def create(
@@ -34,17 +37,13 @@ class NextStates(States):
     ) -> NewNode:
         """The states of a recurrence of so many steps, on their ranges; `x` is how they come."""
         return cls.new(
-            **described(channels, lows, highs, steps, loop),  # type: ignore[arg-type]
+            **described(channels, lows, highs, steps, loop),
             loop_end="write",
             inputDataTypes=[kind.name for kind in x],
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.x_types = [datatype(str(name)) for name in self.attr("inputDataTypes")]
-
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
-        self.set_attrs(inputDataTypes=[kind.name for kind in inputs])
+        self.x_types = tuple(inputs)
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         return [*self.ranges, *self.ranges]

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl, port_names
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.nodes.next_states.node import NextStates
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: NextStates) -> NodeRtl:
     """Two buffers for each state; a word is taken when both have room."""
-    assert isinstance(node, NextStates)
     count = len(node.states)
     s_names, m_names = port_names("s_axis", count), port_names("m_axis", 2 * count)
     states = [

@@ -12,6 +12,7 @@ from qnnc.compiler.datatypes import smallest_type
 from qnnc.frontends.finn.images import Window, depthwise, geometry, max_pool
 from qnnc.frontends.finn.operators import Reader
 from qnnc.frontends.finn.writer import Node, Writer
+from qnnc.nodes.pool.node import Pool
 
 
 class Finn(ToFinn):
@@ -22,6 +23,8 @@ class Finn(ToFinn):
         "AccumBits Size BatchSize"
     )
 
+    node: Pool
+
     def group(self) -> int:
         return self.node.folding().PE
 
@@ -31,7 +34,7 @@ def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     window = windows.get(node.inputs[0])
     if window is None:
         raise node.refusal("no window generator stands before it")
-    function = str(node.attr("Function"))
+    function = node.text("Function")
     if function == "AccPool":
         ones = np.ones((window.channels, 1, *window.kernel), dtype=np.float32)
         kind = smallest_type(0, 1)

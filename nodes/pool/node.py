@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,14 +11,15 @@ import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
+from qnnc.compiler.dataflow import attributes, cost
+from qnnc.compiler.dataflow.base import NewNode, Range, Role
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
-class Pool(ChannelFold):
+class Pool(ChannelFold[PEFolding]):
     """Input x [1, OH, OW, KH * KW * C] from a ConvolutionInputGenerator; output [1, OH, OW, C].
 
     Function is MaxPool or AccPool, the sum.
@@ -26,8 +28,14 @@ class Pool(ChannelFold):
     op_type = "Pool"
     role = Role.POOL
     kind = "image"
-    input_types = ("InputDataType",)
-    output_types = ("OutputDataType",)
+    folding_type = PEFolding
+
+    function: str = attributes.text("Function")
+    channels: int = attributes.integer("Channels")
+    kernel: tuple[int, ...] = attributes.integers("KernelSize")
+    out: tuple[int, ...] = attributes.integers("OutImgDims")
+    x_type: BaseDataType = attributes.integer_type("InputDataType")
+    out_type: BaseDataType = attributes.integer_type("OutputDataType")
 
     @classmethod
     def create(
@@ -53,14 +61,8 @@ class Pool(ChannelFold):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.channels = int(self.attr("Channels"))
-        self.x_type, self.out_type = (
-            self.type_attr("InputDataType"),
-            self.type_attr("OutputDataType"),
-        )
-        self.window = int(np.prod(self.attr("KernelSize")))
-        self.out = tuple(int(n) for n in self.attr("OutImgDims"))
-        self.function = str(self.attr("Function"))
+        self.window = math.prod(self.kernel)
+        self.maximum = self.function == "MaxPool"
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -73,13 +75,13 @@ class Pool(ChannelFold):
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         x = inputs[0].along(self.window * self.channels)
         low, high = (a.reshape(self.window, self.channels) for a in (x.low, x.high))
-        if self.function == "MaxPool":
+        if self.maximum:
             return [Range.of(low.max(axis=0), high.max(axis=0))]
         return [Range.of(low.sum(axis=0), high.sum(axis=0))]
 
-    def lane_resources(self, folding: Folding) -> Resources:
+    def lane_resources(self, folding: PEFolding) -> Resources:
         bits = self.out_type.bitwidth()
-        if self.function == "MaxPool":
+        if self.maximum:
             return Resources(LUT=cost.comparator(bits) + bits if bits > 1 else 1)
         return Resources(LUT=bits + 1)
 
@@ -87,5 +89,5 @@ class Pool(ChannelFold):
         shape = [0, *self.out, self.window, self.channels]
         apart = b.op("Reshape", inputs[0], b.constant(shape, np.int64))
         axes = b.constant([3], np.int64)
-        reduce = "ReduceMax" if self.function == "MaxPool" else "ReduceSum"
+        reduce = "ReduceMax" if self.maximum else "ReduceSum"
         return [b.op(reduce, apart, axes, keepdims=0)]

@@ -7,20 +7,15 @@ from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Header, Kernel, Table, cpp_type, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.nodes.previous_states.node import PreviousStates
 
 HEADER = Header.beside(__name__, "previous_states.h")
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[PreviousStates, Folding]):
     """`qnnc::previous_states_1` or `_2`, for as many states."""
-
-    node: PreviousStates
-
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, PreviousStates)
-        super().__init__(node)
 
     def widest(self, arriving: Sequence[Stream]) -> Folding:
         return Folding()

@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Range
+from qnnc.compiler.dataflow.base import NewNode, Ports, Range
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
@@ -38,10 +39,7 @@ class PreviousStates(States):
         loop: str,
     ) -> NewNode:
         """The states of a recurrence of so many steps, on their ranges."""
-        return cls.new(
-            **described(channels, lows, highs, steps, loop),
-            loop_end="read",  # type: ignore[arg-type]
-        )
+        return cls.new(**described(channels, lows, highs, steps, loop), loop_end="read")
 
     def start(self, index: int) -> IntArray:
         """The initial state, [C]."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl, port_names
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.nodes.previous_states.node import PreviousStates
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: PreviousStates) -> NodeRtl:
     """A memory of one vector for each state."""
-    assert isinstance(node, PreviousStates)
     count = len(node.states)
     names = zip(port_names("s_axis", count), port_names("m_axis", count), strict=True)
     states = [

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream
 from qnnc.compiler.dataflow.loops import Loop
 from qnnc.compiler.ir.builder import Builder
-from qnnc.nodes.shared.reordering.node import Reordering
+from qnnc.nodes.shared.reordering.node import Reordering, ReorderingFolding
 
 
 class ReverseSteps(Reordering):
@@ -20,6 +22,10 @@ class ReverseSteps(Reordering):
 
     op_type = "ReverseSteps"
     kind = "image"
+    input_types = ("datatype",)
+
+    channels: int = attributes.integer("NumChannels")
+    datatype: BaseDataType = attributes.integer_type("inputDataType")
 
     @classmethod
     def create(cls, *, steps: int, channels: int, x: BaseDataType) -> NewNode:
@@ -30,22 +36,19 @@ class ReverseSteps(Reordering):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.datatype = self.type_attr("inputDataType")
-        self.channels = int(self.attr("NumChannels"))
-        self.steps = int(self.attr("numInputVectors")[-1])
+        self.steps = self.vectors_shape[-1]
 
-    def foldings(self) -> Iterable[Folding]:
-        for simd in divisors(self.channels):
-            yield Folding(SIMD=simd)
-            yield Folding(SIMD=simd, ram_style="block")
+    @property
+    def most_lanes(self) -> int:
+        return self.channels
 
-    def block_words(self, folding: Folding) -> int:
+    def block_words(self, folding: ReorderingFolding) -> int:
         return self.steps * self.channels // folding.SIMD
 
-    def first_word(self, folding: Folding) -> int:
+    def first_word(self, folding: ReorderingFolding) -> int:
         return (self.steps - 1) * self.channels // folding.SIMD
 
-    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+    def loops(self, folding: ReorderingFolding) -> tuple[Loop, ...]:
         words = self.channels // folding.SIMD
         found = (Loop(words, 1), Loop(self.steps, -words))
         return tuple(loop for loop in found if loop.count > 1) or (Loop(1, 0),)
@@ -53,12 +56,12 @@ class ReverseSteps(Reordering):
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         return [inputs[0]]
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: ReorderingFolding) -> Ports:
         stream = Stream((1, self.steps, self.channels), self.datatype, folding.SIMD)
         return Ports((stream,), (stream,))
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         starts, ends, axes, steps = (
-            b.constant([n], "int64") for n in (-1, -(self.steps + 1), 1, -1)
+            b.constant([n], np.int64) for n in (-1, -(self.steps + 1), 1, -1)
         )
         return [b.op("Slice", inputs[0], starts, ends, axes, steps)]

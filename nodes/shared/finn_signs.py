@@ -20,10 +20,10 @@ class Product(Protocol):
     node: ir.Node
     xnor: bool
     w_type: BaseDataType
+    out_type: BaseDataType
+    acc_type: BaseDataType
 
     def constant_input(self, index: int) -> NDArray[Any]: ...
-
-    def set_attrs(self, **values: str) -> None: ...
 
 
 def negate(product: Product, turned: NDArray[np.bool_], pairs: int, kind: BaseDataType) -> int:
@@ -43,6 +43,6 @@ def negate(product: Product, turned: NDArray[np.bool_], pairs: int, kind: BaseDa
     low, high = int(kind.min()), int(kind.max())
     sums = smallest_type(min(low, -high), max(high, -low))
     if product.w_type != BIPOLAR:
-        product.set_attrs(weightDataType=type_of_values(found.astype(np.int64)).name)
-    product.set_attrs(outputDataType=sums.name, accDataType=sums.name)
+        product.w_type = type_of_values(found.astype(np.int64))
+    product.out_type = product.acc_type = sums
     return 0

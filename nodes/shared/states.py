@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.attributes import Attribute
 from qnnc.compiler.dataflow.base import DataflowNode, Range, Stream, divisors
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.datatypes import smallest_type
 
 MOST_LANES = 16
@@ -19,22 +22,26 @@ def lanes_of(channels: int) -> int:
     return max(d for d in divisors(channels) if d <= MOST_LANES)
 
 
-class States(DataflowNode):
+class States(DataflowNode[Folding]):
     """Sequences [1, T, C] of states, each a stream of its own.
 
     Both ends of a recurrence have the same words, so that what comes back needs no converter.
     """
 
     kind = "other"
+    folding_type = Folding
     input_types = ()
     output_types = ()
 
+    channels: tuple[int, ...] = attributes.integers("NumChannels")
+    lows: tuple[int, ...] = attributes.integers("low")
+    highs: tuple[int, ...] = attributes.integers("high")
+    loop: str = attributes.text("loop")
+
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.steps = int(self.attr("numInputVectors")[-1])
-        self.channels = [int(n) for n in self.attr("NumChannels")]
-        lows, highs = self.attr("low"), self.attr("high")
-        self.ranges = [Range.of(a, b) for a, b in zip(lows, highs, strict=True)]
+        self.steps = self.vectors_shape[-1]
+        self.ranges = [Range.of(a, b) for a, b in zip(self.lows, self.highs, strict=True)]
         self.types: list[BaseDataType] = [smallest_type(r.least, r.greatest) for r in self.ranges]
 
     @property
@@ -48,7 +55,7 @@ class States(DataflowNode):
 
 def described(
     channels: Sequence[int], lows: Sequence[int], highs: Sequence[int], steps: int, loop: str
-) -> dict[str, object]:
+) -> dict[str, Attribute]:
     """Attributes of both ends of a recurrence."""
     return {
         "NumChannels": list(channels),

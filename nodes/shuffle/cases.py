@@ -5,32 +5,63 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from qonnx.core.datatype import DataType
 
+from qnnc.compiler.dataflow.folding import RamStyle
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.nodes.shuffle.node import Shuffle
 from qnnc.nodes.testing import Case
 
+Shape = tuple[int, ...]
+
 
 def cases() -> list[Case]:
-    """Channels first to channels last, and pairs of elements that stay together."""
+    """Transposes, depth to space and space to depth, orders that change nothing."""
     return [
-        case((1, 3, 4, 1), (0, 2, 1, 3), {"SIMD": 1}),
-        case((1, 3, 2, 4), (0, 2, 1, 3), {"SIMD": 2, "ram_style": "block"}),
+        shuffle(apart=(1, 3, 4, 5), perm=(0, 3, 1, 2)),
+        shuffle(apart=(1, 5, 3, 4), perm=(0, 2, 3, 1), kind="UINT7", ram="block"),
+        shuffle(apart=(1, 4, 3, 6), perm=(0, 2, 1, 3), simd=3),
+        shuffle(apart=(1, 6, 1, 1), perm=(0, 2, 3, 1)),
+        shuffle(apart=(1, 2, 3, 4), perm=(0, 1, 2, 3), simd=4),
+        shuffle(
+            apart=(1, 3, 2, 2, 2, 4),
+            perm=(0, 1, 3, 2, 4, 5),
+            in_shape=(1, 3, 2, 16),
+            out_shape=(1, 6, 4, 4),
+            simd=4,
+        ),
+        shuffle(
+            apart=(1, 2, 3, 2, 2, 3),
+            perm=(0, 1, 3, 2, 4, 5),
+            in_shape=(1, 6, 4, 3),
+            out_shape=(1, 2, 2, 18),
+            simd=1,
+            ram="block",
+        ),
+        shuffle(apart=(1, 2, 3, 4, 2), perm=(0, 4, 2, 3, 1), in_shape=(1, 2, 24, 1)),
+        shuffle(apart=(1, 1, 1, 1), perm=(0, 3, 1, 2)),
     ]
 
 
-def case(apart: tuple[int, ...], perm: tuple[int, ...], folding: dict[str, int | str]) -> Case:
-    """A transpose of a vector taken apart."""
-    x = DataType["UINT3"]
-    shape = (1, apart[1], apart[2] * apart[3])
-    out = (1, apart[2], apart[1] * apart[3])
-    new = Shuffle.create(x=x, in_shape=shape, apart=apart, perm=perm, out_shape=out)
-    definition = partial(_moved, apart, out)
-    return Case(new, ((x, shape),), ((x, out),), definition, folding)
+def shuffle(
+    *,
+    apart: Shape,
+    perm: Shape,
+    kind: str = "INT4",
+    simd: int = 1,
+    ram: RamStyle = "distributed",
+    in_shape: Shape = (),
+    out_shape: Shape = (),
+) -> Case:
+    """A Shuffle; without shapes given, from `apart` to `apart` in the order `perm`."""
+    x = DataType[kind]
+    given, found = in_shape or apart, out_shape or tuple(apart[p] for p in perm)
+    new = Shuffle.create(x=x, in_shape=given, apart=apart, perm=perm, out_shape=found)
+    definition = partial(_moved, apart, perm, found)
+    folding = {"SIMD": simd, "ram_style": ram}
+    return Case(new, ((x, given),), ((x, found),), definition, folding)
 
 
-def _moved(apart: tuple[int, ...], out: tuple[int, ...], x: IntArray) -> list[IntArray]:
-    taken = x.reshape(len(x), *apart)
-    return [np.swapaxes(taken, 2, 3).reshape(len(x), *out)]
+def _moved(apart: Shape, perm: Shape, out_shape: Shape, x: IntArray) -> list[IntArray]:
+    moved = x.reshape(len(x), *apart).transpose(0, *(p + 1 for p in perm))
+    return [moved.reshape(len(x), *out_shape)]

@@ -24,11 +24,11 @@ class Finn(ToFinn):
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """Shuffle: a transpose between reshapes."""
     apart, after = (
-        writer.constant([int(n) for n in node.attr(name)], np.int64)
+        writer.constant(node.integers(name), np.int64)
         for name in ("transpose_in_shape", "out_shape")
     )
     x = writer.op("Reshape", writer.value(node.inputs[0]), apart)
-    moved = writer.op("Transpose", x, perm=[int(n) for n in node.attr("perm")])
+    moved = writer.op("Transpose", x, perm=node.integers("perm"))
     writer.op("Reshape", moved, after, output=node.outputs[0])
 
 

@@ -4,19 +4,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Stream, divisors
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Stream
 from qnnc.compiler.dataflow.loops import Loop, block_of, loops_of
 from qnnc.compiler.dataflow.plumbing import Shuffler
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.facts import IntArray
-from qnnc.nodes.shared.reordering.node import Reordering
+from qnnc.nodes.shared.reordering.node import Reordering, ReorderingFolding
 
 
 class Shuffle(Reordering, Shuffler):
@@ -25,7 +26,13 @@ class Shuffle(Reordering, Shuffler):
 
     op_type = "Shuffle"
     kind = "image"
-    input_types = ("data_type",)
+    input_types = ("datatype",)
+
+    datatype: BaseDataType = attributes.integer_type("data_type")
+    in_shape: tuple[int, ...] = attributes.integers("in_shape")
+    out_shape: tuple[int, ...] = attributes.integers("out_shape")
+    apart: tuple[int, ...] = attributes.integers("transpose_in_shape")
+    perm: tuple[int, ...] = attributes.integers("perm")
 
     @classmethod
     def create(
@@ -49,14 +56,6 @@ class Shuffle(Reordering, Shuffler):
             NumChannels=int(out_shape[-1]),
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.datatype = self.type_attr("data_type")
-        self.in_shape = tuple(int(n) for n in self.attr("in_shape"))
-        self.out_shape = tuple(int(n) for n in self.attr("out_shape"))
-        self.apart = tuple(int(n) for n in self.attr("transpose_in_shape"))
-        self.perm = tuple(int(n) for n in self.attr("perm"))
-
     @cached_property
     def order(self) -> IntArray:
         """For each element of the output its number in the input."""
@@ -70,27 +69,25 @@ class Shuffle(Reordering, Shuffler):
         jumps = np.flatnonzero(np.diff(self.order) != 1)
         return int(np.gcd.reduce([*(jumps + 1).tolist(), self.order.size]))
 
-    def foldings(self) -> Iterable[Folding]:
-        size = math.gcd(self.together, self.in_shape[-1], self.out_shape[-1])
-        for simd in divisors(size):
-            yield Folding(SIMD=simd)
-            yield Folding(SIMD=simd, ram_style="block")
+    @property
+    def most_lanes(self) -> int:
+        return math.gcd(self.together, self.in_shape[-1], self.out_shape[-1])
 
     @cached_property
     def block(self) -> int:
         """Elements of a block."""
         return math.lcm(block_of(self.order), self.together)
 
-    def block_words(self, folding: Folding) -> int:
+    def block_words(self, folding: ReorderingFolding) -> int:
         return self.block // folding.SIMD
 
-    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+    def loops(self, folding: ReorderingFolding) -> tuple[Loop, ...]:
         words = self.order[: self.block : folding.SIMD] // folding.SIMD
         found = loops_of(words)
         assert found is not None, "a transpose is always made of loops"
         return found
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: ReorderingFolding) -> Ports:
         return Ports(
             (Stream(self.in_shape, self.datatype, folding.SIMD),),
             (Stream(self.out_shape, self.datatype, folding.SIMD),),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from qonnx.core.datatype import DataType
 
@@ -13,21 +15,26 @@ from qnnc.nodes.testing import Case
 
 
 def cases() -> list[Case]:
-    """Streams of one type and of several."""
-    return [case(("UINT3", "UINT3"), (2, 4), 2), case(("INT3", "UINT2", "INT5"), (2, 1, 3), 1)]
+    """Two streams to five, of one type and of several."""
+    return [
+        concat(vectors=(1, 2, 2), channels=(2, 4), kinds=("INT4", "INT4"), simd=2),
+        concat(vectors=(1, 3), channels=(3, 1, 2), kinds=("UINT2", "INT5", "BINARY"), simd=1),
+        concat(vectors=(1,), channels=(4, 4, 4, 4, 8), kinds=("UINT3",) * 5, simd=4),
+        concat(vectors=(1, 2), channels=(6, 3), kinds=("TERNARY", "UINT1"), simd=3),
+    ]
 
 
-def case(kinds: tuple[str, ...], channels: tuple[int, ...], simd: int) -> Case:
-    """Two vectors of so many channels each."""
+def concat(
+    *, vectors: tuple[int, ...], channels: Sequence[int], kinds: Sequence[str], simd: int = 1
+) -> Case:
+    """A StreamingConcat of streams [*vectors, channels]."""
     types = [DataType[kind] for kind in kinds]
-    out = smallest_type(
-        min(int(t.min()) for t in types),
-        max(int(t.max()) for t in types),
-    )
-    new = StreamingConcat.create(channels=channels, x=types, out=out, vectors=(2,))
-    streams = tuple((kind, (2, count)) for kind, count in zip(types, channels, strict=True))
-    return Case(new, streams, ((out, (2, sum(channels))),), _joined, {"SIMD": simd})
+    out = smallest_type(min(int(t.min()) for t in types), max(int(t.max()) for t in types))
+    new = StreamingConcat.create(channels=channels, x=types, out=out, vectors=vectors)
+    inputs = tuple((t, (*vectors, c)) for t, c in zip(types, channels, strict=True))
+    outputs = ((out, (*vectors, sum(channels))),)
+    return Case(new, inputs, outputs, _joined, {"SIMD": simd})
 
 
-def _joined(*streams: IntArray) -> list[IntArray]:
-    return [np.concatenate(streams, axis=-1)]
+def _joined(*parts: IntArray) -> list[IntArray]:
+    return [np.concatenate(parts, axis=-1)]

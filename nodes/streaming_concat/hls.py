@@ -9,23 +9,18 @@ from collections.abc import Sequence
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Kernel, template
 from qnnc.backends.hls.primitives import JOIN, part
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.nodes.streaming_concat.node import StreamingConcat
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[StreamingConcat, SIMDFolding]):
     """`qnnc::concat`."""
 
-    node: StreamingConcat
+    def widest(self, arriving: Sequence[Stream]) -> SIMDFolding:
+        return SIMDFolding(SIMD=math.gcd(*self.node.channels))
 
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, StreamingConcat)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        return Folding(SIMD=math.gcd(*self.node.channels))
-
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: SIMDFolding) -> Kernel:
         node = self.node
         parts = [
             part(kind, channels // folding.SIMD)

@@ -10,10 +10,9 @@ import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
@@ -21,18 +20,23 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
-from qnnc.compiler.datatypes import carrier, datatype
+from qnnc.compiler.dataflow.folding import SIMDFolding
+from qnnc.compiler.datatypes import carrier
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
 
-class StreamingConcat(DataflowNode):
+class StreamingConcat(DataflowNode[SIMDFolding]):
     """Inputs [..., C1], [..., C2], …; output [..., C1 + C2 + …]. SIMD divides every Ci."""
 
     op_type = "StreamingConcat"
     role = Role.JOIN
     kind = "plumbing"
-    folding_attributes = ("SIMD",)
+    folding_type = SIMDFolding
+
+    channels: tuple[int, ...] = attributes.integers("ChannelsPerStream")
+    types: tuple[BaseDataType, ...] = attributes.integer_types("inputDataTypes")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
 
     @classmethod
     def create(
@@ -52,15 +56,8 @@ class StreamingConcat(DataflowNode):
             numInputVectors=list(vectors),
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.channels = [int(n) for n in self.attr("ChannelsPerStream")]
-        self.types = [datatype(str(name)) for name in self.attr("inputDataTypes")]
-        self.out_type = self.type_attr("outputDataType")
-        self.vectors_shape = tuple(int(n) for n in self.attr("numInputVectors", [1]))
-
-    def foldings(self) -> Iterable[Folding]:
-        return (Folding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))
+    def foldings(self) -> Iterable[SIMDFolding]:
+        return (SIMDFolding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         parts = [r.along(c) for r, c in zip(inputs, self.channels, strict=True)]
@@ -71,12 +68,9 @@ class StreamingConcat(DataflowNode):
         ]
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
-        self.node.attributes["inputDataTypes"] = ir.AttrStrings(
-            "inputDataTypes", [t.name for t in inputs]
-        )
-        self.set_attrs(outputDataType=outputs[0].name)
+        self.types, self.out_type = tuple(inputs), outputs[0]
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: SIMDFolding) -> Ports:
         return Ports(
             tuple(
                 Stream((*self.vectors_shape, c), kind, folding.SIMD)
@@ -85,13 +79,13 @@ class StreamingConcat(DataflowNode):
             (Stream((*self.vectors_shape, sum(self.channels)), self.out_type, folding.SIMD),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: SIMDFolding) -> int:
         return self.ports(folding).outputs[0].words
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: SIMDFolding) -> int:
         return 1
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: SIMDFolding) -> Resources:
         width, count = folding.SIMD * self.out_type.bitwidth(), len(self.channels)
         longest = max(self.channels) // folding.SIMD
         luts = cost.counter(longest) + cost.counter(count) + 2 * count + 4

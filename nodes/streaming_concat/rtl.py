@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl, port_names
 from qnnc.backends.rtl.rtl_node import Templates, extended_lanes, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.nodes.streaming_concat.node import StreamingConcat
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: StreamingConcat) -> NodeRtl:
     """Each stream in its turn."""
-    assert isinstance(node, StreamingConcat)
     simd, bits = node.folding().SIMD, node.out_type.bitwidth()
     names = port_names("s_axis", len(node.channels))
     streams = [

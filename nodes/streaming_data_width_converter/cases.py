@@ -11,13 +11,28 @@ from qnnc.nodes.testing import Case
 
 
 def cases() -> list[Case]:
-    """To wider words, to narrower ones, and to those that neither divides."""
-    return [case(1, 4), case(6, 2), case(4, 6)]
+    """To words of more elements and of fewer, whole multiples and others."""
+    return [
+        width_converter(elements=60, kind=kind, lanes_in=lanes_in, lanes_out=lanes_out)
+        for kind, lanes_in, lanes_out in (
+            ("INT3", 1, 4),
+            ("UINT8", 4, 1),
+            ("BINARY", 1, 60),
+            ("INT2", 60, 1),
+            ("INT5", 6, 10),
+            ("UINT7", 12, 5),
+            ("TERNARY", 2, 3),
+            ("INT4", 3, 2),
+            ("UINT2", 1, 2),
+            ("UINT2", 2, 1),
+            ("INT9", 20, 4),
+        )
+    ]
 
 
-def case(lanes_in: int, lanes_out: int) -> Case:
-    """Twelve elements."""
-    x, shape = DataType["INT3"], (1, 12)
+def width_converter(*, elements: int, kind: str, lanes_in: int, lanes_out: int) -> Case:
+    """A StreamingDataWidthConverter of one vector."""
+    x, shape = DataType[kind], (1, elements)
     new = StreamingDataWidthConverter.create(
         shape=shape, x=x, lanes_in=lanes_in, lanes_out=lanes_out
     )

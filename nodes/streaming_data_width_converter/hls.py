@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Kernel
 from qnnc.backends.hls.primitives import conversion
-from qnnc.compiler.dataflow import Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.nodes.streaming_data_width_converter.node import StreamingDataWidthConverter
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[StreamingDataWidthConverter, Folding]):
     """`qnnc::width_converter`."""
 
-    node: StreamingDataWidthConverter
     transparent = True
 
     def widest(self, arriving: Sequence[Stream]) -> Folding:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Stream
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.dataflow.plumbing import WidthConverter
 from qnnc.compiler.dataflow.width_conversion import converter_cycles, converter_resources
 from qnnc.compiler.ir.builder import Builder
@@ -26,9 +28,15 @@ class StreamingDataWidthConverter(WidthConverter):
     op_type = "StreamingDataWidthConverter"
     short_name = "dwc"
     kind = "plumbing"
-    input_types = ("dataType",)
+    folding_type = Folding
+    input_types = ("datatype",)
     output_types = ()
     keeps_coding = True
+
+    datatype: BaseDataType = attributes.integer_type("dataType")
+    shape: tuple[int, ...] = attributes.integers("shape")
+    bits_in: int = attributes.integer("inWidth")
+    bits_out: int = attributes.integer("outWidth")
 
     @classmethod
     def create(
@@ -49,11 +57,8 @@ class StreamingDataWidthConverter(WidthConverter):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.datatype = self.type_attr("dataType")
         element = int(self.datatype.bitwidth())
-        self.shape = tuple(int(d) for d in self.attr("shape"))
-        self.lanes_in = int(self.attr("inWidth")) // element
-        self.lanes_out = int(self.attr("outWidth")) // element
+        self.lanes_in, self.lanes_out = self.bits_in // element, self.bits_out // element
 
     @property
     def lanes_between(self) -> int:

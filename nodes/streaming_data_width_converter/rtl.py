@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.nodes.streaming_data_width_converter.node import StreamingDataWidthConverter
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: StreamingDataWidthConverter) -> NodeRtl:
     """Down to the greatest common divisor, then up."""
-    assert isinstance(node, StreamingDataWidthConverter)
     text = TEMPLATES.render(
         "streaming_data_width_converter.sv.j2",
         lanes_in=node.lanes_in,

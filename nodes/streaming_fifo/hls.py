@@ -8,19 +8,15 @@ from collections.abc import Sequence
 from qnnc.backends.hls.hls_node import HlsNode
 from qnnc.backends.hls.kernel import Kernel, template
 from qnnc.backends.hls.primitives import STREAM
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.nodes.streaming_fifo.node import StreamingFIFO
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[StreamingFIFO, Folding]):
     """`qnnc::fifo`."""
 
-    node: StreamingFIFO
     transparent = True
-
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, StreamingFIFO)
-        super().__init__(node)
 
     def widest(self, arriving: Sequence[Stream]) -> Folding:
         return self.node.folding()

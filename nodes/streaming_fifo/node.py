@@ -7,9 +7,11 @@ import math
 from collections.abc import Sequence
 
 import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Stream
+from qnnc.compiler.dataflow import attributes, cost
+from qnnc.compiler.dataflow.base import NewNode, Ports, Stream
+from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
@@ -21,9 +23,17 @@ class StreamingFIFO(Fifo):
     op_type = "StreamingFIFO"
     short_name = "fifo"
     kind = "plumbing"
-    input_types = ("dataType",)
+    folding_type = Folding
+    input_types = ("datatype",)
     output_types = ()
     keeps_coding = True
+
+    datatype: BaseDataType = attributes.integer_type("dataType")
+    depth: int = attributes.integer("depth")
+    shape: tuple[int, ...] = attributes.integers("normal_shape")
+    folded_shape: tuple[int, ...] = attributes.integers("folded_shape")
+    ram_style: str = attributes.text("ram_style", "distributed")
+    reason: str = attributes.text("reason", "asked for")
 
     @classmethod
     def create(
@@ -46,15 +56,12 @@ class StreamingFIFO(Fifo):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.datatype = self.type_attr("dataType")
-        self.depth = int(self.attr("depth"))
-        self.shape = tuple(int(d) for d in self.attr("normal_shape"))
-        self.lanes = int(self.attr("folded_shape")[-1])
-        self.block = str(self.attr("ram_style", "distributed")) == "block"
+        self.lanes = self.folded_shape[-1]
+        self.block = self.ram_style == "block"
 
     def notes(self, folding: Folding) -> list[str]:
-        reason = str(self.attr("reason", "asked for"))
-        return [f"{self.depth} words of {self.lanes * self.datatype.bitwidth()} bits: {reason}"]
+        bits = self.lanes * self.datatype.bitwidth()
+        return [f"{self.depth} words of {bits} bits: {self.reason}"]
 
     def ports(self, folding: Folding) -> Ports:
         stream = Stream(self.shape, self.datatype, self.lanes)

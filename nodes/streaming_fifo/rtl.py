@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import block_ram
 from qnnc.nodes.streaming_fifo.node import StreamingFIFO
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: StreamingFIFO) -> NodeRtl:
     """The library's FIFO with this node's sizes."""
-    assert isinstance(node, StreamingFIFO)
     width = node.lanes * node.datatype.bitwidth()
     text = TEMPLATES.render(
         "streaming_fifo.sv.j2",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,18 +15,32 @@ from qnnc.nodes.testing import Case
 
 
 def cases() -> list[Case]:
-    """Equal parts and others."""
-    return [case((4, 4), 2), case((1, 3, 2), 1)]
+    """One part to four, some of them unused."""
+    return [
+        split(vectors=(1, 2, 2), channels=(2, 4), simd=2),
+        split(vectors=(1, 3), channels=(3, 1, 2), kind="UINT8"),
+        split(vectors=(1, 2), channels=(4, 4, 8, 4), simd=4, unused=(1, 3)),
+        split(vectors=(1, 4), channels=(1, 5), kind="BINARY", unused=(0,)),
+        split(vectors=(1, 3), channels=(6,), simd=3),
+    ]
 
 
-def case(channels: tuple[int, ...], simd: int) -> Case:
-    """Two vectors, taken apart."""
-    x = DataType["INT4"]
-    new = StreamingSplit.create(channels=channels, x=x, vectors=(2,))
-    outputs = tuple((x, (2, count)) for count in channels)
-    definition = partial(_parts, channels)
-    return Case(new, ((x, (2, sum(channels))),), outputs, definition, {"SIMD": simd})
+def split(
+    *,
+    vectors: tuple[int, ...],
+    channels: Sequence[int],
+    kind: str = "INT4",
+    simd: int = 1,
+    unused: tuple[int, ...] = (),
+) -> Case:
+    """A StreamingSplit of a stream with as many channels as its parts have."""
+    x = DataType[kind]
+    new = StreamingSplit.create(channels=channels, x=x, vectors=vectors)
+    outputs = tuple((x, (*vectors, count)) for count in channels)
+    inputs = ((x, (*vectors, sum(channels))),)
+    ends = tuple(np.cumsum(channels)[:-1].tolist())
+    return Case(new, inputs, outputs, partial(_parts, ends), {"SIMD": simd}, unused=unused)
 
 
-def _parts(channels: tuple[int, ...], x: IntArray) -> list[IntArray]:
-    return list(np.split(x, np.cumsum(channels)[:-1], axis=-1))
+def _parts(ends: tuple[int, ...], x: IntArray) -> list[IntArray]:
+    return list(np.split(x, ends, axis=-1))

@@ -22,7 +22,7 @@ class Finn(ToFinn):
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """StreamingSplit: groups of channels."""
-    sizes = writer.constant([int(n) for n in node.attr("ChannelsPerStream")], np.int64)
+    sizes = writer.constant(node.integers("ChannelsPerStream"), np.int64)
     first = writer.is_first(node.inputs[0])
     x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
     name = writer.fresh("Split")

@@ -10,29 +10,32 @@ import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
 
 
-class StreamingSplit(DataflowNode):
+class StreamingSplit(DataflowNode[SIMDFolding]):
     """Input [..., C1 + C2 + …]; outputs [..., C1], [..., C2], …. SIMD divides every Ci. What an
     output that nothing uses would carry is dropped."""
 
     op_type = "StreamingSplit"
     kind = "plumbing"
-    folding_attributes = ("SIMD",)
+    folding_type = SIMDFolding
     output_types = ()
     keeps_coding = True
+
+    channels: tuple[int, ...] = attributes.integers("ChannelsPerStream")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
 
     @classmethod
     def create(
@@ -50,14 +53,8 @@ class StreamingSplit(DataflowNode):
             numInputVectors=list(vectors),
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.channels = [int(n) for n in self.attr("ChannelsPerStream")]
-        self.datatype = self.type_attr("inputDataType")
-        self.vectors_shape = tuple(int(n) for n in self.attr("numInputVectors", [1]))
-
-    def foldings(self) -> Iterable[Folding]:
-        return (Folding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))
+    def foldings(self) -> Iterable[SIMDFolding]:
+        return (SIMDFolding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         x = inputs[0].along(sum(self.channels))
@@ -65,23 +62,23 @@ class StreamingSplit(DataflowNode):
         lows, highs = np.split(x.low, ends), np.split(x.high, ends)
         return [Range.of(low, high) for low, high in zip(lows, highs, strict=True)]
 
-    def ports(self, folding: Folding) -> Ports:
-        whole = Stream((*self.vectors_shape, sum(self.channels)), self.datatype, folding.SIMD)
+    def ports(self, folding: SIMDFolding) -> Ports:
+        whole = Stream((*self.vectors_shape, sum(self.channels)), self.x_type, folding.SIMD)
         return Ports(
             (whole,),
             tuple(
-                Stream((*self.vectors_shape, c), self.datatype, folding.SIMD) for c in self.channels
+                Stream((*self.vectors_shape, c), self.x_type, folding.SIMD) for c in self.channels
             ),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: SIMDFolding) -> int:
         return self.ports(folding).inputs[0].words
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: SIMDFolding) -> int:
         return 1
 
-    def resources(self, folding: Folding) -> Resources:
-        width, count = folding.SIMD * self.datatype.bitwidth(), len(self.channels)
+    def resources(self, folding: SIMDFolding) -> Resources:
+        width, count = folding.SIMD * self.x_type.bitwidth(), len(self.channels)
         longest = max(self.channels) // folding.SIMD
         luts = cost.counter(longest) + cost.counter(count) + 2 * count + 4 + count * (width + 3)
         return Resources(LUT=luts, FF=count * (2 * width + 2) + cost.bits_for(longest) + count)

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl, port_names
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.nodes.streaming_split.node import StreamingSplit
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: StreamingSplit) -> NodeRtl:
     """Words go to each stream in its turn."""
-    assert isinstance(node, StreamingSplit)
     simd = node.folding().SIMD
     text = TEMPLATES.render(
         "streaming_split.sv.j2",
         counts=[channels // simd for channels in node.channels],
         names=port_names("m_axis", len(node.channels)),
-        width=simd * node.datatype.bitwidth(),
+        width=simd * node.x_type.bitwidth(),
     )
     return finish(node, text)

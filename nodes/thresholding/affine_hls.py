@@ -6,18 +6,17 @@ from __future__ import annotations
 import numpy as np
 
 from qnnc.backends.hls.kernel import Header, Kernel, Table, cpp_type, template
-from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.compiler.datatypes import datatype, smallest_type
 from qnnc.compiler.factoring.hashing import HashTable
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.nodes.thresholding.affine import Affine, signed_bits
-from qnnc.nodes.thresholding.node import REQUANT, Thresholding
+from qnnc.nodes.thresholding.node import REQUANT, Thresholding, ThresholdingFolding
 
 HEADER = Header.beside(__name__, "affine.h")
 
 
-def affine_kernel(node: Thresholding, folding: Folding) -> Kernel:
+def affine_kernel(node: Thresholding, folding: ThresholdingFolding) -> Kernel:
     """The node under a folding whose style is not the table."""
     affine = node.affine()
     form = affine.form
@@ -53,7 +52,7 @@ def affine_kernel(node: Thresholding, folding: Folding) -> Kernel:
     return Kernel(HEADER, name, node.ports(folding), tuple(tables))
 
 
-def _parameter(word: str, values: IntArray, rows: int, folding: Folding) -> Table:
+def _parameter(word: str, values: IntArray, rows: int, folding: ThresholdingFolding) -> Table:
     if values.size == 1:
         values = np.repeat(values, folding.PE)
     kind = smallest_type(int(values.min()), int(values.max()))

@@ -8,16 +8,15 @@ from collections import defaultdict
 from qnnc.backends.design import BLOCK, LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.compressor import TreeText, TreeWriter
 from qnnc.backends.rtl.rtl_node import MODULE, Templates, finish, packed
-from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.compiler.dataflow.dot_product import plane_worths
 from qnnc.nodes.thresholding.affine import Affine, constant_terms
-from qnnc.nodes.thresholding.node import Thresholding
+from qnnc.nodes.thresholding.node import Thresholding, ThresholdingFolding
 
 TEMPLATES = Templates(__name__)
 
 
-def generate_affine(node: Thresholding, folding: Folding) -> NodeRtl:
+def generate_affine(node: Thresholding, folding: ThresholdingFolding) -> NodeRtl:
     """The node under a folding whose style is not the table."""
     affine, search = node.affine(), node.search(folding)
     out_bits, res = node.out_type.bitwidth(), folding.resType
@@ -85,7 +84,9 @@ def _search(bits: int, stages: int) -> dict[str, object]:
     }
 
 
-def _lanes(node: Thresholding, affine: Affine, folding: Folding) -> list[dict[str, object]]:
+def _lanes(
+    node: Thresholding, affine: Affine, folding: ThresholdingFolding
+) -> list[dict[str, object]]:
     """What the template needs of each lane."""
     lanes: list[dict[str, object]] = []
     slope_bits = affine.slope_bits
@@ -118,7 +119,7 @@ def _lanes(node: Thresholding, affine: Affine, folding: Folding) -> list[dict[st
 
 
 def _exceptions(
-    node: Thresholding, affine: Affine, folding: Folding, lane: int
+    node: Thresholding, affine: Affine, folding: ThresholdingFolding, lane: int
 ) -> dict[str, object] | None:
     if not len(affine.form.exceptions):
         return None
@@ -139,7 +140,9 @@ def _exceptions(
     }
 
 
-def _memories(node: Thresholding, affine: Affine, folding: Folding) -> dict[str, Memory]:
+def _memories(
+    node: Thresholding, affine: Affine, folding: ThresholdingFolding
+) -> dict[str, Memory]:
     memories = {}
     folds = affine.folds(folding.PE)
     if folds > 1:

@@ -68,19 +68,15 @@ def _rewrite(graph: StreamGraph, index: int, node: Thresholding) -> None:
             thresholds, values = (np.repeat(a, node.channels, axis=0) for a in (thresholds, values))
         source, finn = _source(graph, index)
         top = finn.negate(falling, node.x_type)
-        kind = source.type_attr("outputDataType")
+        kind = source.ports(source.folding()).outputs[0].datatype
     ends = (int(kind.min()), int(kind.max()) + 1)
     found = _counts(thresholds, values, falling, top, (low, high), ends)
     replace_constant(node.node, 1, found)
     node.node.resize_inputs(2)
     for name in ("impl_style", "resType"):
         node.node.attributes.pop(name, None)
-    node.set_attrs(
-        numSteps=found.shape[1],
-        ActVal=low,
-        inputDataType=kind.name,
-        weightDataType=smallest_type(int(found.min()), int(found.max())).name,
-    )
+    node.steps, node.base = found.shape[1], low
+    node.x_type, node.threshold_type = kind, smallest_type(int(found.min()), int(found.max()))
 
 
 def _counts(
@@ -136,7 +132,7 @@ def _source(graph: StreamGraph, index: int) -> tuple[DataflowNode, ToFinn]:
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """Thresholding."""
-    kind, base = node.type_attr("outputDataType"), int(node.attr("ActVal", 0))
+    kind, base = node.integer_type("outputDataType"), node.integer("ActVal", 0)
     first = writer.is_first(node.inputs[0])
     x = writer.first(node.inputs[0]) if first else writer.value(node.inputs[0])
     give_codes(writer, node, x, writer.array(node, 1), kind, base, first)

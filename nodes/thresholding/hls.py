@@ -11,28 +11,22 @@ from numpy.typing import NDArray
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, Table, cpp_type, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
 from qnnc.compiler.datatypes import smallest_type
 from qnnc.nodes.thresholding.affine_hls import affine_kernel
-from qnnc.nodes.thresholding.node import TABLE, Thresholding
+from qnnc.nodes.thresholding.node import TABLE, Thresholding, ThresholdingFolding
 
 HEADER = Header.beside(__name__, "thresholding.h")
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[Thresholding, ThresholdingFolding]):
     """`qnnc::thresholding`, or `qnnc::affine` where thresholds are factored."""
 
-    node: Thresholding
-
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, Thresholding)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
+    def widest(self, arriving: Sequence[Stream]) -> ThresholdingFolding:
         chosen = self.node.folding()
         return replace(chosen, PE=largest_divisor(arriving[0].lanes, self.node.channels))
 
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: ThresholdingFolding) -> Kernel:
         node = self.node
         if folding.impl_style != TABLE:
             return affine_kernel(node, folding)
@@ -51,7 +45,7 @@ class Hls(HlsNode):
         name = template("thresholding", *types, output, *shape)
         return Kernel(HEADER, name, node.ports(folding), tuple(tables))
 
-    def _words(self, array: NDArray[np.int64], folding: Folding) -> NDArray[np.int64]:
+    def _words(self, array: NDArray[np.int64], folding: ThresholdingFolding) -> NDArray[np.int64]:
         """[C or 1, n] as [C / PE or 1, n, PE]."""
         if self.node.shared:
             array = np.repeat(array[:1], folding.PE, axis=0)

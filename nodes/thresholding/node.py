@@ -2,30 +2,36 @@
 """Thresholding: an activation as a count of thresholds reached.
 
 Three implementations give the same codes. `table` searches each channel's own thresholds.
-`factored` computes z = (a * x + b) >> s with two numbers a channel, and searches thresholds that
+`factored` computes z = (a * x + b) >> s with two numbers per channel, and searches thresholds that
 all channels share. `requant` is that for evenly spaced thresholds, where z is the code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
     Role,
     Stream,
     divisors,
+)
+from qnnc.compiler.dataflow.folding import (
+    Arithmetic,
+    ArithmeticFolding,
+    MemoryFolding,
+    PEFolding,
 )
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.errors import ModelError, quote
@@ -44,11 +50,24 @@ MIN_STEPS, MIN_TABLE_BITS = 7, 2048
 """Thresholds per channel, and bits of all, below which a table is not worth factoring."""
 MAX_WORDS = 32
 """Words that the output FIFO can hold, and so the pipeline."""
-TABLE, REQUANT = "table", "requant"
+Style = Literal["table", "factored", "requant"]
+TABLE: Style = "table"
+REQUANT: Style = "requant"
 _AFFINE = "qnnc.affine"
 
 
-class Thresholding(DataflowNode):
+@dataclass(frozen=True, kw_only=True)
+class ThresholdingFolding(PEFolding, MemoryFolding, ArithmeticFolding):
+    """PE elements are worked on per cycle.
+
+    Attributes:
+        impl_style: which implementation.
+    """
+
+    impl_style: Style = "table"
+
+
+class Thresholding(DataflowNode[ThresholdingFolding]):
     """Inputs x [..., C], thresholds [C or 1, steps] and, for tails that are not monotone, values
     [C or 1, steps + 1]; output [..., C].
 
@@ -59,7 +78,14 @@ class Thresholding(DataflowNode):
     op_type = "Thresholding"
     role = Role.THRESHOLDS
     kind = "threshold"
-    folding_attributes = ("PE", "ram_style", "impl_style", "resType")
+    folding_type = ThresholdingFolding
+
+    channels: int = attributes.integer("NumChannels")
+    steps: int = attributes.integer("numSteps", 1)
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    threshold_type: BaseDataType = attributes.integer_type("weightDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
+    base: int = attributes.integer("ActVal", 0)
 
     @classmethod
     def create(
@@ -84,14 +110,6 @@ class Thresholding(DataflowNode):
             ActVal=base,
             numInputVectors=list(vectors),
         )
-
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.channels = int(self.attr("NumChannels"))
-        self.x_type = self.type_attr("inputDataType")
-        self.threshold_type = self.type_attr("weightDataType")
-        self.out_type = self.type_attr("outputDataType")
-        self.base = int(self.attr("ActVal", 0))
 
     def thresholds(self) -> NDArray[np.int64]:
         """[C or 1, steps]."""
@@ -137,8 +155,8 @@ class Thresholding(DataflowNode):
         array = kept.astype(old.const_value.numpy().dtype)
         self.node.replace_input_with(1, editor.initializer(f"{old.name}_pruned", array))
         kind = smallest_type(int(kept.min()), int(kept.max()))
+        self.steps, self.threshold_type = kept.shape[1], kind
         self.base += always
-        self.set_attrs(numSteps=kept.shape[1], ActVal=self.base, weightDataType=kind.name)
         return True
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
@@ -151,8 +169,8 @@ class Thresholding(DataflowNode):
 
     # --- folding ----------------------------------------------------------------------------
 
-    def foldings(self) -> Iterable[Folding]:
-        styles = [Folding(), *self._affine_styles()]
+    def foldings(self) -> Iterable[ThresholdingFolding]:
+        styles = [ThresholdingFolding(), *self._affine_styles()]
         for pe in divisors(self.channels):
             for style in styles:
                 folding = replace(style, PE=pe)
@@ -161,22 +179,26 @@ class Thresholding(DataflowNode):
                 if any(self.in_block(blocks, depth) for depth in self._depths(blocks)):
                     yield blocks
 
-    def apply(self, folding: Folding) -> None:
+    def apply(self, folding: ThresholdingFolding) -> None:
         super().apply(folding)
         if folding.impl_style == TABLE:  # FINN's node, nothing more
             for name in ("impl_style", "resType"):
                 self.node.attributes.pop(name, None)
 
-    def _affine_styles(self) -> list[Folding]:
+    def _affine_styles(self) -> list[ThresholdingFolding]:
         if self.unfactored():
             return []
         affine = self.affine()
-        arithmetic = ["lut"] if affine.tree_fits else []
-        arithmetic += ["dsp"] if affine.dsp_blocks is not None else []
-        styles = [Folding(impl_style=affine.form.style, resType=res) for res in arithmetic]
+        arithmetic: list[Arithmetic] = []
+        if affine.tree_fits:
+            arithmetic.append("lut")
+        if affine.dsp_blocks is not None:
+            arithmetic.append("dsp")
+        style = affine.form.style
+        styles = [ThresholdingFolding(impl_style=style, resType=res) for res in arithmetic]
         return [style for style in styles if self.output_depth(style) <= MAX_WORDS]
 
-    def _depths(self, folding: Folding) -> list[int]:
+    def _depths(self, folding: ThresholdingFolding) -> list[int]:
         """Words of every table of a lane."""
         search = self.search(folding)
         depths = [self.folds(folding) << s for s in range(search.stages)] if search else []
@@ -184,16 +206,16 @@ class Thresholding(DataflowNode):
             depths = [self.rows(folding), self.affine().exception_words(folding.PE)]
         return depths
 
-    def rows(self, folding: Folding) -> int:
+    def rows(self, folding: ThresholdingFolding) -> int:
         """Channel groups with parameters of their own, one where all channels share them."""
         return 1 if self.shared else self.channels // folding.PE
 
-    def folds(self, folding: Folding) -> int:
+    def folds(self, folding: ThresholdingFolding) -> int:
         """Rows of the search's tables."""
         return self.rows(folding) if folding.impl_style == TABLE else 1
 
     @staticmethod
-    def in_block(folding: Folding, depth: int) -> bool:
+    def in_block(folding: ThresholdingFolding, depth: int) -> bool:
         """A table of so many words is in block RAM."""
         return folding.ram_style == "block" and MIN_BLOCK_DEPTH <= depth <= MAX_BLOCK_DEPTH
 
@@ -254,7 +276,7 @@ class Thresholding(DataflowNode):
             np.broadcast_to(high, (rows,)).astype(np.int64),
         )
 
-    def search(self, folding: Folding) -> Search | None:
+    def search(self, folding: ThresholdingFolding) -> Search | None:
         """The search of an implementation, if it has one."""
         if folding.impl_style == TABLE:
             return Search(self.thresholds(), *self.compare_type)
@@ -263,12 +285,12 @@ class Thresholding(DataflowNode):
             return None
         return Search(affine.form.thresholds[None], affine.clip_bits, False)
 
-    def implementation(self, folding: Folding) -> tuple[str, str] | None:
+    def implementation(self, folding: ThresholdingFolding) -> tuple[str, str] | None:
         missing = self.unfactored()
         if missing:
             return TABLE, missing
         affine = self.affine()
-        others = [Folding(folding.PE, ram_style=folding.ram_style), *self._affine_styles()]
+        others = [ThresholdingFolding(), *self._affine_styles()]
         parts = []
         for other in others:
             trial = replace(other, PE=folding.PE, ram_style=folding.ram_style)
@@ -280,7 +302,7 @@ class Thresholding(DataflowNode):
             parts.append(f"{exceptions} inputs are exceptions")
         return folding.impl_style, "; ".join(parts)
 
-    def stage_latency(self, folding: Folding) -> int:
+    def stage_latency(self, folding: ThresholdingFolding) -> int:
         """Cycles of the whole computation."""
         search = self.search(folding)
         cycles = 2 * search.stages if search else 0
@@ -288,27 +310,26 @@ class Thresholding(DataflowNode):
             return cycles + (1 if self.values() is not None else 0)
         return cycles + self.affine().latency(folding.PE, folding.resType)
 
-    def output_depth(self, folding: Folding) -> int:
+    def output_depth(self, folding: ThresholdingFolding) -> int:
         """Words of the output FIFO: as many as can be on their way."""
         return self.stage_latency(folding) + 4
 
     # --- meaning ----------------------------------------------------------------------------
 
-    def ports(self, folding: Folding) -> Ports:
-        vectors = tuple(self.attr("numInputVectors", [1]))
-        shape = (*vectors, self.channels)
+    def ports(self, folding: ThresholdingFolding) -> Ports:
+        shape = (*self.vectors_shape, self.channels)
         return Ports(
             (Stream(shape, self.x_type, folding.PE),),
             (Stream(shape, self.out_type, folding.PE),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: ThresholdingFolding) -> int:
         return self.channels // folding.PE * self.vectors
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: ThresholdingFolding) -> int:
         return self.stage_latency(folding) + 4
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: ThresholdingFolding) -> Resources:
         out_bits = self.out_type.bitwidth()
         depth = self.output_depth(folding)
         total = Resources(
@@ -329,7 +350,7 @@ class Thresholding(DataflowNode):
             )
         return total
 
-    def _base_luts(self, folding: Folding) -> float:
+    def _base_luts(self, folding: ThresholdingFolding) -> float:
         """LUTs after the search: what is added to the count, or values looked up."""
         out_bits = self.out_type.bitwidth()
         values = self.values()
@@ -346,5 +367,5 @@ class Thresholding(DataflowNode):
         return [count_thresholds(b, x, thresholds, self.values(), self.base, dtype)]
 
 
-def _multiplier(folding: Folding) -> str:
+def _multiplier(folding: ThresholdingFolding) -> str:
     return "" if folding.impl_style == TABLE else f" with a multiplier of {folding.resType.upper()}"

@@ -7,18 +7,16 @@ import numpy as np
 
 from qnnc.backends.design import BLOCK, LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish, packed
-from qnnc.compiler.dataflow import DataflowNode, Folding
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.nodes.thresholding.affine_rtl import generate_affine
-from qnnc.nodes.thresholding.node import TABLE, Thresholding
+from qnnc.nodes.thresholding.node import TABLE, Thresholding, ThresholdingFolding
 from qnnc.nodes.thresholding.search import Search
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: Thresholding) -> NodeRtl:
     """The node under the folding in its attributes."""
-    assert isinstance(node, Thresholding)
     folding = node.folding()
     if folding.impl_style != TABLE:
         return generate_affine(node, folding)
@@ -51,7 +49,9 @@ def generate(node: DataflowNode) -> NodeRtl:
     return finish(node, text, memories)
 
 
-def stages_of(node: Thresholding, search: Search, folding: Folding, file: str) -> dict[str, object]:
+def stages_of(
+    node: Thresholding, search: Search, folding: ThresholdingFolding, file: str
+) -> dict[str, object]:
     """What the template needs of a search; @ stands for the lane."""
     folds = node.folds(folding)
     return {
@@ -69,7 +69,7 @@ def stages_of(node: Thresholding, search: Search, folding: Folding, file: str) -
     }
 
 
-def _in_block(node: Thresholding, folding: Folding, words: int) -> bool:
+def _in_block(node: Thresholding, folding: ThresholdingFolding, words: int) -> bool:
     return folding.impl_style == TABLE and node.in_block(folding, words)
 
 
@@ -90,7 +90,9 @@ def _widened(net: str, bits: int, extra: int, signed: bool) -> str:
     return f"{{{{{extra}{{{fill}}}}}, {net}}}" if extra else net
 
 
-def _memories(node: Thresholding, search: Search, folding: Folding) -> dict[str, Memory]:
+def _memories(
+    node: Thresholding, search: Search, folding: ThresholdingFolding
+) -> dict[str, Memory]:
     memories = {}
     for lane in range(folding.PE):
         for stage, table in enumerate(search.tables(lane, folding.PE)):

@@ -19,7 +19,7 @@ class Finn(ToFinn):
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     """UpsampleNearestNeighbour by whole factors."""
-    sizes = [int(node.attr(name)) for name in ("HO", "HI", "WO", "WI")]
+    sizes = [node.integer(name) for name in ("HO", "HI", "WO", "WI")]
     if sizes[0] % sizes[1] or sizes[2] % sizes[3]:
         raise node.refusal("only whole factors are supported")
     factors = [1.0, 1.0, sizes[0] / sizes[1], sizes[2] / sizes[3]]

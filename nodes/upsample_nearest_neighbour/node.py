@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow.base import Folding, NewNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream
 from qnnc.compiler.dataflow.loops import Loop
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
-from qnnc.nodes.shared.reordering.node import Reordering
+from qnnc.nodes.shared.reordering.node import Reordering, ReorderingFolding
 
 
 class UpsampleNearestNeighbour(Reordering):
@@ -25,6 +26,14 @@ class UpsampleNearestNeighbour(Reordering):
     op_type = "UpsampleNearestNeighbour"
     short_name = "upsample"
     kind = "image"
+    input_types = ("datatype",)
+
+    channels: int = attributes.integer("NumChannels")
+    datatype: BaseDataType = attributes.integer_type("inputDataType")
+    in_height: int = attributes.integer("HI")
+    in_width: int = attributes.integer("WI")
+    out_height: int = attributes.integer("HO")
+    out_width: int = attributes.integer("WO")
 
     @classmethod
     def create(
@@ -48,20 +57,17 @@ class UpsampleNearestNeighbour(Reordering):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.channels = int(self.attr("NumChannels"))
-        self.datatype = self.type_attr("inputDataType")
-        self.image = int(self.attr("HI")), int(self.attr("WI"))
-        self.out = int(self.attr("HO")), int(self.attr("WO"))
+        self.image = self.in_height, self.in_width
+        self.out = self.out_height, self.out_width
 
-    def foldings(self) -> Iterable[Folding]:
-        for simd in divisors(self.channels):
-            yield Folding(SIMD=simd)
-            yield Folding(SIMD=simd, ram_style="block")
+    @property
+    def most_lanes(self) -> int:
+        return self.channels
 
-    def block_words(self, folding: Folding) -> int:
+    def block_words(self, folding: ReorderingFolding) -> int:
         return self.image[1] * self.channels // folding.SIMD
 
-    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+    def loops(self, folding: ReorderingFolding) -> tuple[Loop, ...]:
         words = self.channels // folding.SIMD
         down, across = (o // i for o, i in zip(self.out, self.image, strict=True))
         loops = (Loop(words, 1), Loop(across, 0), Loop(self.image[1], words), Loop(down, 0))
@@ -70,7 +76,7 @@ class UpsampleNearestNeighbour(Reordering):
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
         return [inputs[0]]
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: ReorderingFolding) -> Ports:
         return Ports(
             (Stream((1, *self.image, self.channels), self.datatype, folding.SIMD),),
             (Stream((1, *self.out, self.channels), self.datatype, folding.SIMD),),

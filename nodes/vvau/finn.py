@@ -41,8 +41,8 @@ def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
     if window is None:
         raise node.refusal("no window generator stands before it")
     weights = np.rint(writer.array(node, 1))
-    xnor = bool(node.attr("binaryXnorMode", 0))
-    kind = BIPOLAR if xnor else node.type_attr("weightDataType")
+    xnor = bool(node.integer("binaryXnorMode", 0))
+    kind = BIPOLAR if xnor else node.integer_type("weightDataType")
     factors = 2 * weights - 1 if xnor else weights
     total = depthwise(writer, node, window, factors, kind)
     if xnor:  # as for MVAU

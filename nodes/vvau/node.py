@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import Folding, NewNode, Range, Role
+from qnnc.compiler.dataflow import attributes, cost
+from qnnc.compiler.dataflow.base import NewNode, Range, Role
+from qnnc.compiler.dataflow.folding import ArithmeticFolding, MemoryFolding, PEFolding
 from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -20,7 +23,12 @@ from qnnc.compiler.resources import Resources
 from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
-class VVAU(ChannelFold):
+@dataclass(frozen=True, kw_only=True)
+class VVAUFolding(PEFolding, MemoryFolding, ArithmeticFolding):
+    """PE channels are worked on per cycle."""
+
+
+class VVAU(ChannelFold[VVAUFolding]):
     """Inputs x [1, OH, OW, KH * KW * C] from a ConvolutionInputGenerator and W [C, 1, KH, KW] (a
     constant); output [1, OH, OW, C].
 
@@ -32,7 +40,16 @@ class VVAU(ChannelFold):
     short_name = "vvau"
     role = Role.CHANNEL_PRODUCT
     kind = "product"
-    folding_attributes = ("PE", "ram_style", "resType")
+    folding_type = VVAUFolding
+
+    channels: int = attributes.integer("Channels")
+    out: tuple[int, int] = attributes.pair("Dim")
+    kernel: tuple[int, int] = attributes.pair("Kernel")
+    x_type: BaseDataType = attributes.integer_type("inputDataType")
+    w_type: BaseDataType = attributes.integer_type("weightDataType")
+    out_type: BaseDataType = attributes.integer_type("outputDataType")
+    acc_type: BaseDataType = attributes.integer_type("accDataType", "INT32")
+    xnor: bool = attributes.flag("binaryXnorMode", False)
 
     @classmethod
     def create(
@@ -63,15 +80,7 @@ class VVAU(ChannelFold):
 
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
-        self.channels = int(self.attr("Channels"))
-        self.x_type, self.out_type = (
-            self.type_attr("inputDataType"),
-            self.type_attr("outputDataType"),
-        )
-        self.w_type = self.type_attr("weightDataType")
-        self.out = tuple(int(n) for n in self.attr("Dim"))
-        self.window = int(np.prod(self.attr("Kernel")))
-        self.xnor = bool(self.attr("binaryXnorMode", 0))
+        self.window = math.prod(self.kernel)
 
     def weights(self) -> NDArray[np.int64]:
         """[KH * KW, C]."""
@@ -81,7 +90,7 @@ class VVAU(ChannelFold):
 
     def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
         if not self.xnor:
-            self.set_attrs(weightDataType=type_of_values(self.weights()).name)
+            self.w_type = type_of_values(self.weights())
         return False
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
@@ -95,21 +104,21 @@ class VVAU(ChannelFold):
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
         super().set_types(inputs, outputs)
-        self.set_attrs(accDataType=outputs[0].name)
+        self.acc_type = outputs[0]
 
     # --- folding ----------------------------------------------------------------------------
 
-    def foldings(self) -> Iterable[Folding]:
+    def foldings(self) -> Iterable[VVAUFolding]:
         widths = self.x_type.bitwidth(), self.w_type.bitwidth()
         dsp = not self.xnor and self.w_type != BIPOLAR and widths[0] * widths[1] >= 12
         dsp = dsp and max(widths) <= 24 and min(widths) <= 17
         for plain in super().foldings():
-            for style in ("distributed", "block"):
-                yield Folding(PE=plain.PE, ram_style=style)
+            for folding in (plain, replace(plain, ram_style="block")):
+                yield folding
                 if dsp:
-                    yield Folding(PE=plain.PE, ram_style=style, resType="dsp")
+                    yield replace(folding, resType="dsp")
 
-    def weight_memory(self, folding: Folding) -> cost.WeightMemory:
+    def weight_memory(self, folding: VVAUFolding) -> cost.WeightMemory:
         """Shape of the weight memory."""
         width = folding.PE * self.w_type.bitwidth()
         depth = self.window * self.groups(folding)
@@ -117,7 +126,7 @@ class VVAU(ChannelFold):
             return cost.block_weight_memory(width, depth)
         return cost.WeightMemory(width, depth, 1)
 
-    def weight_latency(self, folding: Folding) -> int:
+    def weight_latency(self, folding: VVAUFolding) -> int:
         """Cycles from a step to its weights (`qnnc_weight_stream`)."""
         return 2 + int(self.weight_memory(folding).group > 1)
 
@@ -133,7 +142,7 @@ class VVAU(ChannelFold):
     def out_shape(self) -> tuple[int, ...]:
         return (1, *self.out, self.channels)
 
-    def lane_resources(self, folding: Folding) -> Resources:
+    def lane_resources(self, folding: VVAUFolding) -> Resources:
         x_bits, w_bits = self.x_type.bitwidth(), self.w_type.bitwidth()
         acc = self.out_type.bitwidth()
         if self.xnor:
@@ -148,7 +157,7 @@ class VVAU(ChannelFold):
             product = Resources(LUT=cost.product(x_bits, w_bits), FF=x_bits + w_bits)
         return product + Resources(LUT=acc + 1, FF=x_bits * self.weight_latency(folding))
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: VVAUFolding) -> Resources:
         memory = self.weight_memory(folding)
         total = super().resources(folding)
         total += Resources(LUT=cost.counter(memory.rows) + cost.counter(memory.group))

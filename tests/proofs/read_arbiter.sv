@@ -4,7 +4,9 @@ module proof (
     input wire aclk,
     input wire [2:0] want,
     input wire [2:0] address,
-    input wire ready
+    input wire ready,
+    input wire [5:0] rid,
+    input wire rvalid
 );
   reg aresetn = 1'b0;
   always @(posedge aclk) aresetn <= 1'b1;
@@ -29,8 +31,8 @@ module proof (
       .m_arid(id),
       .m_arvalid(offered),
       .m_arready(ready),
-      .m_rid(6'd0),
-      .m_rvalid(1'b0)
+      .m_rid(rid),
+      .m_rvalid(rvalid)
   );
   reg [2:0] others;  // bursts of others while reader 1 waits
   always @(posedge aclk)
@@ -44,5 +46,7 @@ module proof (
       only_who_asks : assert ((taken & ~valid) == 0);
       all_that_is_granted : assert ((taken != 0) == (offered & ready));
       fair : assert (others <= 2);
+      data_goes_by_id : assert (to == (rvalid & rid < 3 ? 3'd1 << rid : 3'd0));
+      strays_are_flagged : assert (stray == (rvalid & rid >= 3));
     end
 endmodule

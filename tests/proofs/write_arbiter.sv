@@ -7,7 +7,9 @@ module proof (
     input wire [2:0] last,
     input wire ready,
     input wire data_ready,
-    input wire mark
+    input wire mark,
+    input wire [5:0] bid,
+    input wire bvalid
 );
   reg aresetn = 1'b0;
   always @(posedge aclk) aresetn <= 1'b1;
@@ -43,8 +45,8 @@ module proof (
       .m_wlast(data_last),
       .m_wvalid(data_offered),
       .m_wready(data_ready),
-      .m_bid(6'd0),
-      .m_bvalid(1'b0)
+      .m_bid(bid),
+      .m_bvalid(bvalid)
   );
   wire [2:0] held = data_valid & ~data_taken;
   always @(posedge aclk)
@@ -56,6 +58,8 @@ module proof (
       data_valid <= held | data;
       wlast <= (wlast & held) | (last & ~held);
       only_who_asks : assert ((taken & ~valid) == 0);
+      answers_go_by_id : assert (to == (bvalid & bid < 3 ? 3'd1 << bid : 3'd0));
+      strays_are_flagged : assert (stray == (bvalid & bid >= 3));
     end
   scoreboard #(
       .WIDTH(2),

@@ -50,19 +50,22 @@ class Verdict:
     cycles: int | None = None
 
 
-def prove(top: str, sources: Mapping[str, str], folder: Path) -> Verdict:
+def prove(top: str, sources: Mapping[str, str], folder: Path, only: str = "") -> Verdict:
     """Prove the assertions of a module and of all below it, from reset on.
 
     Args:
         top: the module; its inputs are free.
         sources: text of every file, by name.
         folder: an empty folder to work in.
+        only: label of the assertions to prove; by default all.
     """
     for name, text in sources.items():
         (folder / name).write_text(text, encoding="utf-8")
     files = " ".join(sorted(name for name in sources if name.endswith(".sv")))
     read = f"read_verilog -defer -formal -sv -DQNNC_ASSERTIONS {files}"
-    commands = [read, *_TRANSLATE.format(top=top).splitlines()]
+    prune = [f"delete t:$assert t:$check %u c:*{only} %d"] if only else []
+    prepare, flatten, *rest = _TRANSLATE.format(top=top).splitlines()
+    commands = [read, prepare, flatten, *prune, *rest]
     run_script(commands, folder, folder / "yosys.log", f"translating {top}")
     done = subprocess.run(
         [str(share_folder().parent / "yosys-abc"), "-c", "read_aiger proof.aig; fold; pdr"],

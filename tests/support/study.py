@@ -7,6 +7,7 @@ import csv
 import importlib.util
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,3 +83,19 @@ def lasting(table: Path) -> list[dict[str, str]]:
     """Rows of results.csv without the columns that differ from run to run."""
     with table.open(newline="") as file:
         return [{k: v for k, v in row.items() if TIMED not in k} for row in csv.DictReader(file)]
+
+
+def result(weights: int, activations: int, **counts: int) -> dict[str, Any]:
+    """A network's result with the resources given."""
+    estimate = {"LUT": 1, "FF": 1, "BRAM18": 1, "DSP": 0, **counts}
+    built = {"fits": True, "fps": 1.0, "estimate": estimate}
+    return {
+        "name": f"W{weights}A{activations}",
+        "weights": [weights] * 3,
+        "activations": [activations] * 3,
+        "data": "images",
+        "compression": 32 / weights,
+        "epochs": {"2": {"error": 10.0 / weights, "training_seconds": 1.0}},
+        "same_speed": built,
+        "fastest": built,
+    }

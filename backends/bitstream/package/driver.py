@@ -7,7 +7,7 @@
 
 With pynq it loads the overlay and takes buffers from pynq; without, it goes through the kernel's
 fpga_manager and /dev/mem, which needs root. The network's host-side parts run in onnxruntime if it
-is installed, else in numpy.
+is installed, otherwise in numpy.
 
 The modules qnnc_*.py beside this file belong to it.
 """
@@ -48,7 +48,8 @@ class Accelerator:
 
     Args:
         folder: of the package; by default that of this file.
-        platform: a way to the hardware, or None for pynq where it is installed, else the kernel.
+        platform: a way to the hardware, or None for pynq where it is installed, otherwise the
+            kernel.
         frames: that a buffer holds at most; by default 4 MB, or what takes a second.
         timeout: seconds after which a run counts as stuck; by default what follows from its frames
             and the accelerator's cycles per frame.
@@ -259,7 +260,7 @@ class Accelerator:
 
     def throughput(self, frames=None):
         """Frames per second over a full buffer of any contents: by the accelerator's own cycle
-        counter, and by the clock on the wall with packing and unpacking."""
+        counter, and in wall time with packing and unpacking."""
         frames = min(frames or self.frames, self.frames)
         tensors = [
             np.full((frames, *stream.shape), stream.high, np.int64).astype(
@@ -279,7 +280,7 @@ class Accelerator:
 
     def latency(self, runs=10):
         """Seconds from starting a run of one frame to its result in memory: the least by the
-        accelerator's counter, and the median by the clock on the wall."""
+        accelerator's counter, and the median in wall time."""
         tensors = [np.full((1, *stream.shape), stream.high, np.int64) for stream in self.inputs]
         self._fill(0, tensors, 0, 1)
         cycles, wall = [], []

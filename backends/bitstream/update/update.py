@@ -52,7 +52,7 @@ def update(
     prjxray_db: Path | None = None,
     *,
     force: bool = False,
-    told: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> str:
     """Put another model into a build that has a bitstream by the open flow.
 
@@ -64,7 +64,7 @@ def update(
         model: with the same topology, types and folding as the build's.
         prjxray_db: family folder of a prjxray database; by default the build's.
         force: replace files of the build that were changed since, too.
-        told: called with what that is.
+        notify: called with what that is.
 
     Returns:
         The SHA-256 of the new configuration payload.
@@ -105,7 +105,7 @@ def update(
             remove(workspace.path(part))
             shutil.move(build.folder / part, workspace.path(part))
         _record(workspace, build, digest)
-        workspace.finish(told)
+        workspace.finish(notify)
     return digest
 
 

@@ -3,35 +3,37 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar, TypeVar
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.nodes.fm_padding.node import FMPadding
-from qnnc.nodes.fm_padding_pixel.node import FMPadding_Pixel
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import SIMDFolding
+from qnnc.nodes.shared.border.node import Border
 
 HEADER = Header.beside(__name__, "border.h")
+B = TypeVar("B", bound=Border)
 
 
-class Hls(HlsNode):
-    """`qnnc::padding` or `qnnc::spread`."""
+class BorderHls(HlsNode[B, SIMDFolding]):
+    """A function of `border.h` over an image."""
 
-    node: FMPadding | FMPadding_Pixel
+    function: ClassVar[str]
+    """Its name."""
 
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, FMPadding | FMPadding_Pixel)
-        super().__init__(node)
+    @property
+    @abstractmethod
+    def arguments(self) -> tuple[int, ...]:
+        """Its template arguments after those of the image."""
 
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        return Folding(SIMD=largest_divisor(arriving[0].lanes, self.node.channels))
+    def widest(self, arriving: Sequence[Stream]) -> SIMDFolding:
+        return SIMDFolding(SIMD=largest_divisor(arriving[0].lanes, self.node.channels))
 
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: SIMDFolding) -> Kernel:
         node = self.node
         words = node.channels // folding.SIMD
         image = (node.datatype, folding.SIMD, words, *node.image)
-        if isinstance(node, FMPadding):
-            name = template("padding", *image, node.top, node.left, *node.out, node.value)
-        else:
-            name = template("spread", *image, *node.stride)
+        name = template(self.function, *image, *self.arguments)
         return Kernel(HEADER, name, node.ports(folding))

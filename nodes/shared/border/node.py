@@ -4,60 +4,78 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import onnx_ir as ir
 from numpy.typing import NDArray
+from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding, Ports, Stream, divisors
+from qnnc.compiler.dataflow import attributes, cost
+from qnnc.compiler.dataflow.base import DataflowNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.dataflow.schedule import Intake, Schedule, cumulative
 from qnnc.compiler.resources import Resources
 
 
-class Border(DataflowNode):
+class Border(DataflowNode[SIMDFolding]):
     """Input x [1, H, W, C]; output [1, *out, C]. It gives a pixel at a time, SIMD channels a
     cycle, and takes one in for those that are not constants (`border.sv.j2`).
-
-    Attributes:
-        image: rows and columns of the input.
-        channels: of both.
-        datatype: of both.
     """
 
-    folding_attributes = ("SIMD",)
+    folding_type = SIMDFolding
+    input_types = ("datatype",)
     output_types = ()
     keeps_coding = True
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.image = self.pair("ImgDim")
-        self.channels = int(self.attr("NumChannels"))
-        self.datatype = self.type_attr("inputDataType")
+    image: tuple[int, int] = attributes.pair("ImgDim")
+    """Rows and columns of the input."""
+    channels: int = attributes.integer("NumChannels")
+    datatype: BaseDataType = attributes.integer_type("inputDataType")
+    value: int
+    """Of the pixels that are put in."""
+    apart: tuple[int, int]
+    """Rows and columns of the output from one pixel of the input to the next."""
 
     @property
     @abstractmethod
     def out(self) -> tuple[int, int]:
         """Rows and columns of the output."""
 
+    @property
     @abstractmethod
+    def first(self) -> tuple[int, int]:
+        """Row and column of the output where the first pixel of the input goes."""
+
+    @property
+    @abstractmethod
+    def end(self) -> tuple[int, int]:
+        """Row and column of the output from which on there are no pixels of the input."""
+
     def taken(self) -> NDArray[np.bool_]:
         """[*out]: where pixels of the input go."""
+        rows, columns = (
+            slice(*axis) for axis in zip(self.first, self.end, self.apart, strict=True)
+        )
+        places = np.zeros(self.out, dtype=bool)
+        places[rows, columns] = True
+        return places
 
-    def foldings(self) -> Iterable[Folding]:
-        return (Folding(SIMD=simd) for simd in divisors(self.channels))
+    def foldings(self) -> Iterable[SIMDFolding]:
+        return (SIMDFolding(SIMD=simd) for simd in divisors(self.channels))
 
-    def ports(self, folding: Folding) -> Ports:
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        return [inputs[0].including(self.value)]
+
+    def ports(self, folding: SIMDFolding) -> Ports:
         return Ports(
             (Stream((1, *self.image, self.channels), self.datatype, folding.SIMD),),
             (Stream((1, *self.out, self.channels), self.datatype, folding.SIMD),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: SIMDFolding) -> int:
         return self.out[0] * self.out[1] * (self.channels // folding.SIMD)
 
-    def schedule(self, folding: Folding) -> Schedule:
+    def schedule(self, folding: SIMDFolding) -> Schedule:
         """A pixel of the output at a time."""
         taken = cumulative(self.taken().astype(np.int64)) * self.channels
         words = self.channels // folding.SIMD
@@ -68,7 +86,7 @@ class Border(DataflowNode):
             (np.arange(1, taken.size + 1) * self.channels,),
         )
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: SIMDFolding) -> Resources:
         """Three counters, a multiplexer, a register slice."""
         width = folding.SIMD * self.datatype.bitwidth()
         counters = (*self.out, self.channels // folding.SIMD)

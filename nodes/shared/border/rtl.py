@@ -9,10 +9,8 @@ import numpy as np
 
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish, packed
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for
-from qnnc.nodes.fm_padding.node import FMPadding
-from qnnc.nodes.fm_padding_pixel.node import FMPadding_Pixel
+from qnnc.nodes.shared.border.node import Border
 
 TEMPLATES = Templates(__name__)
 
@@ -48,22 +46,16 @@ class Axis:
         return parts
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: Border) -> NodeRtl:
     """Counters over the output, and a multiplexer."""
-    assert isinstance(node, FMPadding | FMPadding_Pixel)
     folding, (rows, columns) = node.folding(), node.out
-    if isinstance(node, FMPadding):
-        strides, value = (1, 1), node.value
-        starts, (height, width) = (node.top, node.left), node.image
-        ends = (node.top + height, node.left + width)
-    else:
-        strides, value, starts, ends = node.stride, 0, (0, 0), node.out
+    ranges = list(zip(node.out, node.first, node.end, node.apart, strict=True))
     axes = [
-        Axis("column", columns, starts[1], ends[1], strides[1], "step & pixel"),
-        Axis("row", rows, starts[0], ends[0], strides[0], "column_step & column_last"),
+        Axis("column", *ranges[1], "step & pixel"),
+        Axis("row", *ranges[0], "column_step & column_last"),
     ]
     bits = node.datatype.bitwidth()
-    filler = packed(np.full((1, folding.SIMD), value), bits)[0]
+    filler = packed(np.full((1, folding.SIMD), node.value), bits)[0]
     text = TEMPLATES.render(
         "border.sv.j2",
         about=f"{node.op_type}: {rows} x {columns} pixels of {node.channels} channels",

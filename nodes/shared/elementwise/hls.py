@@ -10,13 +10,14 @@ import numpy as np
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, Table, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
+from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.nodes.shared.elementwise.node import Elementwise
 
 HEADER = Header.beside(__name__, "elementwise.h")
 
 
-class ElementwiseHls(HlsNode):
+class ElementwiseHls(HlsNode[Elementwise, PEFolding]):
     """`qnnc::elementwise_constant` or `qnnc::elementwise`.
 
     Attributes:
@@ -24,18 +25,13 @@ class ElementwiseHls(HlsNode):
         header: that has it.
     """
 
-    node: Elementwise
     operation: ClassVar[str]
     header: ClassVar[Header] = HEADER
 
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, Elementwise)
-        super().__init__(node)
+    def widest(self, arriving: Sequence[Stream]) -> PEFolding:
+        return PEFolding(PE=largest_divisor(arriving[0].lanes, self.node.shape[-1]))
 
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        return Folding(PE=largest_divisor(arriving[0].lanes, self.node.shape[-1]))
-
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: PEFolding) -> Kernel:
         node = self.node
         ports = node.ports(folding)
         types = (self.operation, node.x_type, node.y_type, node.out_type)

@@ -12,16 +12,16 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
-    Folding,
     NewNode,
     Ports,
     Range,
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -29,13 +29,18 @@ from qnnc.compiler.ir.facts import IntArray, as_integers
 from qnnc.compiler.resources import Resources
 
 
-class Elementwise(DataflowNode):
+class Elementwise(DataflowNode[PEFolding]):
     """Inputs lhs [..., C] and rhs, a stream [..., C] or a constant [C] or [1]; output [..., C]."""
 
-    folding_attributes = ("PE",)
-    input_types = ("lhs_dtype", "rhs_dtype")
-    output_types = ("out_dtype",)
+    folding_type = PEFolding
+    input_types = ("x_type", "y_type")
     onnx_op: ClassVar[str]
+
+    x_type: BaseDataType = attributes.integer_type("lhs_dtype")
+    y_type: BaseDataType = attributes.integer_type("rhs_dtype")
+    out_type: BaseDataType = attributes.integer_type("out_dtype")
+    shape: tuple[int, ...] = attributes.integers("out_shape")
+    rhs_style: str = attributes.text("rhs_style", "input")
 
     @classmethod
     def create(
@@ -60,13 +65,10 @@ class Elementwise(DataflowNode):
             PE=1,
         )
 
-    def __init__(self, node: ir.Node) -> None:
-        super().__init__(node)
-        self.x_type = self.type_attr("lhs_dtype")
-        self.y_type = self.type_attr("rhs_dtype")
-        self.out_type = self.type_attr("out_dtype")
-        self.shape = tuple(int(d) for d in self.attr("out_shape"))
-        self.is_constant = str(self.attr("rhs_style", "input")) == "const"
+    @property
+    def is_constant(self) -> bool:
+        """The right operand is a constant."""
+        return self.rhs_style == "const"
 
     def operand(self) -> NDArray[np.int64]:
         """The constant, one element or one per channel."""
@@ -75,8 +77,7 @@ class Elementwise(DataflowNode):
     def narrow(self, editor: Editor, inputs: Sequence[Range]) -> bool:
         if self.is_constant:
             operand = self.operand()
-            kind = smallest_type(int(operand.min()), int(operand.max()))
-            self.set_attrs(rhs_dtype=kind.name)
+            self.y_type = smallest_type(int(operand.min()), int(operand.max()))
         return False
 
     def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
@@ -92,14 +93,14 @@ class Elementwise(DataflowNode):
     def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
         """The operation on integers."""
 
-    def foldings(self) -> Iterable[Folding]:
-        return (Folding(PE=pe) for pe in divisors(self.shape[-1]))
+    def foldings(self) -> Iterable[PEFolding]:
+        return (PEFolding(PE=pe) for pe in divisors(self.shape[-1]))
 
-    def folds(self, folding: Folding) -> int:
+    def folds(self, folding: PEFolding) -> int:
         """Rows of the constant's table."""
         return 1 if self.operand().size == 1 else self.shape[-1] // folding.PE
 
-    def ports(self, folding: Folding) -> Ports:
+    def ports(self, folding: PEFolding) -> Ports:
         kinds: list[BaseDataType] = (
             [self.x_type] if self.is_constant else [self.x_type, self.y_type]
         )
@@ -108,17 +109,17 @@ class Elementwise(DataflowNode):
             (Stream(self.shape, self.out_type, folding.PE),),
         )
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: PEFolding) -> int:
         return self.ports(folding).inputs[0].words
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: PEFolding) -> int:
         return 5
 
     @abstractmethod
     def lane_luts(self) -> float:
         """LUTs of the arithmetic of a lane."""
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: PEFolding) -> Resources:
         out_bits, x_bits = self.out_type.bitwidth(), self.x_type.bitwidth()
         if not self.is_constant:
             bits = x_bits + self.y_type.bitwidth()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from qnnc.backends.design import LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, codes, finish, packed
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.errors import ModelError, quote
@@ -14,13 +13,12 @@ from qnnc.nodes.shared.elementwise.node import Elementwise
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode, *, operator: str) -> NodeRtl:
+def generate(node: Elementwise, *, operator: str) -> NodeRtl:
     """The node under the folding in its attributes.
 
     Args:
         operator: SystemVerilog's, such as "+".
     """
-    assert isinstance(node, Elementwise)
     if is_bipolar(node.x_type) or is_bipolar(node.y_type):
         raise ModelError(f"node {quote(node.name)}: BIPOLAR operands are not supported")
     return _with_constant(node, operator) if node.is_constant else _of_two(node, operator)

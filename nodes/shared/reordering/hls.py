@@ -3,36 +3,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from qnnc.backends.hls.hls_node import HlsNode, largest_divisor
 from qnnc.backends.hls.kernel import Header, Kernel, template
-from qnnc.compiler.dataflow import DataflowNode, Folding, Stream
-from qnnc.nodes.shared.reordering.node import Reordering
-from qnnc.nodes.shuffle.node import Shuffle
+from qnnc.compiler.dataflow import Stream
+from qnnc.nodes.shared.reordering.node import Reordering, ReorderingFolding
 
 HEADER = Header.beside(__name__, "reordering.h")
 
 
-class Hls(HlsNode):
+class Hls(HlsNode[Reordering, ReorderingFolding]):
     """`qnnc::reorder`."""
 
-    node: Reordering
+    def widest(self, arriving: Sequence[Stream]) -> ReorderingFolding:
+        return ReorderingFolding(SIMD=largest_divisor(arriving[0].lanes, self.node.most_lanes))
 
-    def __init__(self, node: DataflowNode) -> None:
-        assert isinstance(node, Reordering)
-        super().__init__(node)
-
-    def widest(self, arriving: Sequence[Stream]) -> Folding:
-        node = self.node
-        if isinstance(node, Shuffle):
-            together = math.gcd(node.together, node.in_shape[-1], node.out_shape[-1])
-        else:
-            together = arriving[0].shape[-1]
-        return Folding(SIMD=largest_divisor(arriving[0].lanes, together))
-
-    def kernel(self, folding: Folding) -> Kernel:
+    def kernel(self, folding: ReorderingFolding) -> Kernel:
         node = self.node
         ports, block = node.ports(folding), node.block_words(folding)
         x = ports.inputs[0]

@@ -9,53 +9,71 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from qnnc.compiler.dataflow import cost
-from qnnc.compiler.dataflow.base import DataflowNode, Folding
+from qnnc.compiler.dataflow.base import DataflowNode, divisors
+from qnnc.compiler.dataflow.folding import MemoryFolding, SIMDFolding
 from qnnc.compiler.dataflow.loops import Loop
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.resources import Resources
 
 
-class Reordering(DataflowNode):
+@dataclass(frozen=True, kw_only=True)
+class ReorderingFolding(SIMDFolding, MemoryFolding):
+    """SIMD elements come and go per cycle."""
+
+
+class Reordering(DataflowNode[ReorderingFolding]):
     """Base of nodes that are such a memory."""
 
-    folding_attributes = ("SIMD", "ram_style")
+    folding_type = ReorderingFolding
     keeps_coding = True
     output_types = ()
 
+    @property
     @abstractmethod
-    def block_words(self, folding: Folding) -> int:
+    def most_lanes(self) -> int:
+        """Elements that stay side by side, of which SIMD is a divisor."""
+
+    def foldings(self) -> Iterable[ReorderingFolding]:
+        for simd in divisors(self.most_lanes):
+            yield ReorderingFolding(SIMD=simd)
+            yield ReorderingFolding(SIMD=simd, ram_style="block")
+
+    @abstractmethod
+    def block_words(self, folding: ReorderingFolding) -> int:
         """Words of a block as it comes."""
 
     @abstractmethod
-    def loops(self, folding: Folding) -> tuple[Loop, ...]:
+    def loops(self, folding: ReorderingFolding) -> tuple[Loop, ...]:
         """Loops in words that read a block, innermost first."""
 
-    def first_word(self, folding: Folding) -> int:
+    def first_word(self, folding: ReorderingFolding) -> int:
         """The word of a block that is read first."""
         return 0
 
-    def read_words(self, folding: Folding) -> int:
+    def read_words(self, folding: ReorderingFolding) -> int:
         """Words that are read from a block."""
         return math.prod(loop.count for loop in self.loops(folding))
 
-    def depth(self, folding: Folding) -> int:
+    def depth(self, folding: ReorderingFolding) -> int:
         """Words from the start of one half to the end of the other, which begins at a power of
         two."""
         words = self.block_words(folding)
         return (1 << cost.bits_for(words)) + words
 
-    def cycles(self, folding: Folding) -> int:
+    def cycles(self, folding: ReorderingFolding) -> int:
         ports = self.ports(folding)
         return max(ports.inputs[0].words, ports.outputs[0].words)
 
-    def latency(self, folding: Folding) -> int:
+    def latency(self, folding: ReorderingFolding) -> int:
         return self.block_words(folding) + 3
 
-    def schedule(self, folding: Folding) -> Schedule:
+    def schedule(self, folding: ReorderingFolding) -> Schedule:
         """A block at a time, read vector by vector where a block is made of whole vectors."""
         block = self.block_words(folding) * folding.SIMD
         read = self.read_words(folding) * folding.SIMD
@@ -71,7 +89,7 @@ class Reordering(DataflowNode):
             (firings * (read // pieces),),
         )
 
-    def resources(self, folding: Folding) -> Resources:
+    def resources(self, folding: ReorderingFolding) -> Resources:
         stream = self.ports(folding).inputs[0]
         depth, loops = self.depth(folding), self.loops(folding)
         address = cost.bits_for(depth)

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
-from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.cost import bits_for, block_ram
 from qnnc.nodes.shared.reordering.node import Reordering
 
 TEMPLATES = Templates(__name__)
 
 
-def generate(node: DataflowNode) -> NodeRtl:
+def generate(node: Reordering) -> NodeRtl:
     """Written in order, read by nested loops; a step is a constant, modulo a power of two."""
-    assert isinstance(node, Reordering)
     folding = node.folding()
     loops, half_bits = node.loops(folding), bits_for(node.block_words(folding))
     stream = node.ports(folding).inputs[0]

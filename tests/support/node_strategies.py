@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random geometries and foldings of the nodes in `image_nodes`, for hypothesis."""
+"""Random types, geometries and foldings of nodes, for hypothesis."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from qonnx.core.datatype import DataType
 
 from qnnc.compiler.dataflow.base import divisors
-from tests.support import image_nodes as images
-from tests.support.nodes import NodeSpec
+from qnnc.nodes.mvau.cases import TYPES, WEIGHTS
+from qnnc.nodes.testing import Case
+from tests.support import nodes
 
 KINDS = st.sampled_from(["BINARY", "TERNARY", "UINT2", "INT3", "UINT4", "INT5", "UINT8", "INT8"])
 RAMS = st.sampled_from(["distributed", "block"])
@@ -28,7 +29,7 @@ def lanes(channels: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def windows(draw: st.DrawFn) -> NodeSpec:
+def windows(draw: st.DrawFn) -> Case:
     """Any kernel that fits, up to the whole image; strides beyond the kernel too."""
     image, channels = draw(IMAGES), draw(CHANNELS)
     kernel = tuple(draw(st.integers(1, min(size, 4))) for size in image)
@@ -36,7 +37,7 @@ def windows(draw: st.DrawFn) -> NodeSpec:
         draw(st.integers(1, (size - 1) // (k - 1) if k > 1 else 1))
         for size, k in zip(image, kernel, strict=True)
     )
-    return images.windows(
+    return nodes.windows(
         image=image,
         kernel=(kernel[0], kernel[1]),
         dilation=(dilation[0], dilation[1]),
@@ -50,15 +51,15 @@ def windows(draw: st.DrawFn) -> NodeSpec:
 
 
 @st.composite
-def borders(draw: st.DrawFn) -> NodeSpec:
+def borders(draw: st.DrawFn) -> Case:
     """Borders of any value of the type, or zeros between pixels."""
     image, channels, kind = draw(IMAGES), draw(CHANNELS), draw(KINDS)
     simd = draw(lanes(channels))
     if draw(st.booleans()):
         stride = draw(PAIRS)
-        return images.spread(image=image, stride=stride, channels=channels, kind=kind, simd=simd)
+        return nodes.spread(image=image, stride=stride, channels=channels, kind=kind, simd=simd)
     low, high = (int(n) for n in (DataType[kind].min(), DataType[kind].max()))
-    return images.padding(
+    return nodes.padding(
         image=image,
         pads=draw(st.tuples(*[st.integers(0, 3)] * 4)),
         channels=channels,
@@ -69,18 +70,18 @@ def borders(draw: st.DrawFn) -> NodeSpec:
 
 
 @st.composite
-def folds(draw: st.DrawFn) -> NodeSpec:
+def folds(draw: st.DrawFn) -> Case:
     """Pools, sums, depthwise products."""
     out, kernel, channels = draw(PAIRS), draw(PAIRS), draw(CHANNELS)
     kind, pe = draw(KINDS), draw(lanes(channels))
     op = draw(st.sampled_from(["MaxPool", "AccPool", "sum", "vvau"]))
     if op == "sum":
-        return images.global_sum(image=draw(IMAGES), channels=channels, kind=kind, pe=pe)
+        return nodes.total(image=draw(IMAGES), channels=channels, kind=kind, pe=pe)
     if op != "vvau":
-        return images.pool(out=out, kernel=kernel, function=op, channels=channels, kind=kind, pe=pe)
+        return nodes.pool(out=out, kernel=kernel, function=op, channels=channels, kind=kind, pe=pe)
     weights = draw(st.sampled_from(["BIPOLAR", "BINARY", "TERNARY", "INT2", "INT4", "INT8"]))
     wide = not {kind, weights} & {"BINARY", "BIPOLAR"}
-    return images.vvau(
+    return nodes.vvau(
         np.random.default_rng(draw(st.integers(0, 1000))),
         out=out,
         kernel=kernel,
@@ -94,7 +95,7 @@ def folds(draw: st.DrawFn) -> NodeSpec:
 
 
 @st.composite
-def joins(draw: st.DrawFn) -> NodeSpec:
+def joins(draw: st.DrawFn) -> Case:
     """Copies, sums and products of two streams, joins, splits with outputs left unused."""
     vectors = (1, draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     op = draw(st.sampled_from(["copy", "Add", "Mul", "concat", "split"]))
@@ -103,9 +104,9 @@ def joins(draw: st.DrawFn) -> NodeSpec:
         channels = [simd * draw(st.integers(1, 3)) for _ in range(count)]
         if op == "concat":
             kinds = [draw(KINDS) for _ in channels]
-            return images.concat(vectors=vectors, channels=channels, kinds=kinds, simd=simd)
+            return nodes.concat(vectors=vectors, channels=channels, kinds=kinds, simd=simd)
         unused = draw(st.sets(st.integers(0, count - 1), max_size=count - 1))
-        return images.split(
+        return nodes.split(
             vectors=vectors,
             channels=channels,
             kind=draw(KINDS),
@@ -116,17 +117,17 @@ def joins(draw: st.DrawFn) -> NodeSpec:
     pe = draw(lanes(count))
     if op == "copy":
         copies = draw(st.integers(1, 4))
-        return images.duplicate(vectors=vectors, channels=count, copies=copies, kind=kind, pe=pe)
-    return images.join(op=op, vectors=vectors, channels=count, kinds=(kind, draw(KINDS)), pe=pe)
+        return nodes.duplicate(vectors=vectors, channels=count, copies=copies, kind=kind, pe=pe)
+    return nodes.join(op=op, vectors=vectors, channels=count, kinds=(kind, draw(KINDS)), pe=pe)
 
 
 @st.composite
-def orders(draw: st.DrawFn) -> NodeSpec:
+def orders(draw: st.DrawFn) -> Case:
     """Upsampling by any factors, and transposes of up to five dimensions: the loops they make."""
     kind, ram = draw(KINDS), draw(RAMS)
     if draw(st.booleans()):
         channels = draw(CHANNELS)
-        return images.upsample(
+        return nodes.upsample(
             image=draw(PAIRS),
             factors=draw(PAIRS),
             channels=channels,
@@ -140,7 +141,44 @@ def orders(draw: st.DrawFn) -> NodeSpec:
     whole = (0, *(p + 1 for p in perm))
     together = apart[-1] if whole[-1] == len(sizes) else 1
     simd = draw(lanes(math.gcd(together, apart[-1])))
-    return images.shuffle(apart=apart, perm=whole, kind=kind, simd=simd, ram=ram)
+    return nodes.shuffle(apart=apart, perm=whole, kind=kind, simd=simd, ram=ram)
+
+
+@st.composite
+def mvaus(draw: st.DrawFn) -> Case:
+    """Any types, foldings and memories."""
+    mw, mh = draw(st.integers(1, 24)), draw(st.integers(1, 12))
+    x, w = draw(st.sampled_from(TYPES)), draw(st.sampled_from(WEIGHTS))
+    dsp = w != "BIPOLAR" and (x, w) != ("BINARY", "BINARY")
+    return nodes.mvau(
+        np.random.default_rng(draw(st.integers(0, 1000))),
+        mw=mw,
+        mh=mh,
+        x=x,
+        w=w,
+        res=draw(st.sampled_from(["lut", "dsp"] if dsp else ["lut"])),
+        pe=draw(lanes(mh)),
+        simd=draw(lanes(mw)),
+        ram_style=draw(RAMS),
+        vectors=draw(st.integers(1, 3)),
+    )
+
+
+@st.composite
+def thresholdings(draw: st.DrawFn) -> Case:
+    """Tables for each channel and for all, with counts and with values."""
+    channels = draw(st.integers(1, 12))
+    return nodes.thresholding(
+        np.random.default_rng(draw(st.integers(0, 1000))),
+        channels=channels,
+        steps=draw(st.integers(1, 20)),
+        x=draw(st.sampled_from(["INT4", "UINT5", "INT11", "BINARY"])),
+        pe=draw(lanes(channels)),
+        base=draw(st.integers(-20, 5)),
+        shared=draw(st.booleans()),
+        values=draw(st.booleans()),
+    )
 
 
 ANY = st.one_of(windows(), borders(), folds(), joins(), orders())
+ANY_NODE = st.one_of(mvaus(), thresholdings(), ANY)
