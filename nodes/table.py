@@ -49,8 +49,8 @@ NODES: Final[Mapping[str, Line]] = {
         "qnnc.nodes.streaming_data_width_converter", serves="width-conversion"
     ),
     "StreamingFIFO": Line("qnnc.nodes.streaming_fifo", serves="waiting"),
+    "LabelSelect": Line("qnnc.nodes.label_select"),
     "ReverseSteps": Line("qnnc.nodes.reverse_steps"),
     "PreviousStates": Line("qnnc.nodes.previous_states"),
     "NextStates": Line("qnnc.nodes.next_states"),
-    "LabelSelect": Line("qnnc.nodes.label_select"),
 }

@@ -47,8 +47,8 @@ class ChooseBackend(Pass):
             style = _resolved(node, style)
             if style == "hls" and (is_read(node) or is_write(node)):
                 raise ModelError(
-                    f"node {quote(node.name)} is an end of a recurrence, which only the rtl backend "
-                    f"makes; give --backend {self.choice},{node.op_type}=rtl"
+                    f"node {quote(node.name)} is an end of a recurrence, which only the rtl "
+                    f"backend makes; give --backend {self.choice},{node.op_type}=rtl"
                 )
             if style == "hls" and declaration(node).batch(declaration(node).folding()) > 1:
                 raise ModelError(
