@@ -61,20 +61,24 @@ class ConsoleProgress(_Bar):
         self._index = 0
 
     def stage(self, name: str, index: int, count: int) -> None:
+        """Show the stage's name and number."""
         self._stage, self._index = name, index
         self._bar.update(self._task, total=float(count), completed=float(index), description=name)
 
     def detail(self, text: str, done: float | None = None) -> None:
+        """Show what is being done, and move the bar to the share that is done."""
         shown = escape(f"{self._stage}: {text}")
         self._bar.update(self._task, description=shown, completed=self._index + (done or 0.0))
 
     def finished(self, name: str, status: str, seconds: float) -> None:
+        """Print a line for the stage."""
         if status == "failed":
             return  # the error says so
         colour = {"done": "green", "cached": "cyan"}.get(status, "yellow")
         self._lines.print(f"  [{colour}]{status:8}[/] {name:12} {seconds:7.2f} s", highlight=False)
 
     def warn(self, text: str) -> None:
+        """Print a warning."""
         self._console.print(f"qnnc: warning: {text}", markup=False, highlight=False, soft_wrap=True)
 
 

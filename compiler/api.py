@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,17 @@ from qnnc.compiler.building.options import PATHS, BuildOptions, Options
 from qnnc.compiler.building.run import run_build
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
+from qnnc.compiler.frontend import offered
 from qnnc.compiler.passes.manager import Watcher
 from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import Report
 from qnnc.compiler.samples import load_labels
+from qnnc.compiler.strict import strict_numbers
 
 
 def build(
-    model: str | Path,
+    model: str | Path | object,
     *,
     out: str | Path,
     progress: Progress | None = None,
@@ -33,7 +36,9 @@ def build(
     """Build an accelerator, as `qnnc build` does.
 
     Args:
-        model: what the frontend reads, usually an ONNX file.
+        model: what the frontend reads, usually an ONNX file; or a torch.nn.Module with Brevitas
+            layers, whose own forward is then compared with what was exported of it. It needs
+            input_shape, such as (1, 1, 28, 28).
         out: folder of the build.
         progress: notified of what is going on.
         watchers: look at the model after every pass.
@@ -43,7 +48,8 @@ def build(
         The report, which also lies in the folder as report.json.
 
     Raises:
-        QnncError: something the user can fix; its text is one line.
+        OptionError: there is no such option.
+        QnncError: something else that the user can fix; its text is one line.
     """
     given: dict[str, Any] = dict(options)
     for name in PATHS:
@@ -53,11 +59,17 @@ def build(
     if unknown:
         known = list(BuildOptions.__dataclass_fields__)
         raise OptionError(f"unknown build option {unknown[0]!r}{close_matches(unknown[0], known)}")
-    return run_build(BuildOptions(model=str(model), out=Path(out), **given), progress, watchers)
+    shape = given.get("input_shape")
+    if shape is not None and not isinstance(shape, str):
+        given["input_shape"] = ",".join(str(size) for size in shape)
+    if isinstance(model, str | os.PathLike):
+        return run_build(BuildOptions(model=str(model), out=Path(out), **given), progress, watchers)
+    with offered(model) as name:
+        return run_build(BuildOptions(model=name, out=Path(out), **given), progress, watchers)
 
 
 def compile(
-    model: str | Path,
+    model: str | Path | object,
     *,
     out: str | Path,
     progress: Progress | None = None,
@@ -86,6 +98,7 @@ class Verdict:
     golden_correct: int | None
 
 
+@strict_numbers("verification")
 def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = None) -> Verdict:
     """Run a build's compiled graph and its golden graph on samples.
 

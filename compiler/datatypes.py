@@ -50,7 +50,7 @@ def smallest_type(low: int, high: int) -> BaseDataType:
 
 
 def type_of_values(values: ArrayLike) -> BaseDataType:
-    """The narrowest type of constant integers: BIPOLAR where only -1 and +1 occur."""
+    """The narrowest type of constant integers of any shape: BIPOLAR if only -1 and +1 occur."""
     array = np.asarray(values)
     if array.size and np.all(np.abs(array) == 1) and np.any(array < 0):
         return BIPOLAR

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -103,6 +105,35 @@ class Frontend(ABC):
             ModelError: it cannot be read or cannot be brought to canonical form.
         """
 
+    def accepts_object(self, model: object) -> bool:
+        """Whether `load_object` takes an object of a Python program; cheap, and never raises."""
+        return False
+
+    def load_object(self, model: object) -> ir.Model:
+        """The same for an object of a Python program.
+
+        Raises:
+            ModelError: as `load` does.
+            OptionError: the frontend reads files only.
+        """
+        raise OptionError(f"frontend {self.name} reads files only")
+
+
+_OFFERED: ContextVar[tuple[str, object] | None] = ContextVar("offered", default=None)
+OBJECT = " object"
+"""How the name of an object ends that stands where a file's name does."""
+
+
+@contextmanager
+def offered(model: object) -> Iterator[str]:
+    """Let `load_model` take an object of a Python program: gives the name to ask for."""
+    name = f"{type(model).__module__}.{type(model).__qualname__}{OBJECT}"
+    token = _OFFERED.set((name, model))
+    try:
+        yield name
+    finally:
+        _OFFERED.reset(token)
+
 
 def load_model(
     source: str, name: str | None = None, settings: LoadSettings | None = None
@@ -114,7 +145,11 @@ def load_model(
         PluginError: see `find_frontend`.
         ModelError: see `Frontend.load`.
     """
-    frontend = find_frontend(source, name)
+    given = _OFFERED.get()
+    if given is not None and given[0] == source:
+        frontend = _frontend_of(given[1], name)
+    else:
+        given, frontend = None, find_frontend(source, name)
     if settings is not None:
         known = list(frontend.OPTIONS)
         for option in settings.options:
@@ -125,7 +160,20 @@ def load_model(
                     f"(it has {', '.join(known) if known else 'none'})"
                 )
         frontend.settings = settings
-    return frontend.load(source)
+    return frontend.load(source) if given is None else frontend.load_object(given[1])
+
+
+def _frontend_of(model: object, name: str | None) -> Frontend:
+    """The frontend called `name`, or else the first that accepts an object."""
+    names = TABLE.names() if name is None else [name]
+    for candidate in names:
+        frontend = TABLE.make(candidate, Frontend)
+        if frontend.accepts_object(model):
+            return frontend
+    raise OptionError(
+        f"a {type(model).__name__} is not a model; give a torch.nn.Module with Brevitas layers, or "
+        "the name of a file"
+    )
 
 
 def find_frontend(source: str, name: str | None = None) -> Frontend:
@@ -148,6 +196,10 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
             return frontend
     if broken is not None:
         raise broken
+    if source.endswith(OBJECT):
+        raise OptionError(
+            f"the model was a Python object, {source!r}, which is gone; build it again from Python"
+        )
     hint = OTHER_FILES.get(os.path.splitext(source)[1].lower())
     if hint is not None:
         raise OptionError(f"{source!r} cannot be read as it is: {hint}")

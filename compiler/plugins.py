@@ -78,7 +78,12 @@ class Table:
         return found
 
     def load_class(self, name: str, base: type[T]) -> type[T]:
-        """Import the class called `name`, derived from `base`; raises as `load` does."""
+        """Import the class called `name`, derived from `base`.
+
+        Raises:
+            OptionError: no such name; close ones are suggested.
+            PluginError: its package cannot be imported or gives something else.
+        """
         found = self.load(name, type)
         if not issubclass(found, base):
             package, _ = self.find(name)

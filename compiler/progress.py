@@ -30,13 +30,13 @@ class Silent:
     """Reports nothing."""
 
     def stage(self, name: str, index: int, count: int) -> None:
-        pass
+        """Ignore it."""
 
     def detail(self, text: str, done: float | None = None) -> None:
-        pass
+        """Ignore it."""
 
     def finished(self, name: str, status: str, seconds: float) -> None:
-        pass
+        """Ignore it."""
 
     def warn(self, text: str) -> None:
-        pass
+        """Ignore it."""

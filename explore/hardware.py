@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `qnnc` makes of a trained network: compiled integers, whether it fits, how fast it is."""
+"""A trained network compiled by `qnnc`: its integers, whether it fits, how fast it is."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class StudyRun:
 
     @property
     def board(self) -> str:
-        """Whom it is built for."""
+        """The target board."""
         return self.study.hardware.board
 
 

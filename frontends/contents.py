@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What protobuf lets through and nothing after it expects: text that is not text, tensors whose
+"""What protobuf accepts and nothing after it expects: text that is not text, tensors whose
 data are not what their shape says."""
 
 from __future__ import annotations

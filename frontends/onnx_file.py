@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading ONNX files from people one does not know: what every ONNX frontend starts with."""
+"""Reading ONNX files from untrusted sources: what every ONNX frontend starts with."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def set_input_shape(proto: onnx.ModelProto, shape: Sequence[int] | None) -> onnx
 
 
 def operators_in(source: str) -> frozenset[tuple[str, str]]:
-    """Domain and name of every operator that a file uses, or nothing if it is no ONNX model;
+    """Domain and name of every operator that a file uses, or nothing if it is not an ONNX model;
     never raises."""
     try:
         stat = os.stat(source)
@@ -228,7 +228,7 @@ def _drop_initializers_from_inputs(proto: onnx.ModelProto) -> None:
 
 
 def _check_ends(graph: onnx.GraphProto, input_types: Collection[int]) -> None:
-    """What the checker says less clearly of inputs and outputs."""
+    """Refuse inputs and outputs with clearer messages than the checker's."""
     if not graph.output:
         raise ModelError("the model has no output")
     for value in graph.input:

@@ -21,7 +21,7 @@ WRONGLY_LABELLED = (13, 17)
 REAL = (onnx.TensorProto.UNDEFINED, onnx.TensorProto.FLOAT)
 
 ADDED: dict[tuple[str, str], Callable[[Any], bool]] = {
-    ("Cast", "round_mode"): lambda _: True,  # for FLOAT8E8M0 alone
+    ("Cast", "round_mode"): lambda _: True,  # for FLOAT8E8M0 only
     ("CastLike", "round_mode"): lambda _: True,
     ("QuantizeLinear", "precision"): lambda value: value in REAL,
     ("DequantizeLinear", "output_dtype"): lambda value: value in REAL,

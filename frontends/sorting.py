@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Putting a model's nodes into an order in which each comes after what it reads."""
+"""Sorting a model's nodes so that each comes after what it reads."""
 
 from __future__ import annotations
 

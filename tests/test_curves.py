@@ -132,3 +132,46 @@ def test_what_turns_round_is_not_said_to_rise() -> None:
     assert curve(one_node("Div", {0: np.ones(3, np.float32)}, 2)[1]) is None
     assert curve(one_node("Div", {1: np.zeros(3, np.float32)}, 2)[1]) is None
     assert curve(one_node("Add", {}, 2)[1]) is None
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    "op", ["Add", "Sub", "Mul", "Min", "Max", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"]
+)
+def test_a_constant_may_stand_on_either_side(op: str, first: int) -> None:
+    """Negative numbers, so that a product turns; a comparison and a difference by their side."""
+    numbers = np.float32([-1.0, -2.0, -0.5])
+    found = curve(one_node(op, {first: numbers}, 2)[1])
+    assert found is not None and not found.cuts
+    turned = {
+        "Mul": True,
+        "Sub": first == 0,
+        "Greater": first == 0,
+        "GreaterOrEqual": first == 0,
+        "Less": first == 1,
+        "LessOrEqual": first == 1,
+    }
+    assert found.never_falls != turned.get(op, False)
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "PRelu", "BatchNormalization"])
+def test_parameters_that_are_not_finite_have_no_curve(op: str, number: float) -> None:
+    """A sum with infinity is the same everywhere, or no number."""
+    numbers = np.float32([1.0, number, 2.0])
+    if op == "BatchNormalization":
+        fine = np.float32([1.0, 1.0, 2.0])
+        for wrong in range(1, 5):
+            parameters = {i: numbers if i == wrong else fine for i in range(1, 5)}
+            assert curve(one_node(op, parameters, 5)[1]) is None
+    else:
+        assert curve(one_node(op, {1: numbers}, 2)[1]) is None
+    for op_, name in (("Elu", "alpha"), ("LeakyRelu", "alpha"), ("ThresholdedRelu", "alpha")):
+        assert curve(one_node(op_, {}, 1, **{name: float(number)})[1]) is None
+
+
+def test_batch_norms_that_would_divide_by_zero_have_no_curve() -> None:
+    fine, none = np.float32([1.0, 1.0, 2.0]), np.float32([1.0, -1.0, 2.0])
+    norm = {1: fine, 2: fine, 3: fine, 4: none}
+    assert curve(one_node("BatchNormalization", norm, 5, epsilon=1.0)[1]) is None
+    assert curve(one_node("BatchNormalization", norm, 5, epsilon=1.5)[1]) is not None

@@ -24,6 +24,7 @@ from qnnc.compiler.errors import TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.folding.options import Option, options_of
 from qnnc.compiler.folding.problem import Link, solve, total_resources
+from qnnc.compiler.ir.facts import set_sources
 from qnnc.compiler.resources import Resources
 from tests.support import nodes
 from tests.support.build import compile_proto
@@ -265,3 +266,13 @@ def test_options_are_those_that_no_other_beats(
         mine = [i for i in found if choices[i][2] == lanes]
         assert sorted(keys[i] for i in mine) == sorted(best)
         assert set(mine) <= set(fitting)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, "layer 'a0'"), (3, "'a2' ("), (5, "'a2' … (")])
+def test_a_node_of_many_layers_names_the_first_three(count: int, shown: str) -> None:
+    model = nodes.model_of([nodes.label_select(labels=1000, k=1, kind="INT8")])
+    set_sources(next(iter(model.graph)), [f"a{i}" for i in range(count)])
+    with pytest.raises(TargetError) as error:
+        choose(stream_graph(model), goal(fps=200_000.0))
+    assert shown in str(error.value)
+    assert "'a3'" not in str(error.value)

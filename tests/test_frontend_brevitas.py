@@ -294,3 +294,43 @@ def test_the_frontend_knows_its_sources(tmp_path: Path) -> None:
             assert find_frontend(other).name != "brevitas"
         except OptionError as error:
             assert "no frontend" in str(error)
+
+
+def test_a_network_is_built_as_it_stands(networks: dict[str, Any], tmp_path: Path) -> None:
+    """The object itself, its own forward heard; the same accelerator as by its name."""
+    found = {}
+    for name in ("mlp", "a2q"):
+        net = networks[name]()
+        weights = {key: value.clone() for key, value in net.state_dict().items()}
+        found[name] = build(net, input_shape=SHAPE, out=tmp_path / name, until="estimate")
+        assert all((net.state_dict()[key] == value).all() for key, value in weights.items())
+        assert found[name].model.endswith("Sequential object")
+        assert found[name].verification.mismatches == 0
+    right, wrong = (found[name].verification.witness for name in ("mlp", "a2q"))
+    assert right is not None and right.differ <= 16 and right.layer == ""
+    assert wrong is not None and wrong.differ > 64 and wrong.layer == "2"
+    again = build(networks["mlp"](), input_shape="1,1,6,6", out=tmp_path / "b", until="estimate")
+    assert again.layers == found["mlp"].layers
+    quiet = build(
+        networks["mlp"](), input_shape=SHAPE, out=tmp_path / "c", until="estimate", verify="none"
+    )
+    assert quiet.verification.witness is None
+
+
+def test_what_is_no_network_is_refused(networks: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"a dict is not a model; give a torch\.nn\.Module"):
+        build({}, out=tmp_path / "a")
+    with pytest.raises(OptionError, match=r"a Sequential needs .* input_shape=\(1, 1, 28, 28\)"):
+        build(networks["mlp"](), out=tmp_path / "a")
+    with pytest.raises(OptionError, match="a Sequential is not a model"):
+        build(networks["mlp"](), out=tmp_path / "a", input_shape=SHAPE, frontend="qonnx")
+
+
+def test_a_network_that_is_gone_is_asked_for_again(
+    networks: dict[str, Any], tmp_path: Path
+) -> None:
+    build(networks["mlp"](), input_shape=SHAPE, out=tmp_path / "a", until="rtl")
+    done = qnnc(["simulate", tmp_path / "a"])
+    assert done.returncode == 2
+    assert "was a Python object" in done.stderr and "build it again from Python" in done.stderr
+    assert "\n" not in done.stderr.strip()

@@ -4,55 +4,20 @@ Runtime on the same operators; several to a model, each with an output of its ow
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
 
-from benchmarks.qonnx_graph import QONNX, QonnxGraph, Tensor
+from benchmarks.qonnx_graph import QonnxGraph, Tensor
 from qnnc.compiler import api
 from qnnc.compiler.errors import ModelError
-from qnnc.compiler.ir.facts import ACCELERATOR, HOST_POST, part, sources
+from tests.support.branches import Branch, exact, model
 from tests.support.build import compile_proto
 
 RULES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
-Branch = Callable[[QonnxGraph, str], str]
-
-
-def model(shape: tuple[int, ...], branches: list[Branch], seed: int = 0) -> onnx.ModelProto:
-    """A quantized input, a convolution or product with its quantizer, and from there each branch
-    to a quantizer and an output."""
-    g = QonnxGraph(seed)
-    x = g.quantize(g.input(shape), 4, 0.25)
-    if len(shape) == 3:
-        x = g.activation(g.conv(x, shape[0], (1, 1), 4), 4, "Relu", 0.25)
-    else:
-        w = g.weights((shape[-1], shape[-1]), 4, axis=1)
-        product = Tensor(g.op("MatMul", [x.name, w])[0], shape)
-        x = g.activation(product, 4, "Relu", 0.25)
-    outputs = []
-    for index, branch in enumerate(branches):
-        y = g.quantize(Tensor(branch(g, x.name), ()), 6, 0.3)
-        outputs.append(g.op("Identity", [y.name])[0])
-        g.nodes[-1].name = f"end_{index}"
-    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in outputs]
-    graph = helper.make_graph(g.nodes, "g", g.inputs, values, g.constants)
-    opsets = [helper.make_opsetid("", 19), helper.make_opsetid(QONNX, 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
-
-
-def exact(proto: onnx.ModelProto, operator: str) -> None:
-    """It compiles, equals the golden graph, and the operator is in hardware."""
-    compiled, outcome, _ = compile_proto(proto, samples=8, each=False)
-    assert outcome.mismatches == 0, outcome.first
-    named = {node.name for node in proto.graph.node if node.op_type == operator}
-    inside = {s for node in compiled.graph if part(node) == ACCELERATOR for s in sources(node)}
-    after = {s for node in compiled.graph if part(node) == HOST_POST for s in sources(node)}
-    assert named <= inside and not named & after
 
 
 def resized(factors: tuple[int, int], mode: str = "nearest", **rules: str) -> Branch:

@@ -46,10 +46,12 @@ class Port:
 
     @property
     def bits(self) -> int:
+        """Bits of tdata without padding."""
         return self.stream.bits
 
     @property
     def bytes(self) -> int:
+        """Bytes of tdata."""
         return -(-self.stream.bits // 8)
 
 
@@ -69,10 +71,12 @@ class WeightPort:
 
     @property
     def bytes(self) -> int:
+        """Bytes of a word."""
         return int(self.words.shape[1])
 
     @property
     def bits(self) -> int:
+        """Bits of tdata."""
         return 8 * self.bytes
 
     @property
@@ -91,6 +95,7 @@ class Wire:
 
     @property
     def bits(self) -> int:
+        """Bits of a word."""
         return self.stream.bits
 
 

@@ -73,6 +73,9 @@ class ToFinn:
         Args:
             falling: [outputs].
             kind: type of the outputs.
+
+        Raises:
+            ModelError: they cannot be turned.
         """
         raise ModelError(
             f"node {quote(self.node.name)}: the signs of its weights cannot be turned for FINN"
@@ -119,7 +122,8 @@ def depthwise_lanes(graph: StreamGraph, index: int) -> int | None:
 
 
 def replace_constant(node: ir.Node, index: int, array: NDArray[np.generic]) -> None:
-    """Give a constant input other numbers. Its value may have other users: it is a new one."""
+    """Give a constant input other numbers, of any shape. Its value may have other users: it is a
+    new one."""
     old = node.inputs[index]
     assert old is not None and old.const_value is not None
     kept = array.astype(old.const_value.numpy().dtype)

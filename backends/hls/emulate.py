@@ -23,6 +23,7 @@ from qnnc.compiler.answers import (
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.samples import load_labels
+from qnnc.compiler.strict import strict_numbers
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class EmulationVerdict:
 
     @property
     def microseconds(self) -> float:
-        """Time a frame."""
+        """Time per frame."""
         return 1e6 * self.seconds / self.samples
 
 
+@strict_numbers("emulation")
 def emulate(
     folder: Path, samples: Path, labels: Path | None, threads: int, cache: Path
 ) -> EmulationVerdict:

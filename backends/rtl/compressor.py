@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SystemVerilog of a compressor tree: a compiler.dataflow.compressor plan with names put in.
+"""SystemVerilog of a compressor tree: a plan of `compiler.dataflow.compressor` with names.
 
 A column of a stage is one register vector, and all counters of a column are one instance on
 slices of it, so that text and simulation grow with the number of columns, not of bits.
@@ -21,7 +21,7 @@ Pieces = defaultdict[int, list[Vector]]
 @dataclass(frozen=True)
 class GatedRows:
     """Operands of the additions of a `GatedAdders`: bit planes, the lowest first, each a vector
-    of one bit an addition.
+    of one bit per addition.
 
     Attributes:
         rows: planes of the two operands.

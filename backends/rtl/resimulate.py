@@ -25,6 +25,7 @@ from qnnc.compiler.building.run import options_from
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.progress import Silent
+from qnnc.compiler.strict import strict_numbers
 
 
 def remake(folder: Path, scratch: Path, **changes: Any) -> Build:
@@ -53,6 +54,7 @@ def remake(folder: Path, scratch: Path, **changes: Any) -> Build:
     return build
 
 
+@strict_numbers("simulation")
 def resimulate(
     folder: Path, engine: str, samples: Path | None, frames: int | None, pressure: Pressure
 ) -> SimulationResult:

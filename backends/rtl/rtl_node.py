@@ -50,7 +50,14 @@ def finish(
     memories: Mapping[str, Memory] | None = None,
     weights: NDArray[np.uint8] | None = None,
 ) -> NodeRtl:
-    """Name a module after its contents."""
+    """Name a module after its contents.
+
+    Args:
+        node: that it is for.
+        text: SystemVerilog, with `MODULE` for the name.
+        memories: by the parameter that names their file.
+        weights: of a weight stream, [words, bytes].
+    """
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     module = f"{node.short_name}_{digest}"
     ports = node.ports(node.folding())
@@ -134,5 +141,5 @@ def packed(elements: NDArray[np.int64], bits: int) -> list[int]:
 
 
 def codes(values: NDArray[np.int64], bipolar: bool) -> NDArray[np.int64]:
-    """How integers are coded in hardware: -1 and +1 as 0 and 1, all others as they are."""
+    """Codes of integers of any shape in hardware: 0 and 1 for -1 and +1, all others as they are."""
     return (values + 1) // 2 if bipolar else values

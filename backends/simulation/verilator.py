@@ -100,6 +100,9 @@ def compile_model(
         include: folder of headers that `main` includes.
         rtl: folder with the sources.
         macros: text of files that the sources include for their assertions, by name.
+
+    Raises:
+        ToolError: Verilator or the compiler fails.
     """
     work, cache = how.work, how.cache
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]

@@ -15,7 +15,11 @@ def export(
     to: Annotated[str, typer.Option(help="What for: finn.")] = "finn",
     force: Force = False,
 ) -> None:
-    """Write the dataflow graph of a build for another tool, into the build's folder."""
+    """Write the dataflow graph of a build for another tool, into the build's folder.
+
+    Raises:
+        OptionError: there is no such tool.
+    """
     from qnnc.backends.finn.export import export_finn
     from qnnc.compiler.errors import OptionError
 

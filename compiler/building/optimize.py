@@ -17,12 +17,13 @@ from qnnc.compiler.building.pipeline import declaring_passes, folding_passes, lo
 from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.dataflow.legality import check_dataflow
-from qnnc.compiler.frontend import find_frontend
+from qnnc.compiler.frontend import load_model
 from qnnc.compiler.ir.facts import name_sources
 from qnnc.compiler.ir.saved import blaming, is_saved, load_ir
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.passes.manager import PassManager, Watcher
 from qnnc.compiler.passes.text import parse_pipeline
+from qnnc.compiler.strict import strict_numbers
 from qnnc.compiler.verification import Golden, Verifier
 
 SAMPLES = 8
@@ -49,6 +50,7 @@ def standard_passes(options: BuildOptions) -> list[Pass]:
 
 
 @patient_collector()
+@strict_numbers("the import")
 def import_model(
     options: BuildOptions,
     watchers: Sequence[Watcher] = (),
@@ -72,7 +74,7 @@ def import_model(
         if start is not None:
             start(model)
         return Imported(model, None, manager)
-    model = find_frontend(options.model, options.frontend).load(options.model)
+    model = load_model(options.model, options.frontend, options.load_settings())
     name_sources(model)
     if start is not None:
         start(model)
@@ -81,6 +83,7 @@ def import_model(
 
 
 @patient_collector()
+@strict_numbers("verification")
 def optimize(options: BuildOptions, watchers: Sequence[Watcher] = ()) -> Imported:
     """Run `options.passes` on a model, compared with its golden graph as `options.verify` says.
 

@@ -220,7 +220,7 @@ class Options(TypedDict, total=False):
 
     board: str
     frontend: str | None
-    input_shape: str
+    input_shape: str | tuple[int, ...]
     frontend_options: tuple[str, ...]
     clock_mhz: float | None
     fps: float | None

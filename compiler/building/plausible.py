@@ -33,7 +33,7 @@ def size_warning(model: ir.Model, golden: Golden, inputs: Mapping[str, NDArray[n
 
     Args:
         model: as imported, the input declared.
-        inputs: samples by input; one input only is looked at.
+        inputs: samples [n, ...] by input; only one input is looked at.
     """
     first = _first_quantizer(model, golden)
     largest = max(float(np.abs(array).max()) for array in inputs.values())

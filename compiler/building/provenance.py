@@ -56,6 +56,7 @@ class Trail:
         self._present = set(self.operators)
 
     def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        """Note which nodes of the user's model have vanished."""
         present = {name for node in model.graph for name in sources(node)}
         for name in self._present - present:
             self.gone[name] = step.name

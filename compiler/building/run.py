@@ -34,6 +34,7 @@ from qnnc.compiler.report import (
     Report,
     StageReport,
 )
+from qnnc.compiler.strict import strict_numbers
 
 
 @patient_collector()
@@ -129,7 +130,7 @@ def _run_stages(build: Build, stages: Sequence[Stage]) -> None:
         build.progress.stage(stage.name, index, len(stages))
         start = time.perf_counter()
         try:
-            with blaming(build.options.start_from):
+            with blaming(build.options.start_from), strict_numbers(f"stage {stage.name}"):
                 outcome = stage.run(build)
         except QnncError as error:
             seconds = time.perf_counter() - start

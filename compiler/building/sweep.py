@@ -84,7 +84,9 @@ def sweep(
         notify: what is done, and how much of how much.
 
     Raises:
-        QnncError: an option is wrong, or the model is refused.
+        OptionError: an option is wrong.
+        TargetError: no folding reaches any of the goals.
+        QnncError: the model is refused.
     """
     if unknown := [name for name in memories if name not in MEMORIES]:
         raise OptionError(f"--memory is of {', '.join(MEMORIES)}, not {unknown[0]!r}")

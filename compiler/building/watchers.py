@@ -44,6 +44,7 @@ class IrSaver:
         self._save(model, "00-import.onnx", [])
 
     def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        """Write the IR to the next file."""
         self._save(model, f"{len(done):02d}-{step.name}.onnx", list(done))
 
     def _save(self, model: ir.Model, name: str, done: list[str]) -> None:
@@ -64,5 +65,6 @@ class Printer:
         self.write = write
 
     def after(self, model: ir.Model, step: Pass, changed: bool, done: Sequence[str]) -> None:
+        """Print the IR if that is wanted after this pass."""
         if self.wanted in (ALL, step.name) or (self.wanted == CHANGED and changed):
             self.write(f"// after pass {len(done)}, {step.name}\n{model_text(model)}\n")

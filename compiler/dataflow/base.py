@@ -189,7 +189,11 @@ class DataflowNode(ABC, Generic[F]):
         return self.node.name or ""
 
     def constant_input(self, index: int) -> NDArray[Any]:
-        """The array of a constant input."""
+        """The array of a constant input, in the input's shape.
+
+        Raises:
+            ModelError: it is computed.
+        """
         array = constant(self.node.inputs[index])
         if array is None:
             raise ModelError(
@@ -331,7 +335,7 @@ def dataflow_value_shape(node: ir.Node, index: int = 0) -> tuple[int, ...]:
 
 
 def as_float(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Integers as QONNX keeps them: in float32, which is exact up to 2**24."""
+    """Integers of any shape as QONNX keeps them: in float32, which is exact up to 2**24."""
     return np.asarray(array, dtype=np.float32)
 
 

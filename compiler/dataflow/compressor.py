@@ -45,10 +45,12 @@ class Row:
 
     @property
     def low(self) -> int:
+        """Lowest column with a bit."""
         return min(self.columns)
 
     @property
     def high(self) -> int:
+        """Highest column with a bit."""
         return max(self.columns)
 
 

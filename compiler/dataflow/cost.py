@@ -81,7 +81,7 @@ def lut_memory(width: int, depth: int) -> int:
 
 
 def logic_rom(words: NDArray[np.int64], bits: int) -> float:
-    """LUTs of a ROM in logic, by its contents.
+    """LUTs of a ROM in logic, by its contents [words].
 
     Each bit of the word is a table of its own, made of blocks of 64 entries; a block that is
     constant or occurs twice costs nothing, and every three blocks left take a multiplexer.
@@ -136,10 +136,12 @@ class WeightMemory:
 
     @property
     def rows(self) -> int:
+        """Rows of the memory."""
         return math.ceil(self.depth / self.group)
 
     @property
     def BRAM18(self) -> int:
+        """RAMB18E1 of the memory."""
         return block_rom(self.group * self.width, self.rows)
 
 

@@ -54,7 +54,7 @@ class WeightRange:
 
     @classmethod
     def of(cls, weights: NDArray[np.int64]) -> WeightRange:
-        """Of an array."""
+        """Of an array of any shape."""
         return cls(min(0, int(weights.min())), max(0, int(weights.max())))
 
 

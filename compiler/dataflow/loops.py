@@ -19,7 +19,7 @@ class Loop:
 
 
 def loops_of(order: IntArray) -> tuple[Loop, ...] | None:
-    """Nested loops, innermost first, that count through `order`, or None if none do."""
+    """Nested loops, innermost first, that count through `order` [n], or None if none do."""
     rest, loops = np.asarray(order), []
     while rest.size > 1:
         step = int(rest[1] - rest[0])
@@ -39,7 +39,7 @@ def _repeats(rest: IntArray, count: int, step: int) -> bool:
 
 
 def block_of(order: IntArray) -> int:
-    """Elements of the smallest block that is only reordered within itself, over and over."""
+    """Size of the smallest block that `order` [n] reorders within itself, again and again."""
     reach = np.maximum.accumulate(order)
     for size in (np.flatnonzero(reach == np.arange(order.size)) + 1).tolist():
         if order.size % size == 0:

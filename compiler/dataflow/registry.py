@@ -66,7 +66,11 @@ def facet(op_type: str, name: str) -> ModuleType:
 
 @cache
 def lacks(op_type: str, name: str) -> str:
-    """Why a node does without a facet; empty if it has it."""
+    """Why a node does without a facet; empty if it has it.
+
+    Raises:
+        PluginError: its package cannot be imported.
+    """
     if op_type not in node_names():
         return "no installed package has the node"
     package, where = _NODES.find(op_type)

@@ -81,6 +81,6 @@ def _shares(total: int, firings: int) -> IntArray:
 
 
 def cumulative(counts: ArrayLike) -> IntArray:
-    """Running totals."""
+    """Running totals of counts of any shape, flat."""
     totals: IntArray = np.cumsum(np.asarray(counts, dtype=np.int64))
     return totals

@@ -84,7 +84,7 @@ def _filled(targets: Floats, known: NDArray[np.bool_]) -> Floats:
 
 
 def spaced_otherwise(stairs: Staircase, targets: Floats) -> float:
-    """Share of the steps that lie more than an input from where their row's line has them."""
+    """Share of the steps that lie more than an input from their row's line through T [steps]."""
     inside = (stairs.steps > stairs.low[:, None]) & (stairs.steps <= stairs.high[:, None])
     slope, offset, _ = _fit_rows(
         np.asarray(stairs.steps - 0.5, dtype=np.float64), inside.astype(float), targets
@@ -110,8 +110,8 @@ def outlier_steps(stairs: Staircase, targets: Floats) -> NDArray[np.bool_]:
 
 
 def settle(bounds: Bounds, lines: Lines, targets: Floats) -> tuple[Floats, int]:
-    """T in the middle of what the lines leave for each step, and the number of steps of rows that
-    no such T satisfies."""
+    """T [steps], each in the middle of what the lines leave for it, and the number of steps of rows
+    that no such T satisfies."""
     low = np.where(bounds.has_below, lines.at(bounds.below), -np.inf)
     high = np.where(bounds.has_above, lines.at(bounds.above), np.inf)
     floor, ceiling = low.max(axis=0), high.min(axis=0)
@@ -142,8 +142,8 @@ def _most_covered(low: Floats, high: Floats) -> tuple[Floats, NDArray[np.int64]]
 
 
 def steepest_slope(targets: Floats) -> float:
-    """A slope that no row needs to exceed: one input then passes the largest gap between
-    thresholds that any row passes at once, and some more."""
+    """A slope that no row needs to exceed, for T [steps]: one input then passes the largest gap
+    between thresholds that any row passes at once, and some more."""
     span = float(targets[-1] - targets[0]) + 1.0
     return 2.0 * span
 

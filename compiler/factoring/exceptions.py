@@ -11,7 +11,7 @@ from qnnc.compiler.ir.facts import IntArray
 
 
 def induced_steps(stairs: Staircase, fixed: Fixed) -> IntArray:
-    """The first y of each row at which u reaches each target, within low..high + 1."""
+    """[rows, targets]: the first y at which u reaches each target, within low..high + 1."""
     slope = fixed.slope[:, None]
     distance = fixed.targets - fixed.intercept[:, None]
     rising = -(-distance // np.maximum(slope, 1))

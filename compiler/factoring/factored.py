@@ -91,6 +91,7 @@ class Factored:
 
     @property
     def rows(self) -> int:
+        """Rows of parameters: channels, or 1."""
         return len(self.slope)
 
     @cached_property
@@ -118,7 +119,7 @@ class Factored:
 def factor(
     thresholds: IntArray, values: IntArray | None, base: int, low: IntArray, high: IntArray
 ) -> Factored:
-    """Factor a table of thresholds; arguments as for `staircase`.
+    """Factor a table of thresholds [rows, n]; arguments as for `staircase`.
 
     The result gives the table's code for every x in low..high of every row.
 

@@ -41,9 +41,9 @@ def fit_exactly(
 
     Args:
         bounds: of the rows.
-        targets: T in units of 2**-fraction.
+        targets: T [steps] in units of 2**-fraction.
         fraction: bits after the point.
-        slopes: the best slope of each row, the least and the greatest.
+        slopes: the best slope of each row [rows], the least and the greatest.
     """
     best, least, greatest = (s * 2.0**fraction for s in slopes)
     first, last = np.ceil(least), np.floor(greatest)
@@ -67,7 +67,7 @@ def fit_closely(
 
     Args:
         bounds: of the rows.
-        targets: T in units of 2**-fraction.
+        targets: T [steps] in units of 2**-fraction.
         fraction: bits after the point.
         lines: to round.
         zeros: bits at the end of intercepts that are to be zero.
@@ -168,6 +168,6 @@ def _roundest(low: IntArray, high: IntArray) -> IntArray:
 
 
 def trailing_zeros(values: NDArray[np.int64]) -> int:
-    """Zero bits at the end of all of some integers."""
+    """Zero bits at the end of all integers of an array of any shape."""
     together = int(np.bitwise_or.reduce(values))
     return (together & -together).bit_length() - 1 if together else 0

@@ -44,7 +44,7 @@ class HashTable:
     entries: IntArray
 
     def look_up(self, keys: IntArray) -> IntArray:
-        """Values of keys, 0 for others."""
+        """Values of keys [n], 0 for others."""
         total = np.zeros_like(keys)
         for way in range(2):
             entry = self.entries[way, places(keys, self.mixing[way])]
@@ -61,7 +61,7 @@ def address_bits(count: int, key_bits: int) -> int:
 
 
 def places(keys: IntArray, mixing: tuple[tuple[int, ...], ...]) -> IntArray:
-    """Places of keys in a way."""
+    """Places of keys [n] in a way."""
     found = np.zeros_like(keys)
     for bit, mixed in enumerate(mixing):
         parity = np.zeros_like(keys)
@@ -74,8 +74,8 @@ def places(keys: IntArray, mixing: tuple[tuple[int, ...], ...]) -> IntArray:
 def hash_tables(
     parts: Sequence[tuple[IntArray, IntArray]], key_bits: int, bits: int, value_bits: int
 ) -> list[HashTable]:
-    """Tables of one size for several sets of keys (not negative, distinct in each) and their
-    values (not 0).
+    """Tables of one size for several sets of keys [n] (not negative, distinct in each) and their
+    values [n] (not 0).
 
     Args:
         bits: address bits of a way at least; there are more if some keys find no place.

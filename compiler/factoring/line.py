@@ -54,11 +54,11 @@ class Bounds:
         return cls(centre, above.astype(float), below.astype(float), has_above, has_below)
 
     def rows(self, chosen: NDArray[np.bool_]) -> Bounds:
-        """Some of the rows."""
+        """Some of the rows, chosen by flags [rows]."""
         return Bounds(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def without(self, ignored: NDArray[np.bool_]) -> Bounds:
-        """Some steps of some rows left out."""
+        """Without the steps that flags [rows, steps] name."""
         return replace(
             self, has_above=self.has_above & ~ignored, has_below=self.has_below & ~ignored
         )
@@ -83,7 +83,7 @@ class Problem:
         self._index = np.arange(len(bounds.centre))
 
     def slack(self, slope: Floats) -> Slack:
-        """Evaluate the slack at a slope of each row."""
+        """Evaluate the slack at a slope of each row, [rows]."""
         above, below, index = self.bounds.above, self.bounds.below, self._index
         needed = self._needed - slope[:, None] * above
         allowed = self._allowed - slope[:, None] * below
@@ -150,8 +150,8 @@ def _choose(where: NDArray[np.bool_], one: Slack, other: Slack) -> Slack:
 
 
 def slope_range(problem: Problem, lines: Lines, steepest: float) -> tuple[Floats, Floats]:
-    """Least and greatest slope of each row at which there is some slack left; the best line's
-    where it has none itself."""
+    """Least and greatest slope of each row, [rows], at which there is some slack left; the best
+    line's where it has none itself."""
     wanted = np.minimum(lines.slack * 1e-3, 1e-9)
     fine = lines.slack > 0
     ends = []

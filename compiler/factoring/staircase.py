@@ -39,10 +39,11 @@ class Staircase:
 
     @property
     def rows(self) -> int:
+        """Rows of the table."""
         return len(self.steps)
 
     def only(self, chosen: NDArray[np.bool_]) -> Staircase:
-        """Some of the rows."""
+        """Some of the rows, chosen by flags [rows]."""
         rows = {f.name: getattr(self, f.name)[chosen] for f in fields(self) if f.name != "base"}
         return Staircase(base=self.base, **rows)
 

@@ -158,6 +158,9 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, or of where a link points to; `EMPTY` of an empty folder.
 
     Something else, such as a device, has a digest that nothing else has.
+
+    Raises:
+        WorkspaceError: the file cannot be read.
     """
     try:
         mode = path.lstat().st_mode

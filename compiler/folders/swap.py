@@ -139,7 +139,11 @@ def settle(home: Path) -> None:
 
 
 def recover(home: Path) -> None:
-    """Go on with a swap that a killed process has left. The folder's lock must be held."""
+    """Go on with a swap that a killed process has left. The folder's lock must be held.
+
+    Raises:
+        WorkspaceError: the journal is not qnnc's, or the folder cannot be written.
+    """
     path = home / JOURNAL
     if not path.is_file():
         return

@@ -225,8 +225,10 @@ def insert_conv(
     inner: Interval | Integer,
     xnor: bool = False,
 ) -> Form:
-    """Args:
-    inner: range of the sums on the way, which the tensors must carry as well.
+    """Insert an IntegerConv with output [1, M, OH, OW] or [1, M, OL]; returns that.
+
+    Args:
+        inner: range of the sums on the way, which the tensors must carry as well.
     """
     wide = carrier(smallest_type(int(inner.low.min()), int(inner.high.max()))) == np.float64
     base = node.outputs[0].name or "conv"

@@ -38,7 +38,7 @@ class Form:
 
     @property
     def constant(self) -> IntArray | None:
-        """The base's values where it is a constant."""
+        """The base's values, in its shape, where it is a constant."""
         array = constant(self.base)
         return None if array is None else np.rint(array).astype(np.int64)
 

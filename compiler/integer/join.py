@@ -114,7 +114,8 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
 def common_grid(
     scales: Sequence[FloatArray], grid_of: Callable[[tuple[float, ...]], Grid] | None = None
 ) -> tuple[list[IntArray], FloatArray]:
-    """Integer factors and one scale with factor * scale = each tensor's own scale.
+    """Integer factors and one scale with factor * scale = each tensor's own scale; they broadcast
+    against the tensors.
 
     Args:
         grid_of: finds those of one place; by default small factors.
@@ -158,7 +159,7 @@ def _grid_of(scales: tuple[float, ...]) -> tuple[list[int], float]:
 
 
 def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> ir.Value:
-    """The form's integers times a constant (one for all, or one per channel)."""
+    """The form's integers times a constant that broadcasts against them."""
     if np.all(factor == 1):
         return form.base
     if np.all(factor == factor.flat[0]):

@@ -51,7 +51,7 @@ def window_counts(node: ir.Node, window: Window) -> IntArray:
 
 
 def evened(editor: Editor, node: ir.Node, sums: ir.Value, counts: IntArray) -> tuple[ir.Value, int]:
-    """Sums of windows on one scale, and what they are to be divided by.
+    """Sums of windows on one scale, and what they are to be divided by; `counts` is [OH, OW].
 
     Raises:
         Unsupported: the counts have no common multiple that is small.

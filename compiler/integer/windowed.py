@@ -50,7 +50,8 @@ def convolve(
 def convolve_partial(
     x: Interval, shape: Sequence[int], codes: IntArray, window: Window, group: int
 ) -> Interval:
-    """All sums on the way, in any order of the terms, whole."""
+    """All sums on the way, in any order of the terms: one interval for the whole output. The
+    arguments have the shapes that `convolve` names."""
     return convolve(x.including(0), shape, codes, window, group).including(0).whole
 
 

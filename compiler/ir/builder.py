@@ -49,16 +49,19 @@ class PlainBuilder:
         return f"{self.prefix}{kind}#{self._count}"
 
     def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
+        """Add an operator with one output and return the output."""
         return self.ops(op_type, 1, *inputs, **attributes)[0]
 
     def ops(
         self, op_type: str, outputs: int, *inputs: ir.Value | None, **attributes: Any
     ) -> list[ir.Value]:
+        """Add an operator with several outputs and return them."""
         results = [ir.Value(name=self._name(op_type)) for _ in range(outputs)]
         self.nodes.append(ir.node(op_type, list(inputs), attributes, outputs=results))
         return results
 
     def constant(self, array: ArrayLike, dtype: Any = np.float32) -> ir.Value:
+        """A constant tensor, of the array's shape."""
         return self.tensor(ir.Tensor(np.asarray(array, dtype=dtype)))
 
     def tensor(self, tensor: ir.TensorProtocol, name: str | None = None) -> ir.Value:
@@ -85,11 +88,13 @@ class EditBuilder:
         self.origins = origins
 
     def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
+        """Add an operator with one output and return the output."""
         return self.ops(op_type, 1, *inputs, **attributes)[0]
 
     def ops(
         self, op_type: str, outputs: int, *inputs: ir.Value | None, **attributes: Any
     ) -> list[ir.Value]:
+        """Add an operator with several outputs and return them."""
         first = self.editor.insert(
             self.before,
             op_type,
@@ -105,6 +110,7 @@ class EditBuilder:
         return list(node.outputs)
 
     def constant(self, array: ArrayLike, dtype: Any = np.float32) -> ir.Value:
+        """A constant tensor, of the array's shape."""
         data: NDArray[Any] = np.asarray(array, dtype=dtype)
         return self.editor.initializer(f"{self.base}_constant", data)
 

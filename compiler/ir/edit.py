@@ -20,7 +20,7 @@ QNNC = "qnnc"
 
 
 def constant(value: ir.Value | None) -> NDArray[Any] | None:
-    """The array of an initializer, or None for anything computed."""
+    """The array of an initializer, in its shape, or None for anything computed."""
     if value is None or value.const_value is None or not value.is_initializer():
         return None
     return value.const_value.numpy()
@@ -68,7 +68,7 @@ class Editor:
         return name
 
     def initializer(self, name: str, data: ArrayLike) -> ir.Value:
-        """A constant of the graph, of the array's own type."""
+        """A constant of the graph, of the array's own type and shape."""
         array = np.asarray(data)
         name = self.fresh(name)
         contiguous = np.ascontiguousarray(array).reshape(array.shape)  # which makes scalars lists

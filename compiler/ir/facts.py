@@ -36,7 +36,7 @@ FloatArray = NDArray[np.float64]
 
 
 def as_integers(array: NDArray[Any]) -> IntArray:
-    """Integers that a float tensor holds."""
+    """Integers that a float tensor holds, in its shape."""
     integers: IntArray = np.rint(array).astype(np.int64)
     return integers
 
@@ -87,7 +87,7 @@ class Integer:
         datatype: BaseDataType | None = None,
         quantized: bool = False,
     ) -> Integer:
-        """A fact from numbers or arrays."""
+        """A fact from numbers, or arrays that broadcast against the tensor."""
         return cls(
             np.asarray(low, dtype=np.int64),
             np.asarray(high, dtype=np.int64),

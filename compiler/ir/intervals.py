@@ -42,7 +42,7 @@ class Interval:
 
     @classmethod
     def of(cls, low: ArrayLike, high: ArrayLike) -> Self:
-        """An interval from numbers or arrays.
+        """An interval from numbers, or arrays that broadcast against the tensor.
 
         Raises:
             ValueError: an upper bound lies below its lower one.
@@ -146,12 +146,12 @@ def add(x: Interval, y: Interval) -> Interval:
 
 
 def shifted(x: Interval, number: ArrayLike) -> Interval:
-    """x plus constants. Exact."""
+    """x plus constants that broadcast against it. Exact."""
     return add(x, Interval.of(number, number))
 
 
 def scaled(x: Interval, factor: ArrayLike) -> Interval:
-    """x times constants. Exact."""
+    """x times constants that broadcast against it. Exact."""
     return multiply(x, Interval.of(factor, factor))
 
 

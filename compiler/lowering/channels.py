@@ -32,8 +32,8 @@ def with_last(streams: Streams, x: ir.Value, axis: int) -> Laid:
 def along_stream(
     values: IntArray, axis: int, shape: tuple[int, ...], laid: Laid
 ) -> IntArray | None:
-    """Values given along an axis of a tensor, for the stream's last dimension; None if they
-    differ along others of its dimensions."""
+    """Values that broadcast along an axis of a tensor, for the stream's last dimension; None if
+    they differ along others of its dimensions."""
     spread = values.reshape(-1, *(1,) * (-axis - 1))
     flat = np.broadcast_to(spread, shape).reshape(-1)[laid.numbers]
     rows = flat.reshape(-1, shape_of(laid.value)[-1])

@@ -59,7 +59,7 @@ class Laid:
 
     @property
     def numbers(self) -> IntArray:
-        """The order, spelt out."""
+        """The order spelt out, flat."""
         if self.order is not None:
             return self.order
         return np.arange(math.prod(shape_of(self.value)), dtype=np.int64)
@@ -195,7 +195,8 @@ class Streams:
         return list(producer.outputs)
 
     def define(self, tensor: ir.Value, stream: ir.Value, order: IntArray | None) -> None:
-        """Say which stream carries a tensor, and let the stream take over its name and fact."""
+        """Say which stream carries a tensor, in which flat order (see `Laid`), and let the stream
+        take over the tensor's name and fact."""
         if same_order(order, None):
             order = None
         self._laid[tensor] = Laid(stream, order)
@@ -208,7 +209,7 @@ class Streams:
         tensor.name, stream.name = f"{tensor.name}#lowered", tensor.name
 
     def follow(self, tensor: ir.Value, laid: Laid, order: IntArray | None) -> None:
-        """A tensor that is the same stream as another, in another order."""
+        """A tensor that is the same stream as another, in another flat order (see `Laid`)."""
         self._laid[tensor] = Laid(laid.value, None if same_order(order, None) else order)
 
     # --- the boundary -----------------------------------------------------------------------
@@ -383,7 +384,7 @@ def image_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
 
 
 def same_order(one: IntArray | None, other: IntArray | None) -> bool:
-    """Two orders are the same; None stands for 0, 1, 2, …"""
+    """Two flat orders are the same; None stands for 0, 1, 2, …"""
     if one is None and other is None:
         return True
     if one is None or other is None:
@@ -409,7 +410,7 @@ def restated(
     stream_shape: Sequence[int],
     order: IntArray | None,
 ) -> Integer:
-    """What a tensor's fact says of its stream: range and type are those given."""
+    """A tensor's fact for its stream, in a flat order; range and type are those given."""
     numbers = np.arange(math.prod(shape)) if order is None else order
 
     def along(array: IntArray) -> IntArray:

@@ -15,6 +15,7 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import (
     Editor,
     attribute,
+    constant,
     remove_unused,
     replace_value,
     shape_of,
@@ -85,12 +86,9 @@ class FoldConstants(Pass):
 def _drop_empty(model: ir.Model, editor: Editor) -> bool:
     """Tensors without elements become constants, and parts of a Concat without any go."""
     graph, changed = model.graph, False
-    if graph.outputs and all(_is_empty(value) for value in graph.outputs):
-        first = graph.outputs[0]
-        raise ModelError(
-            f"output {quote(first.name)} has no elements: its shape is {list(shape_of(first))}; "
-            "there is nothing to compute"
-        )
+    nothing_else = bool(graph.outputs) and all(_is_empty(value) for value in graph.outputs)
+    if nothing_else and not all(_is_cut_off(value) for value in graph.outputs):
+        changed = _fill_empty(model, editor)
     for node in list(graph):
         if node.op_type == "Concat" and node.domain == "":
             kept = [v for v in node.inputs if v is not None and not _is_empty(v)]
@@ -108,6 +106,8 @@ def _drop_empty(model: ir.Model, editor: Editor) -> bool:
                 replace_value(node.outputs[0], y)
                 changed = True
         for value in node.outputs:
+            if nothing_else and value.is_graph_output():
+                continue
             if value.dtype == ir.DataType.FLOAT and _is_empty(value):
                 nothing = editor.initializer(
                     f"{value.name}_empty", np.zeros(shape_of(value), dtype=np.float32)
@@ -115,6 +115,52 @@ def _drop_empty(model: ir.Model, editor: Editor) -> bool:
                 replace_value(value, nothing)
                 changed = True
     return changed
+
+
+def _is_cut_off(value: ir.Value) -> bool:
+    """It is without elements, but made of a tensor with some."""
+    node = value.producer()
+    source = node.inputs[0] if node is not None and node.op_type == "Tile" else None
+    return source is not None and not _is_empty(source) and constant(source) is None
+
+
+def _fill_empty(model: ir.Model, editor: Editor) -> bool:
+    """A network all of whose outputs are without elements, as its weights are: sizes of 0 become
+    1, with weights of 0, so that there is an accelerator, and the host cuts its results off.
+
+    Raises:
+        ModelError: it is not for the weights that the outputs are empty.
+    """
+    graph = model.graph
+    weights = [value for value in graph.initializers.values() if _is_empty(value)]
+    if not weights:
+        first = graph.outputs[0]
+        raise ModelError(
+            f"output {quote(first.name)} has no elements: its shape is {list(shape_of(first))}; "
+            "give it some, or leave it out"
+        )
+    wanted = [(value, shape_of(value)) for value in graph.outputs]
+    for value in weights:
+        sizes = [max(1, size) for size in shape_of(value)]
+        dtype = value.const_value.numpy().dtype if value.const_value is not None else np.float32
+        replace_value(value, editor.initializer(f"{value.name}_filled", np.zeros(sizes, dtype)))
+    for node in graph:
+        for value in node.outputs:
+            if _is_empty(value):
+                value.shape = ir.Shape([max(1, size) for size in shape_of(value)])
+                value.name = editor.fresh(f"{value.name}_filled")
+    for index, (value, shape) in enumerate(wanted):
+        graph.outputs[index] = _cut_off(editor, value, shape)
+    return True
+
+
+def _cut_off(editor: Editor, value: ir.Value, shape: tuple[int, ...]) -> ir.Value:
+    """A tensor without its elements: by an operator that is not one of the accelerator's."""
+    name, kind = str(value.name).removesuffix("_filled"), value.dtype or ir.DataType.FLOAT
+    times = editor.initializer(f"{name}_times", np.minimum(shape, 1).astype(np.int64))
+    cut = editor.insert(None, "Tile", [value, times], f"{name}_cut", shape=shape, dtype=kind)
+    cut.name = name
+    return cut
 
 
 def _is_empty(value: ir.Value) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
 import onnx_ir as ir
 
-from qnnc.compiler.errors import ModelError, VerificationError, quote
+from qnnc.compiler.errors import VerificationError, quote
 from qnnc.compiler.passes.base import Pass, Reason
+from qnnc.compiler.strict import strict_numbers
 from qnnc.compiler.verification import Outcome, Verifier
 
 
@@ -102,16 +102,10 @@ class PassManager:
 
 def _run(step: Pass, model: ir.Model) -> bool:
     """Run one pass; returns whether it changed the model."""
-    try:
-        with np.errstate(over="raise", divide="raise", invalid="raise"):
-            step.requires(model)
-            changed = bool(step(model).modified)
-            step.ensures(model)
-    except FloatingPointError as error:
-        raise ModelError(
-            f"in pass {step.name}, numbers of the model go beyond what can be computed ({error}); "
-            "look for scales and constants that are extremely large or small"
-        ) from error
+    with strict_numbers(f"pass {step.name}"):
+        step.requires(model)
+        changed = bool(step(model).modified)
+        step.ensures(model)
     return changed
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,15 +25,26 @@ class BatchRunner:
     reshape to fixed sizes may forbid it, or a tensor whose first dimension is not the batch.
     Tensors come out as [samples, ...]: those that have no batch of one in front are stacked, and
     those that do not depend on the inputs are repeated.
+
+    Args:
+        plain: the model in standard operators with any batch, and with a batch of one, where they
+            are at hand; else the model must stay as it is until the first run.
     """
 
     def __init__(
-        self, model: ir.Model, outputs: Sequence[ir.Value] | None = None, chunk: int = 64
+        self,
+        model: ir.Model,
+        outputs: Sequence[ir.Value] | None = None,
+        chunk: int = 64,
+        *,
+        plain: tuple[ir.Model, ir.Model] | None = None,
     ) -> None:
-        # both are written now: the model may change before the first run
-        self._free = expand(model, outputs=outputs, any_batch=True)
-        self._fixed = expand(model, outputs=outputs)
-        self._constants = _independent(self._fixed)
+        self._free = plain[0] if plain else expand(model, outputs=outputs, any_batch=True)
+        # written only if it is needed, which is seldom
+        self._fixed: Callable[[], ir.Model] = partial(expand, model, outputs=outputs)
+        if plain:
+            self._fixed = lambda: plain[1]
+        self._constants = _independent(self._free)
         self._chunk = chunk
         self._batched: Session | None = None
         self._single: Session | None = None
@@ -43,7 +55,7 @@ class BatchRunner:
         count = next(iter(feeds.values())).shape[0]
         batched = min(count, self._chunk) > 1 and self._takes_batches(feeds)
         if not batched and self._single is None:
-            self._single = Session(self._fixed)
+            self._single = Session(self._fixed())
         session, size = (self._batched, self._chunk) if batched else (self._single, 1)
         assert session is not None
         results: Tensors = {}

@@ -40,7 +40,7 @@ class Session:
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None
     ) -> Tensors:
-        """Run once; returns the outputs by name.
+        """Run once on tensors of the inputs' shapes; returns the outputs by name.
 
         Raises:
             ModelError: ONNX Runtime fails on these inputs.

@@ -19,7 +19,7 @@ class SeveralAxes(Unsupported):
 
 
 def falling_channels(steps: Steps) -> NDArray[np.bool_]:
-    """Channels whose code falls further than it rises."""
+    """[channels]: those whose code falls further than it rises."""
     moved: list[NDArray[np.int64]] = [
         np.diff(np.concatenate([[first], to])).astype(np.int64)
         for first, to in zip(steps.first, steps.to, strict=True)
@@ -92,7 +92,7 @@ def _chosen(steps: Steps, channels: IntArray) -> Steps:
 
 
 def mirrored(steps: Steps, channels: NDArray[np.bool_], about: int) -> Steps:
-    """The same function of `about - x` instead of x, in the given channels."""
+    """The same function of `about - x` instead of x, in the channels that flags [channels] name."""
     low, high, first = steps.low.copy(), steps.high.copy(), steps.first.copy()
     at, to = list(steps.at), list(steps.to)
     for c in np.flatnonzero(channels):

@@ -205,7 +205,7 @@ def compare_codes(
     golden: NDArray[Any],
     replay: Replay,
 ) -> None:
-    """Compare codes of a quantizer exactly."""
+    """Compare codes of a quantizer exactly; `found` and `golden` are [samples, ...]."""
 
     def as_codes() -> NDArray[Any] | None:
         again = replay()
@@ -223,8 +223,9 @@ def compare_labels(
     replay: Replay,
     scores: Replay,
 ) -> None:
-    """Compare labels exactly. Labels whose golden scores are the same to float32's last bit (two
-    saturated sigmoids, say) tie as well: the integers tell them apart, float32 does not.
+    """Compare labels [samples, ...] exactly. Labels whose golden scores are the same to float32's
+    last bit (two saturated sigmoids, say) tie as well: the integers tell them apart, float32 does
+    not.
 
     Args:
         scores: gives what the labels are chosen from, as it follows from the exact sums.
@@ -268,8 +269,8 @@ def _compare(
 def compare_values(
     outcome: Outcome, tensor: str, found: NDArray[Any], golden: NDArray[Any], replay: Replay
 ) -> None:
-    """Compare floating-point outputs: exactly with what the golden operators make of the exact
-    sums, or, where no sum lies before them, with the golden outputs."""
+    """Compare floating-point outputs [samples, ...]: exactly with what the golden operators make of
+    the exact sums, or, where no sum lies before them, with the golden outputs."""
     again = replay()
     mine, theirs = flat(found), flat(golden if again is None else again)
     bad = ~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs)))

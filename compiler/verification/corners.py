@@ -10,6 +10,7 @@ takes, never on the clock, so that the same model gets the same samples.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -46,8 +47,8 @@ def corner_samples(
 
     Args:
         model: a dataflow graph.
-        inputs: samples seen before, by name; their extremes are those of an input that is not
-            declared integer.
+        inputs: samples [n, ...] seen before, by name; their extremes are those of an input that is
+            not declared integer.
         coverage: what those have shown; not changed.
 
     Returns:
@@ -178,15 +179,25 @@ class _Search:
             for end in (0, 1)
         )
         before = [np.concatenate([self.ranks[s][end] for s in sums]) for end in (0, 1)]
+
+        def gain(index: int) -> int:
+            more = np.maximum(most[index] - before[1], 0).sum(dtype=np.int64)
+            return int(more + np.maximum(before[0] - least[index], 0).sum(dtype=np.int64))
+
+        # what a sample adds can only shrink: most need not be looked at again after each choice
+        waiting = [(-gain(index), index) for index in range(len(least))]
+        heapq.heapify(waiting)
         chosen: list[int] = []
-        while len(chosen) < room:
-            gain = np.maximum(most - before[1], 0).sum(axis=1)
-            gain += np.maximum(before[0] - least, 0).sum(axis=1)
-            best = int(gain.argmax())
-            if gain[best] < 1:
+        while waiting and len(chosen) < room:
+            index = waiting[0][1]
+            now = (-gain(index), index)
+            heapq.heapreplace(waiting, now)
+            if waiting[0] != now:
+                continue
+            if now[0] == 0:
                 break
-            chosen.append(best)
-            before = [np.minimum(before[0], least[best]), np.maximum(before[1], most[best])]
+            chosen.append(index)
+            before = [np.minimum(before[0], least[index]), np.maximum(before[1], most[index])]
         start = 0
         for total in sums:
             end = start + len(self.open[total])
@@ -262,9 +273,11 @@ def _rank(places: IntArray, values: NDArray[np.floating]) -> IntArray:
         places: [channels, places], ascending.
         values: [samples, channels].
     """
-    found: IntArray = np.empty(values.shape, dtype=np.int64)
+    found: IntArray = np.zeros(values.shape, dtype=np.int64)
     if places.shape[1] <= 32:
-        return np.asarray((places[None] <= values[:, :, None]).sum(axis=2), dtype=np.int64)
+        for column in places.T.astype(values.dtype):  # exact, as the values are
+            found += values >= column
+        return found
     for channel, row in enumerate(places):
         found[:, channel] = np.searchsorted(row, values[:, channel], side="right")
     return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.reference import BatchRunner, Session, Tensors, expand
 from qnnc.compiler.reference.batches import stacked
@@ -68,17 +69,20 @@ class Golden:
         self.scores = scores
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
-        self._runner = BatchRunner(model, watched)
         self._shapes = {
             str(v.name): tuple(int(d) for d in v.shape if isinstance(d, int))
             for v in (*graph.inputs, *(v for node in graph for v in node.outputs))
             if v.shape is not None and v.shape.is_static()
         }
-        self._free = expand(model, outputs=watched, any_batch=True, cut=True)
-        self._fixed = expand(model, outputs=watched, cut=True)
+        self._free = expand(model, outputs=watched, any_batch=True)
+        self._fixed = expand(model, outputs=watched)
+        self._runner = BatchRunner(model, watched, plain=(self._free, self._fixed))
+        if any(is_read(node) for node in graph):  # a replay starts from sums inside recurrences
+            self._free = expand(model, outputs=watched, any_batch=True, cut=True)
+            self._fixed = expand(model, outputs=watched, cut=True)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
-        """Tensors by name (all watched ones by default) for a batch of samples."""
+        """Tensors [samples, ...] by name (all watched ones by default) for a batch of samples."""
         wanted = [n for n in names or sorted(self.tensors) if n not in inputs]
         found = self._runner.run(inputs, wanted) if wanted else {}
         return {**found, **{name: np.asarray(array) for name, array in inputs.items()}}
@@ -87,7 +91,7 @@ class Golden:
         """The golden operators from given tensors to `target`, on other values.
 
         Args:
-            starts: tensors to start from, with values for all samples; those are used that lie
+            starts: tensors [samples, ...] to start from; those are used that lie
                 nearest before the target.
 
         Returns:

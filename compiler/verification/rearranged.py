@@ -41,7 +41,11 @@ def floating_layers(model: ir.Model, golden: Golden) -> list[ir.Value]:
 def compare_rearranged(
     outcome: Outcome, name: str, found: NDArray[np.float32], golden: NDArray[np.float32]
 ) -> None:
-    """The same numbers but for the order in which they were summed."""
+    """The same numbers [samples, ...] but for the order in which they were summed.
+
+    Raises:
+        ModelError: their shapes differ.
+    """
     mine, theirs = flat(found).astype(np.float64), flat(golden).astype(np.float64)
     if mine.shape != theirs.shape or len(mine) != len(outcome.diverged) or not theirs.size:
         raise ModelError(

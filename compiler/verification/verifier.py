@@ -260,6 +260,6 @@ def is_label(value: ir.Value) -> bool:
 
 
 def exact_values(found: NDArray[Any], fact: Integer) -> NDArray[np.float32]:
-    """The golden tensor that integers stand for, rounded once."""
+    """The golden tensor [samples, ...] that integers of that shape stand for, rounded once."""
     values = np.asarray(found, np.float64) * fact.scale + fact.offset
     return values.astype(np.float32)

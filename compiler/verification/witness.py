@@ -51,7 +51,7 @@ def hear(witness: Witness, golden: Golden, samples: NDArray[np.float32]) -> Test
 
     Args:
         golden: of the model as it was imported, with one input and one output.
-        samples: as that input takes them.
+        samples: [n, ...], as that input takes them.
 
     Returns:
         What the comparison found, or None where there is nothing to compare.

@@ -62,8 +62,9 @@ def heat_maps(
     colours: str = "viridis_r",
     scale: str = "linear",
 ) -> tuple[Any, Any]:
-    """Panels side by side, activation widths up and weight widths to the right, each with the
-    colours of its own range; `text` formats a cell's number, `scale` is that of the colours."""
+    """Panels of tables [weights, activations] side by side, activation widths up and weight widths
+    to the right, each with the colours of its own range; `text` formats a cell's number, `scale` is
+    that of the colours."""
     plots = pyplot()
     bits = study.quantization
     columns = min(3, len(tables))

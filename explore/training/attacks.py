@@ -62,7 +62,8 @@ def robustness(
     steps: int,
     device: str,
 ) -> dict[str, float]:
-    """Error in percent under each attack, by names such as "fgsm_0.1" and "pgd_0.1"."""
+    """Error in percent of images [n, pixels] with labels [n] under each attack, by names such as
+    "fgsm_0.1" and "pgd_0.1"."""
     torch = module("torch")
     model.eval()
     x, y = (torch.from_numpy(array).to(device) for array in (images, labels))

@@ -29,6 +29,6 @@ def module(name: str) -> Any:
 
 
 def quiet() -> None:
-    """Keep exporters from printing and warning of their own insides, in a process of ours."""
+    """Keep exporters from printing and warning about their internals in a process of ours."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")

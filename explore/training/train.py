@@ -47,7 +47,7 @@ class Best:
 
 
 def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bytes as the network wants them, from 0 to 1."""
+    """Bytes of any shape as the network expects them, from 0 to 1."""
     return images.astype(np.float32) / np.float32(255)
 
 

@@ -39,8 +39,20 @@ class BrevitasFrontend(Frontend):
                 f"{source!r} needs the shape of its input, such as --input-shape 1,1,28,28"
             )
         torch_and_exports()  # before the user's module fails because they are missing
-        module = make_module(source)
-        return load(module, self.settings.input_shape, **self.settings.options)
+        return self.load_object(make_module(source))
+
+    def accepts_object(self, model: object) -> bool:
+        """A torch.nn.Module; torch need not be imported to tell."""
+        bases = ((base.__module__.split(".")[0], base.__name__) for base in type(model).__mro__)
+        return ("torch", "Module") in bases
+
+    def load_object(self, model: object) -> ir.Model:
+        if self.settings.input_shape is None:
+            raise OptionError(
+                f"a {type(model).__name__} needs the shape of its input, such as "
+                "input_shape=(1, 1, 28, 28)"
+            )
+        return load(model, self.settings.input_shape, **self.settings.options)
 
 
 __all__ = ["BrevitasFrontend", "load"]

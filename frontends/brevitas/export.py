@@ -104,7 +104,7 @@ def _sample(torch: Any, module: Any, example: Any) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters print and warn of their own insides."""
+    """Exporters print and warn about their internals."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

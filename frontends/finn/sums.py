@@ -42,7 +42,7 @@ def product(
 
 
 def channels_first(array: NDArray[Any], first: bool) -> NDArray[Any]:
-    """What has channels last, for an operand that has them first."""
+    """An array whose last axis is the channels, made to broadcast against images [N, C, H, W]."""
     if not first or array.size == 1:
         return array
     whole = array.reshape((1,) * (4 - array.ndim) + array.shape)

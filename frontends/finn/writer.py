@@ -124,14 +124,14 @@ class Writer:
         self._first[name] = image
 
     def array(self, node: Node, index: int) -> NDArray[Any]:
-        """A constant input."""
+        """A constant input, in its shape."""
         name = node.inputs[index] if index < len(node.inputs) else ""
         if name not in self.constants:
             raise node.refusal(f"its input {index} must be a constant")
         return np.asarray(numpy_helper.to_array(self.constants[name]))
 
     def constant(self, array: ArrayLike, dtype: Any = np.float32, base: str = "constant") -> str:
-        """A new constant."""
+        """A new constant of the array's shape."""
         name = self.fresh(base)
         data = np.ascontiguousarray(np.asarray(array, dtype=dtype))
         self.initializers[name] = numpy_helper.from_array(data.reshape(np.shape(array)), name)
@@ -175,7 +175,11 @@ class Writer:
         )
 
     def weights(self, array: NDArray[Any], kind: BaseDataType) -> str:
-        """Quantized weights."""
+        """Quantized weights, in the array's shape.
+
+        Raises:
+            ModelError: they are not of the type.
+        """
         low, high = float(array.min()), float(array.max())
         if low < kind.min() or high > kind.max() or np.any(array != np.rint(array)):
             raise ModelError(

@@ -107,7 +107,11 @@ class Importer:
         return tensor.shifted[number]
 
     def codes(self, w: Writer, value: ir.Value, affine: Affine) -> ir.Value:
-        """q - zero point, as floats; constants become quantized weights."""
+        """q - zero point, as floats; constants become quantized weights.
+
+        Raises:
+            ModelError: the zero point belongs to a channel.
+        """
         array = constant(before_identity(value))
         if array is not None:
             return self.weights(w, array.astype(np.int64), affine.codes())
@@ -120,20 +124,24 @@ class Importer:
         return self.less(w, self.integer(w, value), zero)
 
     def weights(self, w: Writer, q: IntArray, affine: Affine) -> ir.Value:
-        """Constant integers as a quantizer of the numbers that they stand for."""
+        """Constant integers as a quantizer of the numbers, of the same shape, that they stand for.
+
+        Raises:
+            ModelError: float32 does not hold the numbers.
+        """
         with np.errstate(all="ignore"):
             numbers = (q - affine.zero).astype(np.float32) * affine.scale
             again = np.rint(numbers / affine.scale)
         if not np.array_equal(again, q - affine.zero):
             raise ModelError(
-                f"node {quote(w.origins[0].name)}: its scale is too large: weights times it are "
-                "no float32 numbers"
+                f"node {quote(w.origins[0].name)}: its scale is too large: weights times it "
+                "overflow float32"
             )
         return w.quantize(w.constant(numbers), affine)
 
     def shape(self, value: ir.Value) -> list[int | None]:
         """The shape of a tensor, None for a free dimension, worked out from what has been
-        written so far."""
+        written so far; raises ModelError if that is not possible."""
         if value.shape is None:
             plain = expand(self.model, outputs=[value], nodes=_ancestors(value))
             inferred = ShapeInferencePass(check_type=False, strict_mode=False)(plain).model

@@ -41,7 +41,7 @@ class Parameters:
         return value
 
     def array(self, index: int, what: str) -> NDArray[Any]:
-        """A constant input."""
+        """A constant input, in its shape."""
         found = constant(before_identity(self.data(index, what)))
         if found is None:
             raise self.error(
@@ -59,7 +59,7 @@ class Parameters:
         return found
 
     def zero(self, index: int) -> tuple[IntArray, ir.DataType | None]:
-        """A zero point and its type; zero of no type if it is left out."""
+        """A zero point, in its shape, and its type; zero of no type if it is left out."""
         if self.value(index) is None:
             return np.zeros((), np.int64), None
         found = self.array(index, "zero point")
@@ -146,7 +146,7 @@ class Parameters:
         return wide
 
     def integers(self, index: int, what: str) -> IntArray:
-        """A constant integer input."""
+        """A constant integer input, in its shape."""
         found = self.array(index, what)
         if found.dtype.kind not in "iu":
             raise self.error(index, what, f"is {found.dtype.name}, not integer")

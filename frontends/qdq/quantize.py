@@ -14,7 +14,11 @@ from qnnc.frontends.qdq.parameters import Parameters, before_identity
 
 
 def quantize_linear(importer: Importer, node: ir.Node) -> None:
-    """Float to integer. Where only equal DequantizeLinear follow, one quantizer is both."""
+    """Float to integer. Where only equal DequantizeLinear follow, one quantizer is both.
+
+    Raises:
+        ModelError: blocks of activations, which hardware cannot quantize on their own.
+    """
     parameters, q = Parameters(node), node.outputs[0]
     x, w = parameters.data(0, "input"), importer.writer(node)
     if x in importer.tensors:

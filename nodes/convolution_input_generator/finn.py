@@ -50,7 +50,7 @@ class Finn(ToFinn):
 
 
 def read(writer: Writer, node: Node, windows: dict[str, Window]) -> None:
-    """ConvolutionInputGenerator: remembered, for the consumer to become a convolution."""
+    """ConvolutionInputGenerator: kept, so that its consumer becomes a convolution."""
     windows[node.outputs[0]] = Window(
         writer.first(node.inputs[0]),
         node.integer("IFMChannels"),

@@ -114,7 +114,7 @@ class ConvolutionInputGenerator(DataflowNode[WindowFolding]):
         return (rows - 1) * width + columns
 
     def capacity(self, folding: WindowFolding) -> int:
-        """Pixels in the ring: the fewest with which reading is hardly held up; with prefetch,
+        """Pixels in the ring: the fewest with which reading hardly waits; with prefetch,
         the first window of the next frame finds room beside the last one of this frame."""
         if folding.prefetch:
             return 2 * self.span + self.window.stride[1]
@@ -207,7 +207,7 @@ def ring_pixels(window: Window) -> int:
 
 @lru_cache(maxsize=4096)
 def ring_cycles(window: Window, capacity: int) -> int:
-    """Steady cycles between frames for one word a pixel, found by following three frames.
+    """Steady cycles between frames at one word per pixel, found by following three frames.
 
     A pixel takes a cycle to write, once there is room; a window takes a cycle for each of its
     elements, once its last pixel is there.

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """DuplicateStreams: a stream for several consumers."""
 
-LACKS = {"lower": "the pass insert-duplicates puts it in"}
+LACKS = {"lower": "the pass insert-duplicates inserts it"}

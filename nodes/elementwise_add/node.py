@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ElementwiseAdd: two branches, or a bias that no threshold took up."""
+"""ElementwiseAdd: two branches, or a bias that no threshold has absorbed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ElementwiseMul: two branches, or a scale that no threshold took up."""
+"""ElementwiseMul: two branches, or a scale that no threshold has absorbed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ElementwiseMul(Elementwise):
 
     def lane_luts(self) -> float:
         if self.is_constant and self.operand().size == 1:
-            # a multiplication by a constant is an addition for every further one bit
+            # a multiplication by a constant is an addition for each of its ones but the first
             ones = int(np.abs(self.operand()).item()).bit_count()
             # or, of few bits, a table for each bit of the product
             tables = 1 << max(0, self.x_type.bitwidth() - LUT_INPUTS)

@@ -16,7 +16,7 @@ Pads = tuple[int, int, int, int]
 
 
 def cases() -> list[Case]:
-    """Borders of zeros and of another number, at some sides and at all."""
+    """Borders of zeros and of another number, on some sides and on all."""
     return [
         padding(image=(4, 5), pads=(1, 1, 1, 1)),
         padding(image=(4, 5), pads=(0, 2, 1, 0), channels=6, simd=2, kind="INT4", value=-3),

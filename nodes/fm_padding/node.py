@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FMPadding: a border of constant pixels round an image."""
+"""FMPadding: a border of constant pixels around an image."""
 
 from __future__ import annotations
 

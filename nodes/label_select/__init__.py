@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LabelSelect: the places of the greatest scores."""
+"""LabelSelect: the indices of the greatest scores."""

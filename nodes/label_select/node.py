@@ -38,7 +38,7 @@ class LabelSelect(DataflowNode[PEFolding]):
         x: BaseDataType,
         vectors: Sequence[int] = (1,),
     ) -> NewNode:
-        """The places of the k greatest of so many scores."""
+        """The indices of the k greatest scores."""
         return cls.new(
             Labels=labels,
             PE=1,

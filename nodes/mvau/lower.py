@@ -115,7 +115,7 @@ def _grouped(
     group: int,
     out: Sequence[int],
 ) -> ir.Value:
-    """Each group of channels on its own, put together after."""
+    """Each group of channels on its own, concatenated afterwards."""
     size = shape_of(image)[-1] // group
     parts = split_channels(streams, image, [size] * group)
     per_group = len(values) // group

@@ -55,11 +55,11 @@ from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
-"""Weights of fewer bits are not kept as trits: one block RAM less is not worth the decoders."""
+"""With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
 MAX_LANES = 8192
-"""Products per cycle beyond which no Z7020 could go."""
+"""More products per cycle than any Z7020 has room for."""
 MAX_DSPS = 220
-"""DSP48E1 that it has."""
+"""DSP48E1s of a Z7020."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +226,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         )
 
     def _dsp_helps(self) -> bool:
-        """Below about 12 partial products LUTs do better."""
+        """Below about 12 partial products, LUTs are cheaper."""
         return (
             not self.xnor
             and not is_bipolar(self.w_type)

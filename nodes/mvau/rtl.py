@@ -64,7 +64,7 @@ def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
 
 
 def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
-    """What both templates want to know."""
+    """What both templates need."""
     dot = node.dot_product(folding)
     acc_bits = node.out_type.bitwidth()
     return {
@@ -136,7 +136,7 @@ def _weight_bits(node: MVAU, folding: MVAUFolding) -> NDArray[np.uint8]:
 
 
 def _digits(weights: NDArray[np.int64], lanes: int) -> NDArray[np.int64]:
-    """Weights [NF, SF, PE, SIMD] as digits, each of which hangs on those before it in its
+    """Weights [NF, SF, PE, SIMD] as digits, each of which depends on those before it in its
     group of `lanes`."""
     digits = weights.copy()
     for first in range(0, weights.shape[2], lanes):
@@ -146,5 +146,5 @@ def _digits(weights: NDArray[np.int64], lanes: int) -> NDArray[np.int64]:
 
 
 def weight_style(folding: MVAUFolding) -> int:
-    """What weights are kept in."""
+    """The style of the weights' memory."""
     return BLOCK if folding.ram_style == "block" else LUTS

@@ -153,6 +153,7 @@ class Affine:
 
     @property
     def x_signed(self) -> bool:
+        """Inputs can be negative."""
         return bool(self.x_type.min() < 0)
 
     @cached_property

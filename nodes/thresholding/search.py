@@ -34,6 +34,7 @@ class Search:
 
     @property
     def stages(self) -> int:
+        """Decisions of the search: bits of the number of thresholds reached."""
         return len(self.thresholds[0]).bit_length()
 
     @property
@@ -42,7 +43,8 @@ class Search:
         return (1 << self.stages) - 1 - int(self.thresholds.shape[1])
 
     def tables(self, lane: int, lanes: int) -> list[IntArray]:
-        """The tables of a lane by stage; rows go round the lanes, one row is for all of them."""
+        """The tables [words] of a lane by stage; rows go round the lanes, one row is for all of
+        them."""
         always = -(1 << (self.bits - 1)) if self.signed else 0
         mine = self.thresholds if len(self.thresholds) == 1 else self.thresholds[lane::lanes]
         full = np.pad(mine, ((0, 0), (self.missing, 0)), constant_values=always)

@@ -21,7 +21,7 @@ from qnnc.compiler.files import write_bytes
 
 MAX_BYTES = 1 << 30
 _WIDE = 16
-"""Bits from which on a value is looked up in a table."""
+"""Values of this many bits or more are looked up in a table."""
 REQUIRED = 0
 """Line number of features that the part needs and the file does not have."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading FASM: one feature a line, by the FASM specification's grammar.
+"""Reading FASM: one feature per line, by the FASM specification's grammar.
 
 A line is `feature`, `feature[5]`, `feature[63:0] = 64'b0110…` or any of these with a value;
 `#` starts a comment, braces enclose annotations.

@@ -55,7 +55,7 @@ def _highest_bit(module: Mapping[str, Any]) -> int:
 
 
 def _used_bits(module: Mapping[str, Any]) -> set[Any]:
-    """Nets that something looks at."""
+    """Nets with a reader."""
     used: set[Any] = set()
     for port in module["ports"].values():
         used.update(port["bits"])

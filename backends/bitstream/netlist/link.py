@@ -130,7 +130,7 @@ def _is_library(module: Mapping[str, Any]) -> bool:
 
 
 def synthesised_shell(design: Design, sources: Mapping[str, str], top: str, work: Path) -> Modules:
-    """The shell, synthesised around a hole for the accelerator."""
+    """The shell, synthesised with a black box in place of the accelerator."""
     for name, text in {**sources, "hole.sv": _hole(design)}.items():
         (work / name).write_text(text, encoding="utf-8")
     (work / "shell").mkdir()

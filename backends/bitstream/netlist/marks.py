@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Marks: contents that name the cell that holds them.
 
-A design is placed and routed with marks in its memories. In the FASM the marks tell where each
+A design is placed and routed with marks in its memories. In the FASM the marks show where each
 cell has gone, and how the router has permuted a LUT's inputs, whatever tool it was. So contents
 can be put into the FASM afterwards, and new ones at any time, without the tool's own database.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running nextpnr and reading what it says."""
+"""Running nextpnr and reading its reports."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def route(
         netlist: Yosys JSON.
         folder: for FASM, report and log.
         clock_mhz: to reach.
-        progress: told what the tool is doing.
+        progress: notified of what the tool is doing.
 
     Raises:
         TargetError: the design does not fit or cannot be routed.
@@ -108,7 +108,7 @@ def _run(
 
 
 class _Congestion:
-    """Gives up where the router does not get on; raises TargetError."""
+    """Gives up when the router makes no progress; raises TargetError."""
 
     def __init__(self) -> None:
         self.least, self.since = -1, 0

@@ -53,7 +53,7 @@ class Accelerator:
         frames: that a buffer holds at most; by default 4 MB, or what takes a second.
         timeout: seconds after which a run counts as stuck; by default what follows from its frames
             and the accelerator's cycles per frame.
-        use_numpy: True to run the host's parts in numpy although onnxruntime is there.
+        use_numpy: True to run the host's parts in numpy even if onnxruntime is installed.
         options: handed on to the platform: device=, memory=, download=.
 
     Raises:

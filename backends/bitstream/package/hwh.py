@@ -149,7 +149,7 @@ def _registers(shell: Shell) -> list[tuple[str, int, str, str]]:
         ("BUILD_HIGH", 0x0C, "read-only", "build id, high half"),
         ("CONTROL", 0x10, "read-write", "0 start, 1 reset, 2 interrupt enable"),
         ("STATUS", 0x14, "read-write", "0 idle, 1 done, 2 error, 3 resetting"),
-        ("ERRORS", 0x18, "read-only", "a bit an error"),
+        ("ERRORS", 0x18, "read-only", "one bit per error"),
         ("FRAMES", 0x1C, "read-write", "frames of a run"),
         ("FRAMES_DONE", 0x20, "read-only", "frames done"),
         ("CYCLES_LOW", 0x24, "read-only", "cycles of the run, low half"),

@@ -39,7 +39,7 @@ class PynqPlatform:
         elif download:
             pynq.Bitstream.download(self.overlay, self.overlay.parser)
         if on_board:
-            # not by pynq.Clocks, which takes the nearest clock, be it above or below
+            # not by pynq.Clocks, which takes the nearest clock, above or below
             system = ProcessingSystem(pynq.MMIO, ps_clock_mhz)
             self.clock_mhz = settle(system, clock_mhz, download)
         self.mmio = pynq.MMIO(base, length, device=device or self.overlay.device)
@@ -162,7 +162,7 @@ class BarePlatform:
         self.next += -(-size // 4096) * 4096
         if self.next > self.end:
             raise AcceleratorError(
-                "the contiguous memory is too small; pass fewer frames= a buffer"
+                "the contiguous memory is too small; pass fewer frames= per buffer"
             )
         return BareMemory(address, self.bytes[address - self.start : address - self.start + size])
 

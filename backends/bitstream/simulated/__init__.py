@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole shell in simulation, behind a model of the processing system's ports."""
+"""The whole shell in simulation, connected to a model of the processing system's ports."""

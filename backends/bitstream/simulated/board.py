@@ -121,7 +121,7 @@ class SimulatedBoard:
         return self._ask(_READ, address, beats - 1)
 
     def write(self, address: int, value: int, strobes: int = 15) -> None:
-        """Write a register at a bus address, only the bytes that strobes say."""
+        """Write a register at a bus address; strobes select its bytes."""
         self._ask(_WRITE, address, value, strobes)
 
     def advance(self, cycles: int) -> None:
@@ -133,27 +133,28 @@ class SimulatedBoard:
         self._ask(_RESET, cycles)
 
     def fail_read(self, after: int) -> None:
-        """Answer a read burst with SLVERR, after so many others."""
+        """Answer one read burst with SLVERR, after `after` regular ones."""
         self._ask(_FAULT, _READ_ERROR, after)
 
     def fail_write(self, after: int) -> None:
-        """Answer a write burst with SLVERR, after so many others."""
+        """Answer one write burst with SLVERR, after `after` regular ones."""
         self._ask(_FAULT, _WRITE_ERROR, after)
 
     def mislead(self, after: int) -> None:
-        """Say the opposite of RLAST in a read burst, after so many others."""
+        """Invert RLAST in one read burst, after `after` regular ones."""
         self._ask(_FAULT, _LAST, after)
 
     def stray_beat(self, after: int) -> None:
-        """Send one beat too many after a read burst, after so many others."""
+        """Append an extra beat to one read burst, after `after` regular ones."""
         self._ask(_FAULT, _STRAY_BEAT, after)
 
     def stray_answer(self, after: int) -> None:
-        """Send one response too many after a write burst, after so many others."""
+        """Send a second response to one write burst, after `after` regular ones."""
         self._ask(_FAULT, _STRAY_ANSWER, after)
 
     def unasked_answer(self, after: int) -> None:
-        """Answer a write that was never made, over the last port, after one of its read bursts."""
+        """Answer a write that was never made, over the last port, after `after` of its read
+        bursts."""
         self._ask(_FAULT, _UNASKED, after)
 
     @property
@@ -167,7 +168,7 @@ class SimulatedBoard:
         return bool(self._ask(_INTERRUPT))
 
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
-        """Contiguous memory: its physical address and its bytes, which both sides see.
+        """Contiguous memory: its physical address and its bytes [size], which both sides see.
 
         Raises:
             ToolError: there is not enough.

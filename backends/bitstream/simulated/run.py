@@ -24,6 +24,7 @@ from qnnc.backends.simulation.compiler import Compilation
 from qnnc.backends.simulation.simulate import choose_engine
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.samples import load_labels
+from qnnc.compiler.strict import strict_numbers
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class BoardResult:
     stalls: Mapping[str, tuple[int, int]]
 
 
+@strict_numbers("simulation of the board")
 def run_on_board(
     folder: Path,
     *,

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""New weights for a bitstream that is there, without place and route."""
+"""New weights for an existing bitstream, without place and route."""

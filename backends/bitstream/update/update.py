@@ -43,7 +43,7 @@ from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.progress import Silent
 
 PARTS = (MODEL, RTL, IP, SHELL, PACKAGE, f"{PACKAGE}.zip")
-"""Files and folders of a build that are made anew."""
+"""Files and folders of a build that are rewritten."""
 
 
 def update(
@@ -122,28 +122,28 @@ def check_same(old: Design, new: Design) -> None:
     if len(old.instances) != len(new.instances):
         raise ModelError(
             f"the new model gives {len(new.instances)} nodes, the build has {len(old.instances)}; "
-            "build it anew"
+            "build it again"
         )
     for before, after in zip(old.instances, new.instances, strict=True):
         where = f"node {after.name} ({', '.join(sources(after.node.node)) or after.node.op_type})"
         if before.rtl.module != after.rtl.module:
             raise ModelError(
-                f"{where} of the new model has another shape, type or folding; build it anew"
+                f"{where} of the new model has another shape, type or folding; build it again"
             )
         for name, memory in before.rtl.memories.items():
             other = after.rtl.memories[name]
             if (memory.width, len(memory.words)) != (other.width, len(other.words)):
-                raise ModelError(f"{where} of the new model has another {name}; build it anew")
+                raise ModelError(f"{where} of the new model has another {name}; build it again")
             if not movable(memory) and list(memory.words) != list(other.words):
                 raise ModelError(f"{where} of the new model has another {name}, {_why(memory)}")
     if old.sources != new.sources:
-        raise ModelError("the new model gives another accelerator; build it anew")
+        raise ModelError("the new model gives another accelerator; build it again")
 
 
 def _why(memory: Memory) -> str:
     if memory.fixed:
         return "which is part of the logic; build with --updatable to keep such tables in memories"
-    return f"a table of {len(memory.words)} words, too small to be exchanged; build it anew"
+    return f"a table of {len(memory.words)} words, too small to be exchanged; build it again"
 
 
 def _exchange(shell: Shell, database: Database, routed: Path) -> str:

@@ -114,6 +114,7 @@ class Emulator:
 
         Raises:
             ToolError: there is no C++ compiler, or it fails.
+            WorkspaceError: the folder holds no emulator.
         """
         files = [SOURCE, *sorted(p.name for p in self.folder.glob("*.h"))]
         try:
@@ -145,6 +146,9 @@ class Emulator:
         Args:
             inputs: integers [frames, …] by tensor name.
             taps: give the streams inside as well.
+
+        Raises:
+            ToolError: the emulator fails.
         """
         frames = int(next(iter(inputs.values())).shape[0])
         with tempfile.TemporaryDirectory(prefix="qnnc-emulator-") as work:

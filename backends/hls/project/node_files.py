@@ -44,7 +44,7 @@ class NodeProject:
         inputs: Sequence[NDArray[Any]],
         outputs: Sequence[NDArray[Any] | None],
     ) -> NodeProject:
-        """The node as its attributes fold it."""
+        """The node as its attributes fold it; golden integers are [frames, …]."""
         return cls(name, node, hls_node(node).kernel(node.folding()), inputs, outputs)
 
     @property

@@ -73,7 +73,7 @@ class Comparison:
 
 
 def compare(emulation: Emulation, tensors: Mapping[str, NDArray[Any]]) -> Comparison:
-    """Compare every tensor of an emulation with those of the dataflow graph."""
+    """Compare every tensor [frames, …] of an emulation with those of the dataflow graph."""
     found = {**emulation.taps, **emulation.outputs}
     frames, mismatches, detail = 0, 0, ""
     for name, mine in found.items():

@@ -25,7 +25,7 @@ def write_ip(design: Design, folder: Path, part: str, tensors: Mapping[str, NDAr
 
     Args:
         part: device that it was made for.
-        tensors: integer tensors of a few frames, by name, for the testbench.
+        tensors: integers [frames, …] by name, for the testbench.
     """
     with new_folder(folder) as out:
         (out / "src").mkdir()

@@ -119,7 +119,7 @@ def count_thresholds(
     base: int,
     dtype: object,
 ) -> ir.Value:
-    """Thresholds along a new last axis of x in standard operators."""
+    """Thresholds along a new last axis of x, in standard operators; shapes are those of `Table`."""
     apart = b.op("Unsqueeze", x, b.constant([-1], np.int64))
     reached = b.op("GreaterOrEqual", apart, b.constant(thresholds, dtype))
     ones = b.op("Cast", reached, to=ir.DataType.FLOAT)

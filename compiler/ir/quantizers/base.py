@@ -57,7 +57,7 @@ class Quantizer(ABC):
 
     @property
     def input(self) -> ir.Value:
-        """The tensor that is quantized."""
+        """The tensor that is quantized; raises ModelError if there is none."""
         value = self.node.inputs[0]
         if value is None:
             raise ModelError(f"node {quote(self.node.name)} has no input")
@@ -97,7 +97,7 @@ class Quantizer(ABC):
         return np.asarray(array, dtype=np.float64)
 
     def positive_scale(self, index: int) -> FloatArray:
-        """The scale, checked."""
+        """The scale; raises ModelError unless it is positive."""
         scale = self.parameter(index, "scale")
         if not np.all(scale.astype(np.float32) > 0):
             named = quote(_name(self.node.inputs[index]))
@@ -122,7 +122,7 @@ class Quantizer(ABC):
         self.low, self.high = int(low), int(high)
 
     def bit_width(self, index: int) -> int:
-        """A bit width input, checked."""
+        """A bit width input; raises ModelError unless it is one possible integer."""
         bits = self.parameter(index, "bit width")
         if bits.size != 1 or bits.item() != int(bits.item()) or not 1 <= bits.item() <= MAX_BITS:
             raise ModelError(
@@ -132,7 +132,8 @@ class Quantizer(ABC):
         return int(bits.item())
 
     def bit_widths(self, index: int) -> FloatArray:
-        """A bit width input that may differ from element to element, checked."""
+        """A bit width input that may differ from element to element; raises ModelError unless all
+        are possible integers."""
         bits = self.parameter(index, "bit width")
         if bits.size <= 1:
             return np.asarray(float(self.bit_width(index)))
@@ -144,7 +145,7 @@ class Quantizer(ABC):
         return bits
 
     def rounding_mode(self, default: str) -> str:
-        """The rounding mode attribute, checked."""
+        """The rounding mode attribute; raises ModelError for an unknown one."""
         found = self.node.attributes.get("rounding_mode")
         mode = str(default if found is None else found.value).upper()
         if mode not in ROUNDING_MODES:

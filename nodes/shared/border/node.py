@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images whose pixels come apart, with constant ones round or between them."""
+"""Images with constant pixels around or between their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qnnc.compiler.resources import Resources
 
 
 class Border(DataflowNode[SIMDFolding]):
-    """Input x [1, H, W, C]; output [1, *out, C]. It gives a pixel at a time, SIMD channels a
+    """Input x [1, H, W, C]; output [1, *out, C]. It gives a pixel at a time, SIMD channels per
     cycle, and takes one in for those that are not constants (`border.sv.j2`).
     """
 
@@ -32,7 +32,7 @@ class Border(DataflowNode[SIMDFolding]):
     channels: int = attributes.integer("NumChannels")
     datatype: BaseDataType = attributes.integer_type("inputDataType")
     value: int
-    """Of the pixels that are put in."""
+    """Of the pixels that are inserted."""
     apart: tuple[int, int]
     """Rows and columns of the output from one pixel of the input to the next."""
 

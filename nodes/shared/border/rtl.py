@@ -28,10 +28,12 @@ class Axis:
 
     @property
     def bits(self) -> int:
+        """Bits of the counter."""
         return bits_for(self.count)
 
     @property
     def phase_bits(self) -> int:
+        """Bits of the counter between two pixels."""
         return bits_for(self.stride)
 
     def inside(self) -> list[str]:

@@ -91,7 +91,7 @@ class Elementwise(DataflowNode[PEFolding]):
 
     @abstractmethod
     def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
-        """The operation on integers."""
+        """The operation on integers, element by element; x and y broadcast."""
 
     def foldings(self) -> Iterable[PEFolding]:
         return (PEFolding(PE=pe) for pe in divisors(self.shape[-1]))

@@ -18,6 +18,9 @@ def generate(node: Elementwise, *, operator: str) -> NodeRtl:
 
     Args:
         operator: SystemVerilog's, such as "+".
+
+    Raises:
+        ModelError: an operand is BIPOLAR.
     """
     if is_bipolar(node.x_type) or is_bipolar(node.y_type):
         raise ModelError(f"node {quote(node.name)}: BIPOLAR operands are not supported")
