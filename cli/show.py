@@ -83,11 +83,11 @@ def coverage_text(seen: CoverageReport) -> str:
     return f"coverage: {', '.join(parts)}"
 
 
-def show_labels(out: Path, samples: Path, labels: Path) -> None:
+def show_labels(report: Report, out: Path, samples: Path, labels: Path) -> None:
     """Print how many samples the build labels correctly."""
     from qnnc.compiler.api import verify
 
-    verdict = verify(out, samples, labels)
+    verdict = report.accuracy or verify(out, samples, labels)
     if verdict.correct is not None:
         share = 100 * verdict.correct / verdict.samples
         typer.echo(f"correct {verdict.correct} of {verdict.samples} ({share:.2f} %)")
@@ -131,7 +131,7 @@ def _layer_table(report: Report) -> Table:
     return table
 
 
-def _shortened(name: str, most: int = 14) -> str:
+def _shortened(name: str, most: int = 20) -> str:
     """A name without its middle: the number of a node is at its end."""
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
 

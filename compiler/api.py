@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 
-from qnnc.compiler.answers import answers, load_model, load_samples, near_ties
-from qnnc.compiler.building.options import PATHS, BuildOptions, Options
+from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
+from qnnc.compiler.building.given_model import kept_model
+from qnnc.compiler.building.options import PATHS, BuildOptions, Options, default_cache
 from qnnc.compiler.building.run import run_build
 from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
@@ -36,16 +39,18 @@ def build(
     """Build an accelerator, as `qnnc build` does.
 
     Args:
-        model: what the frontend reads, usually an ONNX file; or a torch.nn.Module with Brevitas
-            layers, whose own forward is then compared with what was exported of it. It needs
-            input_shape, such as (1, 1, 28, 28).
+        model: what the frontend reads, usually an ONNX file; an onnx.ModelProto or onnx_ir.Model,
+            which is kept as a file in the cache, for later commands; or a torch.nn.Module with
+            Brevitas layers, whose own forward is then compared with what was exported of it. It
+            needs input_shape, such as (1, 1, 28, 28).
         out: folder of the build.
-        progress: notified of what is going on.
+        progress: notified of what is going on; by default a bar in a notebook, nothing elsewhere.
         watchers: look at the model after every pass.
         options: any field of `BuildOptions`, such as board="Pynq-Z1", fps=100_000, until="ip".
 
     Returns:
-        The report, which also lies in the folder as report.json.
+        The report, which also lies in the folder as report.json. In a notebook it shows itself;
+        `report.show()` opens it anywhere.
 
     Raises:
         OptionError: there is no such option.
@@ -62,6 +67,8 @@ def build(
     shape = given.get("input_shape")
     if shape is not None and not isinstance(shape, str):
         given["input_shape"] = ",".join(str(size) for size in shape)
+    if isinstance(model, onnx.ModelProto | ir.Model):
+        model = kept_model(model, Path(given.get("cache") or default_cache()))
     if isinstance(model, str | os.PathLike):
         return run_build(BuildOptions(model=str(model), out=Path(out), **given), progress, watchers)
     with offered(model) as name:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import html
+import sys
+from typing import Any, Protocol
 
 
 class Progress(Protocol):
@@ -40,3 +42,49 @@ class Silent:
 
     def warn(self, text: str) -> None:
         """Ignore it."""
+
+
+def usual_progress() -> Progress:
+    """A bar in a notebook, nothing elsewhere."""
+    return NotebookProgress() if in_notebook() else Silent()
+
+
+def in_notebook() -> bool:
+    """The program runs in a kernel of Jupyter."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class NotebookProgress:
+    """One line that changes in place: a bar, the stage, what it does."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._name, self._index, self._count = "", 0, 1
+
+    def stage(self, name: str, index: int, count: int) -> None:
+        self._name, self._index, self._count = name, index, count
+        self._show(name, index)
+
+    def detail(self, text: str, done: float | None = None) -> None:
+        self._show(f"{self._name}: {text}", self._index + (done or 0.0))
+
+    def finished(self, name: str, status: str, seconds: float) -> None:
+        self._show(f"{name}: {status}", self._index + 1)
+
+    def warn(self, text: str) -> None:
+        from IPython.display import HTML, display
+
+        display(HTML(f"<p>qnnc: warning: {html.escape(text)}</p>"))
+
+    def _show(self, text: str, done: float) -> None:
+        from IPython.display import HTML, display
+
+        line = HTML(
+            f'<progress value="{done:.3f}" max="{self._count}"></progress> {html.escape(text)}'
+        )
+        if self._handle is None:
+            self._handle = display(line, display_id=True)
+        elif self._handle is not None:
+            self._handle.update(line)

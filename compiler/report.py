@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from qnnc.compiler.progress import in_notebook
 from qnnc.compiler.resources import Resources
 
 SCHEMA_VERSION = 1
@@ -69,6 +72,9 @@ class Performance(_Part):
         description="cycles of the slowest node, or of the memory that weights come from"
     )
     latency_cycles: int | None = Field(description="measured, first word in to last word out")
+    latency_cycles_estimate: int | None = Field(
+        None, description="the same by the nodes' schedules"
+    )
     fps: float = Field(description="frames per second at the clock, measured if possible")
     bottleneck: str = Field(description='the slowest layer, or "memory"')
     batch: int = Field(1, description="frames that the accelerator takes in at once")
@@ -151,6 +157,39 @@ class Verification(_Part):
     )
 
 
+class AccuracyReport(_Part):
+    """How many samples are labelled correctly, by the integers that the hardware computes."""
+
+    samples: int
+    correct: int = Field(description="by the compiled graph")
+    golden_correct: int = Field(description="by the quantized network")
+    same: int = Field(description="samples that both answer alike")
+    near: int = Field(description="of the others, those in which only float32 rounding decides")
+    confusion: list[list[int]] = Field(
+        default_factory=list,
+        description="samples by label, then by answer; empty beyond 100 classes",
+    )
+
+
+class Histogram(_Part):
+    """How often integers occur over a whole range."""
+
+    low: int = Field(description="least integer of the range")
+    high: int = Field(description="greatest")
+    bin_width: int = Field(description="integers per bin")
+    counts: list[int] = Field(description="of each bin, from low up")
+    at_ends: float = Field(description="share of values at the least or greatest integer")
+    zeros: float = Field(description="share of values that are 0")
+
+
+class Work(_Part):
+    """When a layer works on the first frames, which come as fast as they are taken, by the nodes'
+    schedules."""
+
+    starts: list[int] = Field(description="cycle at which it takes the first element of each frame")
+    ends: list[int] = Field(description="cycle at which it has given the last one")
+
+
 class Layer(_Part):
     """One dataflow node."""
 
@@ -181,6 +220,13 @@ class Layer(_Part):
         description="of the table's input, or of what arithmetic gives; null for layers that "
         "only pass elements on",
     )
+    depth: int | None = Field(None, description="words that a FIFO holds")
+    operations: int = Field(0, description="multiplications and additions per frame, of products")
+    weight_values: Histogram | None = Field(None, description="of a product's weights")
+    output_values: Histogram | None = Field(
+        None, description="of a quantizer's codes, over the samples that are simulated"
+    )
+    work: Work | None = None
     notes: list[str] = Field(
         default_factory=list, description="what else was decided, such as a FIFO's depth, and why"
     )
@@ -287,6 +333,7 @@ class Report(_Part):
     performance: Performance | None = None
     resources: ResourceReport | None = None
     verification: Verification
+    accuracy: AccuracyReport | None = Field(None, description="where labels were given")
     layers: list[Layer] = []
     connections: list[Connection] = []
     host: HostSide | None = None
@@ -294,6 +341,34 @@ class Report(_Part):
     streams: list[StreamPort] = []
     provenance: list[NodeOrigin] = []
     artifacts: Artifacts
+    _folder: Path | None = PrivateAttr(None)
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None where the page is not at hand."""
+        return _VIEWS[-1](self) if _VIEWS else None
+
+    def show(self) -> None:
+        """Show the report: here in a notebook, else report.html in the browser."""
+        if in_notebook():
+            from IPython.display import display
+
+            display(self)
+        elif self._folder is not None and self.artifacts.page is not None:
+            import webbrowser
+
+            webbrowser.open((self._folder / self.artifacts.page).absolute().as_uri())
+
+    def lies_in(self, folder: Path) -> None:
+        """Say where the build is, for `show`."""
+        self._folder = folder
+
+
+_VIEWS: list[Callable[[Report], str]] = []
+
+
+def set_view(view: Callable[[Report], str]) -> None:
+    """Let notebooks show reports in this way."""
+    _VIEWS.append(view)
 
 
 def json_schema() -> dict[str, object]:

@@ -11,8 +11,8 @@ import onnx
 import pytest
 
 from benchmarks.qonnx_graph import QonnxGraph, Tensor
-from qnnc.compiler.answers import answers, as_answers, load_model, load_samples, near_ties
 from qnnc.compiler.api import build, verify
+from qnnc.compiler.building.answers import answers, as_answers, load_model, load_samples, near_ties
 from qnnc.compiler.building.workspace import Workspace
 
 TERMS, SAMPLES = 64, 300

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
 from benchmarks.cnn_networks import unet
 from benchmarks.networks import mlp
+from qnnc.compiler import verify
 from qnnc.compiler.page import page
 from qnnc.compiler.report import Report
 from tests.support.browser import Browser, program
@@ -112,6 +114,39 @@ def test_a_click_shows_a_nodes_details(browser: Browser, small_build: SmallBuild
     assert browser.complaints == []
 
 
+def test_accuracy_and_charts_are_there(browser: Browser, small_build: SmallBuild) -> None:
+    report = Report.model_validate_json(small_build.output)
+    labelled, found = (
+        report.accuracy,
+        verify(small_build.out, small_build.samples, small_build.labels),
+    )
+    assert labelled is not None and labelled.samples == found.samples == 40
+    assert (labelled.correct, labelled.same) == (found.correct, found.same)
+    labels = np.load(small_build.labels)
+    rows = [sum(row) for row in labelled.confusion]
+    assert rows == np.bincount(labels, minlength=len(rows)).tolist()
+    assert sum(labelled.confusion[i][i] for i in range(len(rows))) == labelled.correct
+    show(browser, small_build.out / "report.html")
+    share = f"{100 * labelled.correct / 40:.2f} %"
+    assert text(browser, ".figures > div").split("\n")[:2] == ["accuracy", share]
+    assert count(browser, ".confusion tbody tr") == len(rows)
+    assert count(browser, "#shares .parts li:not(.heads)") == len(report.layers)
+    assert count(browser, "#work .frame") == 3 * len(report.layers)
+    for layer in report.layers:
+        if layer.op == "MVAU":
+            weights = layer.weight_values
+            assert weights is not None and 2 * sum(weights.counts) == layer.operations
+        if layer.op == "Thresholding":
+            codes = layer.output_values
+            assert codes is not None and sum(codes.counts) == 16 * layer.shape[-1]
+            assert (codes.low, codes.high) == (0, 3)
+    shown = [layer for layer in report.layers if layer.weight_values or layer.output_values]
+    assert count(browser, "#values figure") == len(shown)
+    speed = report.performance
+    assert speed is not None and speed.latency_cycles is not None
+    assert speed.latency_cycles_estimate == pytest.approx(speed.latency_cycles, rel=0.1)
+
+
 def test_the_keyboard_does_the_same(browser: Browser, small_build: SmallBuild) -> None:
     report = Report.model_validate_json(small_build.output)
     show(browser, small_build.out / "report.html")
@@ -177,6 +212,13 @@ def test_branches(browser: Browser, tmp_path: Path, capfd: Capture) -> None:
     )
     show(browser, out / "report.html")
     assert count(browser, "g.box") == len(report.layers) + 2
+    fifos = [layer for layer in report.layers if layer.depth is not None]
+    assert count(browser, "#fifos li") == len(fifos) > 0
+    starts = {layer.name: layer.work.starts[0] for layer in report.layers if layer.work}
+    assert len(starts) == len(report.layers) and min(starts.values()) == 0
+    canvas = "document.querySelector('.canvas')"
+    whole, seen = browser.evaluate(f"[{canvas}.scrollWidth, {canvas}.clientWidth]")
+    assert whole <= seen  # no part of the graph is beside the window
     boxes = browser.evaluate(
         "[...document.querySelectorAll('g.box > rect:first-of-type')]"
         ".map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
@@ -269,6 +311,7 @@ def test_a_failed_build_has_a_page(browser: Browser, tmp_path: Path, capfd: Capt
     code, _, errors = run_main(capfd, "build", tmp_path / "m.onnx", "--out", out)
     assert code == 2 and "Softmax" in errors
     show(browser, out / "report.html")
+    assert "passes were compared with the quantized network" in text(browser, "#verification")
     error = errors.removeprefix("qnnc: ").strip()
     assert text(browser, ".error") == error and text(browser, ".badge") == "failed"
     assert count(browser, "#stages .failed") == 1 and count(browser, "#time") == 0

@@ -21,8 +21,8 @@ from onnx import helper
 from qnnc.backends.finn.facet import depthwise_lanes, to_finn
 from qnnc.backends.finn.nodes import FinnNode, annotation, finn_node, reshape_lanes, reshape_node
 from qnnc.backends.finn.parent import parent_model
-from qnnc.compiler.answers import load_model
 from qnnc.compiler.board import find_board
+from qnnc.compiler.building.answers import load_model
 from qnnc.compiler.building.workspace import MODEL, Workspace
 from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph

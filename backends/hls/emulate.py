@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from qnnc.backends.hls.emulator.emulator import Emulator
 from qnnc.backends.hls.stages.emulate import FOLDER
-from qnnc.compiler.answers import (
+from qnnc.compiler.building.answers import (
     answers,
     as_answers,
     gives_labels,

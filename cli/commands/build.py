@@ -247,4 +247,4 @@ def build(
         return
     show_report(report, out)
     if samples is not None and labels is not None:
-        show_labels(out, samples, labels)
+        show_labels(report, out, samples, labels)

@@ -13,6 +13,7 @@ import networkx as nx
 import numpy as np
 
 from qnnc.compiler.buffering.selftimed import UNBOUNDED, Channel, Execution, Graph
+from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.schedule import Schedule
 from qnnc.compiler.dataflow.stream_graph import StreamGraph
 
@@ -84,7 +85,12 @@ def executed(graph: StreamGraph) -> tuple[list[Schedule], Execution]:
     """Schedules of the nodes, and their execution for `FRAMES` frames that come as fast as they
     are taken, with no FIFOs but those that are nodes."""
     model = _Model(graph)
-    return model.schedules, model.run([0] * len(model.channels), throttled=False)
+    targets = (graph.nodes[channel.target[0]] for channel in model.channels)
+    capacities = [
+        node.depth * stream.lanes if isinstance(node, Fifo) else 0
+        for node, stream in zip(targets, model.streams, strict=True)
+    ]
+    return model.schedules, model.run(capacities, throttled=False)
 
 
 class _Step(Enum):

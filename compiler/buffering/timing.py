@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,10 @@ def works(graph: StreamGraph) -> list[Work]:
 
 def latency(graph: StreamGraph) -> int | None:
     """Cycles from the first word of a frame in to its last word out; None where not known."""
-    found = works(graph)
+    return latency_of(graph, works(graph))
+
+
+def latency_of(graph: StreamGraph, found: Sequence[Work]) -> int | None:
+    """`latency`, where the nodes' work is at hand."""
     ends = [found[e.source.node].ends[0] for e in graph.outputs if e.source] if found else []
     return max(ends, default=None)

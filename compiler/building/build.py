@@ -26,6 +26,7 @@ from qnnc.compiler.errors import (
 from qnnc.compiler.passes.manager import PassRun, Watcher
 from qnnc.compiler.progress import Progress
 from qnnc.compiler.report import (
+    AccuracyReport,
     Artifacts,
     Connection,
     HostSide,
@@ -90,6 +91,7 @@ class Build:
     stages: list[StageReport] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
     levels: list[LevelReport] = field(default_factory=list)
+    accuracy: AccuracyReport | None = None
     layers: list[Layer] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     streams: list[StreamPort] = field(default_factory=list)
@@ -176,6 +178,7 @@ class Build:
                 witness=self.witness,
                 coverage=None if self.coverage is None else coverage_report(self.coverage.whole()),
             ),
+            accuracy=self.accuracy,
             layers=self.layers,
             connections=self.connections,
             host=self.host,

@@ -113,6 +113,7 @@ def _figures(reports: Sequence[Report]) -> list[Row]:
         row("status", lambda r: r.status),
         row("model", lambda r: r.model),
         row("board", lambda r: r.board),
+        row("accuracy, %", _accuracy, 1),
         row("clock, MHz", lambda r: round(r.clock_mhz, 3)),
         row("frames/s", speed(lambda p: round(p.fps)), 1),
         row("cycles per frame", speed(lambda p: p.ii_cycles or p.ii_cycles_estimate), -1),
@@ -124,6 +125,11 @@ def _figures(reports: Sequence[Report]) -> list[Row]:
         rows.append(row(f"{name}, synthesised", lambda r, n=name: _count(r, "synthesis", n), -1))
     rows.append(row("wrong integers", lambda r: r.verification.mismatches, -1))
     return [found for found in rows if any(cell is not None for cell in found.cells)]
+
+
+def _accuracy(report: Report) -> Cell:
+    found = report.accuracy
+    return None if found is None else round(100 * found.correct / found.samples, 2)
 
 
 def _latency(performance: Any) -> Cell:

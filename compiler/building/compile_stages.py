@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
+from qnnc.compiler.buffering.timing import latency_of, works
+from qnnc.compiler.building.accuracy import measure_accuracy
 from qnnc.compiler.building.backend import Stage, StageOutcome
+from qnnc.compiler.building.distributions import output_histogram, weight_histogram
 from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
 from qnnc.compiler.building.folding_file import FOLDING, folding_text
 from qnnc.compiler.building.host import host_graphs
@@ -18,7 +21,7 @@ from qnnc.compiler.building.samples import load_inputs, random_inputs
 from qnnc.compiler.building.size import check_size
 from qnnc.compiler.building.watchers import IrSaver
 from qnnc.compiler.building.workspace import MODEL, STOPPED
-from qnnc.compiler.dataflow import DataflowNode
+from qnnc.compiler.dataflow import DataflowNode, Role
 from qnnc.compiler.dataflow.folding import (
     ArithmeticFolding,
     Folding,
@@ -27,6 +30,7 @@ from qnnc.compiler.dataflow.folding import (
     SIMDFolding,
 )
 from qnnc.compiler.dataflow.memory_traffic import traffic
+from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
@@ -48,9 +52,10 @@ from qnnc.compiler.report import (
     Performance,
     ResourceCount,
     ResourceReport,
+    Work,
 )
 from qnnc.compiler.samples import load_labels
-from qnnc.compiler.verification import Coverage, Golden, Verifier
+from qnnc.compiler.verification import Golden, Verifier
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
@@ -99,6 +104,7 @@ class PassesStage(Stage):
         manager.run(model, passes)
         if options.stop_after:
             self._stop(build, model, golden, manager.done)
+            build.accuracy = measure_accuracy(build)
             return StageOutcome(reason=f"stopped after pass {options.stop_after}")
         if not stream_graph(model).nodes:
             raise OptionError(
@@ -107,6 +113,7 @@ class PassesStage(Stage):
             )
         verify_whole(build, model, build.golden)
         self._write(build, model, golden)
+        build.accuracy = measure_accuracy(build)
         build.host = HostSide(
             pre_nodes=_sources_in(model, HOST_PRE), post_nodes=_sources_in(model, HOST_POST)
         )
@@ -183,7 +190,10 @@ class EstimateStage(Stage):
 
     def run(self, build: Build) -> StageOutcome:
         graph = stream_graph(build.ready_model())
-        build.layers = [_layer(node, build.coverage) for node in graph.nodes]
+        build.layers = [_layer(node, build) for node in graph.nodes]
+        schedules = works(graph)
+        for layer, work in zip(build.layers, schedules, strict=False):
+            layer.work = Work(starts=list(work.starts), ends=list(work.ends))
         build.connections = [_connection(graph, edge) for edge in graph.edges]
         total = total_of(graph)
         device, shell = build.board.resources, shell_of(graph)
@@ -215,6 +225,7 @@ class EstimateStage(Stage):
             ii_cycles=None,
             ii_cycles_estimate=cycles,
             latency_cycles=None,
+            latency_cycles_estimate=latency_of(graph, schedules),
             fps=round(build.clock_mhz * 1e6 / cycles, 1),
             bottleneck=bottleneck,
             batch=batch,
@@ -250,8 +261,15 @@ def _table(node: DataflowNode) -> str:
     return evaluated(node.node) if hasattr(node, "thresholds") else ""
 
 
-def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
-    seen = None if coverage is None else coverage.of(node.name)
+def _operations(node: DataflowNode) -> int:
+    if node.role not in (Role.PRODUCT, Role.CHANNEL_PRODUCT):
+        return 0
+    output = node.ports(node.folding()).outputs[0]
+    return 2 * output.elements * (node.constant_input(1).size // output.shape[-1])
+
+
+def _layer(node: DataflowNode, build: Build) -> Layer:
+    seen = None if build.coverage is None else build.coverage.of(node.name)
     folding: Folding = node.folding()
     ports = node.ports(folding)
     fetched = node.weight_bytes(folding)
@@ -277,5 +295,9 @@ def _layer(node: DataflowNode, coverage: Coverage | None) -> Layer:
         cycles=math.ceil(node.cycles(folding)),
         resources=ResourceCount.of(node.resources(folding)),
         coverage=None if seen is None else coverage_report(seen, _table(node)),
+        depth=node.depth if isinstance(node, Fifo) else None,
+        operations=_operations(node),
+        weight_values=weight_histogram(node),
+        output_values=output_histogram(node, build.tensors),
         notes=node.notes(folding),
     )

@@ -29,7 +29,7 @@ from qnnc.compiler.files import write_text
 from qnnc.compiler.ir.saved import blaming
 from qnnc.compiler.page import PAGE, page
 from qnnc.compiler.passes.manager import Watcher
-from qnnc.compiler.progress import Progress, Silent
+from qnnc.compiler.progress import Progress, usual_progress
 from qnnc.compiler.report import (
     Report,
     StageReport,
@@ -58,7 +58,7 @@ def run_build(
         options,
         board,
         workspace,
-        progress or Silent(),
+        progress or usual_progress(),
         watchers=watchers,
         until=options.until or last_stage(),
     )
@@ -80,6 +80,7 @@ def run_build(
         write_report(report, build.model, workspace)
         workspace.finish(build.warn)
         report.warnings = list(build.warnings)
+    report.lies_in(workspace.home)
     return report
 
 

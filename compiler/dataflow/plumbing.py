@@ -43,7 +43,13 @@ class WidthConverter(DataflowNode[Folding]):
 
 
 class Fifo(DataflowNode[Folding]):
-    """Buffers words."""
+    """Buffers words.
+
+    Attributes:
+        depth: how many.
+    """
+
+    depth: int
 
     @classmethod
     @abstractmethod

@@ -76,7 +76,7 @@ class FinnNames:
             places = [
                 i
                 for i, node in enumerate(self._nodes)
-                if set(values) & set(node.folding_attributes)
+                if set(values) & set(node.folding_names())
                 and (setting.name == ALL or node.op_type == wanted)
             ]
             return places, asked, ignored

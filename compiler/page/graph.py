@@ -16,7 +16,7 @@ from qnnc.compiler.dataflow import Kind, is_dataflow, node_class
 from qnnc.compiler.dataflow.registry import node_names
 from qnnc.compiler.errors import quote
 from qnnc.compiler.ir.facts import integer, reason, sources
-from qnnc.compiler.page.text import changed, count, shape, shortened
+from qnnc.compiler.page.text import changed, count, ended, shape, shortened
 from qnnc.compiler.report import Layer, Report, StreamPort
 from qnnc.compiler.resources import RESOURCE_NAMES
 from qnnc.compiler.rewrites import rewrite
@@ -125,12 +125,12 @@ def _layer_box(layer: Layer, index: int, slowest: int) -> Box:
     name = layer.instance or layer.name
     folding = [f"{key} {value}" for key, value in (("PE", layer.PE), ("SIMD", layer.SIMD)) if value]
     lines = [f"{layer.input_type} → {layer.output_type} · {shape(layer.shape)}"]
+    if layer.source_nodes and _kind(layer.op) != "plumbing":
+        lines.insert(0, ended(layer.source_nodes[-1], 34))
     lines.append(" · ".join([*folding, f"{count(layer.cycles)} cycles"]))
     lines.append(_used(layer))
     lead: Rows = [
         ("operator", layer.op),
-        ("in the RTL", layer.instance),
-        ("in dataflow.onnx", layer.name),
         ("does", ", ".join(layer.source_nodes)),
         ("input", layer.input_type),
         ("output", f"{layer.output_type}, {shape(layer.shape)}"),
@@ -154,7 +154,7 @@ def _layer_box(layer: Layer, index: int, slowest: int) -> Box:
         layer_key(index),
         name,
         _kind(layer.op),
-        lines if folding else [*lines[:1], f"{lines[1]} · {lines[2]}"],
+        lines if folding else [*lines[:-2], " · ".join(lines[-2:])],
         layer.cycles / slowest,
         details=details,
         notes=notes,
@@ -256,6 +256,11 @@ def _node_box(node: ir.Node, number: int, error: str) -> Box:
         details=[row for row in rows if row[1]],
         notes=notes,
     )
+
+
+def inserted(report: Report) -> set[str]:
+    """Operators that come between layers, whose sources are those of both."""
+    return {layer.op for layer in report.layers if _kind(layer.op) == "plumbing"}
 
 
 def _kind(op_type: str) -> Kind:

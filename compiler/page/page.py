@@ -16,9 +16,10 @@ import onnx_ir as ir
 from markupsafe import Markup
 
 from qnnc.compiler.errors import printable
+from qnnc.compiler.page.charts import confusion, lines, outputs, shares, waiting, weights
 from qnnc.compiler.page.drawing import pictures
 from qnnc.compiler.page.environment import environment, ours
-from qnnc.compiler.page.graph import Graph, graph_of, layer_key
+from qnnc.compiler.page.graph import Graph, graph_of, inserted, layer_key
 from qnnc.compiler.page.sections import (
     artifacts,
     coverage,
@@ -61,7 +62,14 @@ def page(report: Report, model: ir.Model | None = None) -> str:
             passes=timeline([(p.name, p.seconds) for p in report.passes]),
             places=places(report),
             coverage=coverage(report),
+            confusion=confusion(report.accuracy),
+            shares=shares(report),
+            lines=lines(report),
+            waiting=waiting(report),
+            outputs=outputs(report),
+            weights=weights(report),
             keys={layer.name: layer_key(i) for i, layer in enumerate(report.layers)},
+            inserted=inserted(report),
             artifacts=artifacts(report),
             style=Markup(ours("page.css")),  # noqa: S704
             script=Markup(script),  # noqa: S704

@@ -75,6 +75,13 @@ class Span:
 def figures(report: Report) -> list[Figure]:
     """The numbers at the top."""
     found: list[Figure] = []
+    labelled = report.accuracy
+    if labelled is not None:
+        note = f"{count(labelled.correct)} of {count(labelled.samples)} samples"
+        if labelled.same + labelled.near == labelled.samples:
+            note += ", each as the quantized network"
+        share = labelled.correct / labelled.samples if labelled.samples else 0.0
+        found.append(Figure("accuracy", f"{100 * share:.2f} %", note))
     speed = report.performance
     if speed is not None:
         measured = speed.ii_cycles is not None
@@ -85,9 +92,11 @@ def figures(report: Report) -> list[Figure]:
         found.append(
             Figure("cycles per frame", count(cycles), f"at {speed.clock_mhz:g} MHz, {how}")
         )
-        if speed.latency_cycles is not None:
-            time = speed.latency_cycles / speed.clock_mhz
-            note = f"{count(speed.latency_cycles)} cycles"
+        late = speed.latency_cycles or speed.latency_cycles_estimate
+        if late is not None:
+            time = late / speed.clock_mhz
+            how = "measured" if speed.latency_cycles is not None else "estimated"
+            note = f"{count(late)} cycles, {how}"
             found.append(Figure("latency", f"{time:,.1f} µs", note))
     if report.resources is not None:
         made = report.resources.synthesis
@@ -211,6 +220,7 @@ _FILES = {
     "golden": "the quantized network, standard ONNX",
     "compiled": "the compiled network, standard ONNX",
     "dataflow": "the dataflow graph",
+    "folding": "the folding of every node, for --folding",
     "host_pre": "the host's part before the accelerator",
     "host_post": "the host's part after it",
     "rtl": "SystemVerilog",

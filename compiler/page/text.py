@@ -21,6 +21,11 @@ def shortened(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
 
 
+def ended(name: str, most: int) -> str:
+    """The end of a name, which is mostly what tells it from others."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
 def seconds(time: float) -> str:
     """A time with its unit."""
     if time >= 1:

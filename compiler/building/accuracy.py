@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many of a user's samples a finished graph labels correctly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
+from qnnc.compiler.report import AccuracyReport
+from qnnc.compiler.samples import load_labels
+
+if TYPE_CHECKING:
+    from qnnc.compiler.building.build import Build
+
+MOST_CLASSES = 100
+"""Of a confusion matrix."""
+
+
+def measure_accuracy(build: Build) -> AccuracyReport | None:
+    """Label all samples with the compiled graph and the golden one, as `qnnc verify` does; None
+    without labels.
+
+    Raises:
+        WorkspaceError: the files do not fit.
+    """
+    options = build.options
+    if options.samples is None or options.labels is None:
+        return None
+    build.progress.detail("labelling the samples")
+    models = [load_model(build.workspace, name) for name in ("golden.onnx", "compiled.onnx")]
+    inputs = load_samples(models[0], options.samples)
+    golden, compiled = (answers(model, inputs) for model in models)
+    wanted = load_labels(options.labels, len(compiled))
+    found = compiled[:, 0]
+    return AccuracyReport(
+        samples=len(compiled),
+        correct=int((found == wanted).sum()),
+        golden_correct=int((golden[:, 0] == wanted).sum()),
+        same=int(np.all(golden == compiled, axis=1).sum()),
+        near=int(near_ties(build.workspace, inputs, compiled, golden).sum()),
+        confusion=_confusion(wanted, found),
+    )
+
+
+def _confusion(wanted: NDArray[Any], found: NDArray[Any]) -> list[list[int]]:
+    """[label][answer] -> samples; empty where the answers are not classes, or too many."""
+    if np.any(found != np.rint(found)) or np.any(found < 0):
+        return []
+    classes = int(max(wanted.max(initial=0), found.max(initial=0))) + 1
+    if classes > MOST_CLASSES:
+        return []
+    table = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(table, (wanted.astype(np.int64), found.astype(np.int64)), 1)
+    return [[int(n) for n in row] for row in table]
