@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,14 +21,19 @@ SLACK = 1.05
 """How much slower than its slowest node a recurrence may be where no pace is asked for."""
 
 
-def paced(graph: StreamGraph, goal: Goal, first: Choice, fixed: Sequence[Fixed]) -> Choice:
+def paced(
+    graph: StreamGraph, goal: Goal, first: Choice, fixed: Sequence[Fixed], margin: float
+) -> Choice:
     """A choice, applied, with which recurrences keep the pace that is asked for, or else the
     fastest of some: nodes that wait for each other within a step are hurried until they do.
+
+    Args:
+        margin: by how much they are to be faster than asked for, for what is inserted later.
 
     Raises:
         TargetError: they cannot; says what they reach.
     """
-    wanted = goal.max_cycles
+    wanted = None if goal.max_cycles is None else math.floor(goal.max_cycles / margin)
     best, best_pace, hurry = first, pace_of(graph), 1.0
     refusal = ""
     for _ in range(TRIES):
@@ -46,10 +52,12 @@ def paced(graph: StreamGraph, goal: Goal, first: Choice, fixed: Sequence[Fixed])
         if found < best_pace or (wanted is not None and found <= wanted):
             best, best_pace = choice, found
     if wanted is not None and best_pace > wanted:
+        reached = math.ceil(best_pace * margin)
         raise TargetError(
-            f"{goal.fps:,.0f} frames/s leave {wanted} cycles per frame at {goal.clock_mhz:g} MHz, "
-            f"but the steps of the recurrence wait for each other: {best_pace} cycles, at most "
-            f"{rate(goal.reached(best_pace))} frames/s{refusal}"
+            f"{goal.fps:,.0f} frames/s leave {goal.max_cycles} cycles per frame at "
+            f"{goal.clock_mhz:g} MHz, but the steps of the recurrence wait for each other, for "
+            f"{reached} cycles; about {rate(goal.reached(reached))} frames/s can be "
+            f"reached{refusal}"
         )
     apply_choice(graph, best)
     return best

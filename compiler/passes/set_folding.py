@@ -73,11 +73,12 @@ class SetFolding(Pass):
         self.fold(stream_graph(model))
         return True
 
-    def fold(self, graph: StreamGraph, reserved: Resources = NOTHING) -> None:
+    def fold(self, graph: StreamGraph, reserved: Resources = NOTHING, margin: float = 1.0) -> None:
         """Choose and write the foldings of all nodes.
 
         Args:
             reserved: of the budget, for what is inserted later.
+            margin: by how much recurrences are to be faster than the goal.
 
         Raises:
             OptionError: options are wrong, or not for this graph.
@@ -96,7 +97,7 @@ class SetFolding(Pass):
         if graph.feedback:
             from qnnc.compiler.folding.recurrence import paced
 
-            choice = paced(graph, goal, choice, fixed)
+            choice = paced(graph, goal, choice, fixed, margin)
         if choice.gap > WORTH_SAYING:
             text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
             self.reasons.append(Reason(self.name, (), text))
