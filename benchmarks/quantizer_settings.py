@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Six float networks through ONNX Runtime's quantizer in thirteen settings, each compiled and
-compared with ONNX Runtime on the quantizer's own file. The golden graph must equal that bit by
-bit; the compiled graph too, but for near-ties (a float32 mean on a decision boundary, say), which
-are counted.
+"""Six float networks through ONNX Runtime's quantizer in thirteen settings, and through `qnnc
+quantize`, each compiled and compared with ONNX Runtime on the quantizer's own file. The golden
+graph must equal that bit by bit; the compiled graph too, but for near-ties (a float32 mean on a
+decision boundary, say), which are counted.
 
     python -m benchmarks.quantizer_settings [--only NETWORK[:SETTING]]
 """
@@ -30,9 +30,12 @@ from qnnc.compiler.errors import QnncError
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.verification import Golden, Outcome, Verifier
+from qnnc.quantization import quantize
 
 Array = NDArray[Any]
 SAMPLES = 16
+OURS = "qnnc-quantize"
+"""The settings that `qnnc quantize` has chosen."""
 CLOSE = 2.0**-20
 
 
@@ -187,6 +190,7 @@ SETTINGS: dict[str, Setting] = {
         qoperator=True, options={"per_channel": True, "reduce_range": True}
     ),
     "U16S8": Setting("QUInt16", refused="bits"),
+    OURS: Setting(),
 }
 
 
@@ -211,6 +215,10 @@ def quantized(network: str, setting: str, folder: Path) -> Path:
             return None if sample is None else {"x": sample[None]}
 
     onnx.save(proto, folder / "float.onnx")
+    if setting == OURS:
+        target = folder / "quantized.onnx"
+        quantize(folder / "float.onnx", target, calibrate=inputs(shape, 16, seed=5))
+        return target
     logging.disable(logging.WARNING)
     try:
         quantize_static(

@@ -22,6 +22,7 @@ from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
+from qnnc.cli.commands.quantize import quantize
 from qnnc.cli.commands.schema import schema
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.sweep import sweep
@@ -64,6 +65,7 @@ def options(
 
 COMMANDS = (
     build,
+    quantize,
     verify,
     emulate,
     simulate,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qnnc.compiler.report import CoverageReport, Report, ResourceCount
+from qnnc.compiler.report import CoverageReport, QuantizationReport, Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
 MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
@@ -48,6 +48,8 @@ def show_report(report: Report, out: Path) -> None:
                 f"memory{ports}",
                 highlight=False,
             )
+    if report.quantization is not None:
+        console.print(quantization_text(report.quantization), highlight=False, soft_wrap=True)
     for level in report.verification.levels:
         what = "random samples" if level.random_inputs else "samples"
         if level.corner_samples:
@@ -98,6 +100,49 @@ def same_as_golden(same: int, near: int, samples: int) -> str:
     """How many answers equal the golden graph's, and how many differ by its rounding alone."""
     text = f"same as golden {same} of {samples}"
     return text + (f"; in {near} more float32's rounding decides" if near else "")
+
+
+ROUNDED = 4
+"""Bits of weights below which rounding alone seldom does."""
+
+
+def show_quantization(report: QuantizationReport) -> None:
+    """Print what quantization costs: layer by layer, outputs, answers."""
+    console = Console()
+    table = _table(("layer", "operator"), ("weights", "output"))
+    for layer in report.layers:
+        errors = (layer.weight_error, layer.output_error)
+        table.add_row(
+            escape(_shortened(layer.node, 40)),
+            layer.op,
+            *("" if error is None else f"{100 * error:.2f} %" for error in errors),
+        )
+    table.add_row("outputs", "", "", f"{100 * report.output_error:.2f} %")
+    console.print("error of each layer, root mean square, as a share of its size:")
+    console.print(table, "")
+    console.print(quantization_text(report), highlight=False, soft_wrap=True)
+    if report.weight_bits <= ROUNDED:
+        console.print(
+            f"weights of {report.weight_bits} bits were rounded, not trained: if that costs too "
+            "much, train the network with its quantizers (Brevitas, qnnc[train])",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def quantization_text(report: QuantizationReport) -> str:
+    """How the quantized network answers, against the float one, in one line."""
+    bits = f"{report.weight_bits}-bit weights, 8-bit activations"
+    count = report.samples
+    if report.float_correct is None or report.quantized_correct is None:
+        same = f"{report.same} of {count} answers are the same, " if report.same is not None else ""
+        return f"{bits}: {same}outputs differ by {100 * report.output_error:.2f} %"
+    shares = [100 * n / count for n in (report.float_correct, report.quantized_correct)]
+    return (
+        f"{bits}: float {report.float_correct} of {count} correct ({shares[0]:.2f} %), quantized "
+        f"{report.quantized_correct} ({shares[1]:.2f} %); {report.same} answers are the same"
+    )
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:

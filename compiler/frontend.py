@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import OptionError, PluginError
 from qnnc.compiler.plugins import Table, close_matches
+from qnnc.compiler.report import QuantizationReport
 from qnnc.frontends.table import FRONTENDS
 
 _TORCH = (
@@ -30,8 +32,8 @@ _TORCH = (
     "the quantized (Brevitas) network: package.module:factory with --input-shape 1,3,32,32"
 )
 _KERAS = (
-    "quantize it to a .tflite file of 8-bit integers and convert that with tf2onnx: "
-    "python -m tf2onnx.convert --tflite model.tflite --output model.onnx"
+    "convert it with tf2onnx (python -m tf2onnx.convert --keras model.keras --output float.onnx) "
+    "and build that with --quantize SAMPLES"
 )
 OTHER_FILES = {
     ".pt": _TORCH,
@@ -68,6 +70,56 @@ def witness_of(model: ir.Model) -> Witness | None:
     return found
 
 
+_QUANTIZATION = "qnnc.quantization"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What a float model was quantized to when it was read.
+
+    Attributes:
+        model: the quantized ONNX model, serialized.
+        report: how it compares with the float one.
+    """
+
+    model: bytes
+    report: QuantizationReport
+
+
+def set_quantization(model: ir.Model, found: Quantization) -> None:
+    """Keep with a model what was quantized to get it."""
+    model.meta[_QUANTIZATION] = found
+
+
+def quantization_of(model: ir.Model) -> Quantization | None:
+    """What a float model was quantized to, where one was given."""
+    found: Quantization | None = model.meta.get(_QUANTIZATION)
+    return found
+
+
+FLOAT = "float"
+"""The frontend that quantizes."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A float model is given, to be quantized as it is read.
+
+    Attributes:
+        calibrate: file of samples that ranges are taken from.
+        samples: file of those that float and quantized network are compared on, if others.
+        labels: file of their labels.
+        input_type: what the real input is; empty where samples are what the network wants.
+        input_scale: the network wants the real input times this.
+    """
+
+    calibrate: Path
+    samples: Path | None = None
+    labels: Path | None = None
+    input_type: str = ""
+    input_scale: str = "1"
+
+
 @dataclass(frozen=True)
 class LoadSettings:
     """What a user says about a model besides where it is.
@@ -75,10 +127,12 @@ class LoadSettings:
     Attributes:
         input_shape: of its input, batch included, for models that do not say it themselves.
         options: of the frontend, by name.
+        calibration: the model is a float one and to be quantized by this.
     """
 
     input_shape: tuple[int, ...] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
 
 class Frontend(ABC):
@@ -145,7 +199,16 @@ def load_model(
         PluginError: see `find_frontend`.
         ModelError: see `Frontend.load`.
     """
+    if settings is not None and settings.calibration is not None:
+        if name not in (None, FLOAT):
+            raise OptionError(
+                f"--quantize is for float ONNX models, which the frontend {name} does not read; "
+                "leave out --frontend"
+            )
+        name = FLOAT
     given = _OFFERED.get()
+    if name == FLOAT and given is not None and given[0] == source:
+        raise OptionError("quantizing needs a file: save the model with onnx.save")
     if given is not None and given[0] == source:
         frontend = _frontend_of(given[1], name)
     else:

@@ -296,11 +296,41 @@ class Implementation(_Part):
     payload_sha256: str = Field("", description="of the configuration payload of the .bit file")
 
 
+class QuantizedLayer(_Part):
+    """A layer of a float network after quantization. Errors are root mean squares, as shares of
+    the float tensor's own."""
+
+    node: str = Field(description="the float model's name")
+    op: str
+    weight_error: float | None = Field(None, description="of the weights")
+    output_error: float | None = Field(
+        None, description="of what the layer gives, errors of the layers before it included"
+    )
+
+
+class QuantizationReport(_Part):
+    """A float network against what it was quantized to."""
+
+    onnxruntime: str = Field(description="version of the quantizer")
+    method: str = Field(description="how ranges of activations were found")
+    calibration_samples: int
+    weight_bits: int
+    layers: list[QuantizedLayer]
+    output_error: float = Field(description="of the outputs, as a share of their size")
+    samples: int = Field(description="that both networks were run on")
+    same: int | None = Field(
+        None, description="samples with the same answer from both, where answers are classes"
+    )
+    float_correct: int | None = Field(None, description="answers that agree with the labels")
+    quantized_correct: int | None = None
+
+
 class Artifacts(_Part):
     """Paths relative to the build folder; null where a stage has not run."""
 
     page: str | None = None
     model: str | None = None
+    quantized: str | None = None
     golden: str | None = None
     compiled: str | None = None
     dataflow: str | None = None
@@ -340,6 +370,9 @@ class Report(_Part):
     implementation: Implementation | None = None
     streams: list[StreamPort] = []
     provenance: list[NodeOrigin] = []
+    quantization: QuantizationReport | None = Field(
+        None, description="where a float model was given"
+    )
     artifacts: Artifacts
     _folder: Path | None = PrivateAttr(None)
 

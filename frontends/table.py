@@ -9,6 +9,7 @@ from typing import Final
 FRONTENDS: Final[Mapping[str, str]] = {
     "brevitas": "qnnc.frontends.brevitas:BrevitasFrontend",
     "finn": "qnnc.frontends.finn:FinnFrontend",
+    "float": "qnnc.quantization.frontend:FloatFrontend",
     "qdq": "qnnc.frontends.qdq:QdqFrontend",
     "qonnx": "qnnc.frontends.qonnx:QonnxFrontend",
 }

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.docstrings import errors, faults, methods
 
-FOLDERS = ("cli", "compiler", "nodes", "backends", "frontends", "explore")
+FOLDERS = ("cli", "compiler", "nodes", "backends", "frontends", "quantization", "explore")
 FILES = [
     path
     for folder in FOLDERS

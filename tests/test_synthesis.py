@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import qnnc.backends.rtl as rtl
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.synthesis import SynthesisResult, synthesize
 from qnnc.backends.synthesis.stat import resources
+from qnnc.backends.yosys import run_script
 from qnnc.compiler.errors import ToolError
 from tests.support import nodes
 
@@ -110,3 +112,20 @@ def test_netlists_hold_what_was_counted(synthesised: tuple[object, SynthesisResu
 def test_cells_that_cannot_be_counted_are_an_error() -> None:
     with pytest.raises(ToolError, match="URAM288"):
         resources({"LUT6": 3, "URAM288": 1})
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [
+        {"A_BITS": 18, "B_BITS": 25, "C_BITS": 48, "P_BITS": 48},
+        {"A_BITS": 25, "B_BITS": 35, "C_BITS": 48, "P_BITS": 60, "BLOCKS": 2},
+        {"A_BITS": 25, "B_BITS": 35, "C_BITS": 64, "P_BITS": 60, "BLOCKS": 2, "WIDE": 1},
+    ],
+)
+def test_factors_as_wide_as_the_dsp_ports_are_read(widths: dict[str, int], tmp_path: Path) -> None:
+    """Yosys refused the widest ones, where a cast to the port's width does nothing."""
+    library = Path(str(rtl.__file__)).parent / "library"
+    commands = [f"read_verilog -sv -defer -I{library} {library}/qnnc_d*.sv"]
+    commands += [f"chparam -set {name} {value} qnnc_dsp_affine" for name, value in widths.items()]
+    commands += ["hierarchy -check -top qnnc_dsp_affine"]
+    run_script(commands, tmp_path, tmp_path / "log", "reading")

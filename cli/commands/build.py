@@ -16,7 +16,7 @@ def build(
         str,
         typer.Argument(
             help="A quantized network: an ONNX file (QONNX, QDQ, QOperator) or, for Brevitas, "
-            "package.module:factory."
+            "package.module:factory. With --quantize, a float ONNX file."
         ),
     ],
     out: BuildOut = Path("build"),
@@ -117,6 +117,13 @@ def build(
         ),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of the samples.")] = None,
+    quantize: Annotated[
+        Path | None,
+        typer.Option(
+            help="The model is a float one: quantize it first, by these inputs (see qnnc "
+            "quantize). Without --samples it is verified with them, too."
+        ),
+    ] = None,
     verify: Annotated[
         str,
         typer.Option(
@@ -223,6 +230,7 @@ def build(
         frontend_options=tuple(frontend_option or ()),
         samples=samples,
         labels=labels,
+        quantize=quantize,
         verify=verify,
         engine=engine,
         frames=frames,
@@ -246,5 +254,6 @@ def build(
         typer.echo(report.model_dump_json(indent=2))
         return
     show_report(report, out)
-    if samples is not None and labels is not None:
-        show_labels(report, out, samples, labels)
+    given_samples = samples or quantize
+    if given_samples is not None and labels is not None:
+        show_labels(report, out, given_samples, labels)

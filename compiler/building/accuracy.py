@@ -27,11 +27,12 @@ def measure_accuracy(build: Build) -> AccuracyReport | None:
         WorkspaceError: the files do not fit.
     """
     options = build.options
-    if options.samples is None or options.labels is None:
+    samples = options.real_samples
+    if samples is None or options.labels is None:
         return None
     build.progress.detail("labelling the samples")
     models = [load_model(build.workspace, name) for name in ("golden.onnx", "compiled.onnx")]
-    inputs = load_samples(models[0], options.samples)
+    inputs = load_samples(models[0], samples)
     golden, compiled = (answers(model, inputs) for model in models)
     wanted = load_labels(options.labels, len(compiled))
     found = compiled[:, 0]

@@ -37,6 +37,7 @@ from qnnc.compiler.report import (
     PassReason,
     PassReport,
     Performance,
+    QuantizationReport,
     Report,
     ResourceReport,
     StageReport,
@@ -65,6 +66,7 @@ class Build:
         random: the others are random.
         coverage: how far they have driven the dataflow graph.
         witness: what the module that the model was exported from says to it.
+        quantization: how a float model that was given compares with what it was quantized to.
         tensors: integer tensors of the dataflow graph for `inputs`, by name.
         results: what stages hand on to later ones, by type (`keep`, `kept`).
         watchers: look at the model after every pass.
@@ -84,6 +86,7 @@ class Build:
     random: bool = True
     coverage: Coverage | None = None
     witness: WitnessReport | None = None
+    quantization: QuantizationReport | None = None
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     results: dict[type, object] = field(default_factory=dict)
     watchers: Sequence[Watcher] = ()
@@ -185,6 +188,7 @@ class Build:
             implementation=self.implementation,
             streams=self.streams,
             provenance=self.provenance(),
+            quantization=self.quantization,
             artifacts=self.artifacts,
         )
 

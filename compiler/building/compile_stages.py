@@ -34,8 +34,8 @@ from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
 from qnnc.compiler.errors import OptionError
-from qnnc.compiler.files import new_folder, write_text
-from qnnc.compiler.frontend import load_model, witness_of
+from qnnc.compiler.files import new_folder, write_bytes, write_text
+from qnnc.compiler.frontend import Quantization, load_model, quantization_of, witness_of
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.ir.written import write_model
@@ -79,6 +79,9 @@ class PassesStage(Stage):
         by_hand(str(options.folding or ""), options.settings)  # and what is not a folding
         build.progress.detail("reading the model")
         model = load_model(options.model, options.frontend, options.load_settings())
+        quantization = quantization_of(model)
+        if quantization is not None:
+            build.quantization = quantization.report
         name_sources(model)
         manager = PassManager(listener=build.progress.detail, runs=build.passes)
         manager.watchers = self._watchers(build, model)
@@ -112,7 +115,7 @@ class PassesStage(Stage):
                 "needs; '...' stands for the usual passes between its neighbours"
             )
         verify_whole(build, model, build.golden)
-        self._write(build, model, golden)
+        self._write(build, model, golden, quantization)
         build.accuracy = measure_accuracy(build)
         build.host = HostSide(
             pre_nodes=_sources_in(model, HOST_PRE), post_nodes=_sources_in(model, HOST_POST)
@@ -142,7 +145,7 @@ class PassesStage(Stage):
 
     @staticmethod
     def _choose_inputs(build: Build, model: ir.Model, golden: Golden) -> None:
-        samples = build.options.samples
+        samples = build.options.real_samples
         if samples is not None:
             everything = load_inputs(model, samples)
             if build.options.labels is not None:  # counted at the end, but refused now
@@ -157,7 +160,9 @@ class PassesStage(Stage):
                 build.warn(warning)
 
     @staticmethod
-    def _write(build: Build, model: ir.Model, golden: ir.Model) -> None:
+    def _write(
+        build: Build, model: ir.Model, golden: ir.Model, quantization: Quantization | None
+    ) -> None:
         pre, post = host_graphs(model, {**build.tensors, **build.inputs})
         with new_folder(build.folder / MODEL) as out:
             write_model(golden, out / "golden.onnx")
@@ -166,6 +171,9 @@ class PassesStage(Stage):
             for half, name in ((pre, "pre.onnx"), (post, "post.onnx")):
                 write_model(half, out / name)
                 Session(half, threads=1)  # the others have run
+            if quantization is not None:
+                write_bytes(out / "quantized.onnx", quantization.model)
+                build.artifacts.quantized = "model/quantized.onnx"
         write_text(build.folder / FOLDING, folding_text(stream_graph(model)))
         files = build.artifacts
         files.folding = FOLDING

@@ -12,7 +12,7 @@ from typing import Literal, TypedDict
 
 from qnnc.compiler.batches import check_batch
 from qnnc.compiler.errors import OptionError
-from qnnc.compiler.frontend import LoadSettings
+from qnnc.compiler.frontend import Calibration, LoadSettings
 from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.resources import Resources, check_budget
 
@@ -26,6 +26,7 @@ PATHS = (
     "cache",
     "samples",
     "labels",
+    "quantize",
     "save_ir",
     "start_from",
     "folding",
@@ -33,7 +34,7 @@ PATHS = (
     "prjxray_db",
 )
 """Options that are paths."""
-INPUTS = ("samples", "labels", "start_from", "folding", "chipdb", "prjxray_db")
+INPUTS = ("samples", "labels", "quantize", "start_from", "folding", "chipdb", "prjxray_db")
 """Those of them that are read."""
 
 
@@ -79,6 +80,7 @@ class BuildOptions:
         top_k: output this many labels; 0 for scores.
         samples: file of sample inputs, or None for random ones.
         labels: file of their labels.
+        quantize: the model is a float one, to be quantized by the samples in this file.
         verify: compare after "each" pass, at the "ends", or "none".
         passes: the passes from the golden graph on, as text; empty for the standard ones.
         save_ir: folder for the IR after each pass, or None.
@@ -119,6 +121,7 @@ class BuildOptions:
     top_k: int = 0
     samples: Path | None = None
     labels: Path | None = None
+    quantize: Path | None = None
     verify: Literal["each", "ends", "none"] = "each"
     passes: str = ""
     save_ir: Path | None = None
@@ -147,6 +150,11 @@ class BuildOptions:
         for name in ("frontend_options", "settings"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
+    @property
+    def real_samples(self) -> Path | None:
+        """The user's samples: those to verify with or, without, those to quantize by."""
+        return self.samples if self.samples is not None else self.quantize
+
     def inputs(self) -> list[Path | None]:
         """Files and folders that a build reads, besides the model."""
         return [getattr(self, name) for name in INPUTS]
@@ -171,7 +179,12 @@ class BuildOptions:
         for name, equals, value in pairs:
             if not (name and equals and value):
                 raise OptionError(f"--frontend-option is name=value, not {name + equals + value!r}")
-        return LoadSettings(shape, {name: value for name, _, value in pairs})
+        calibration = None
+        if self.quantize is not None:
+            calibration = Calibration(
+                self.quantize, self.samples, self.labels, self.input_type, self.input_scale
+            )
+        return LoadSettings(shape, {name: value for name, _, value in pairs}, calibration)
 
     def check(self) -> None:
         """Raise OptionError for values that make no sense."""
@@ -194,7 +207,7 @@ class BuildOptions:
         for name, percent in (("source", self.source), ("sink", self.sink)):
             if not 1 <= percent <= 100:
                 raise OptionError(f"--{name} is a percentage from 1 to 100, not {percent}")
-        if self.labels is not None and self.samples is None:
+        if self.labels is not None and self.real_samples is None:
             raise OptionError("--labels needs the --samples that they belong to")
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
@@ -237,6 +250,7 @@ class Options(TypedDict, total=False):
     top_k: int
     samples: str | Path | None
     labels: str | Path | None
+    quantize: str | Path | None
     verify: Literal["each", "ends", "none"]
     passes: str
     save_ir: str | Path | None

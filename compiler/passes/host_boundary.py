@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.integer import layout
-from qnnc.compiler.ir.edit import QNNC, QONNX
+from qnnc.compiler.ir.edit import QNNC, QONNX, constant
 from qnnc.compiler.ir.facts import (
     ACCELERATOR,
     HOST_POST,
@@ -21,6 +21,7 @@ from qnnc.compiler.ir.facts import (
     remedy,
     set_part,
     sources,
+    user_operator,
 )
 from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.passes.base import Pass
@@ -215,6 +216,12 @@ def _named(node: ir.Node) -> str:
     return found[0] if found else str(node.name)
 
 
+def _has_quantized_weights(node: ir.Node) -> bool:
+    """A layer of which a constant is integers, or which has no constant."""
+    constants = [v for v in node.inputs[:2] if v is not None and constant(v) is not None]
+    return not constants or any(integer(value) is not None for value in constants)
+
+
 def _why_nothing(model: ir.Model) -> str:
     products = [node for node in model.graph if node.op_type in ("MatMul", "Gemm", "Conv")]
     recurrent = [node for node in model.graph if node.op_type in RECURRENT]
@@ -227,6 +234,12 @@ def _why_nothing(model: ir.Model) -> str:
     if not products:
         return "the model has no MatMul, so that there is nothing to accelerate"
     node = products[0]
+    if not any(_has_quantized_weights(product) for product in products):
+        return (
+            f"this is a float network: no layer has quantized weights ({user_operator(node)} "
+            f"{quote(_named(node))}, ...); build it with --quantize SAMPLES, or see first what "
+            "that costs with qnnc quantize MODEL --calibrate SAMPLES -o QUANTIZED"
+        )
     why = reason(node)
     if not why:
         loose = [v for v in node.inputs if v is not None and integer(v) is None]

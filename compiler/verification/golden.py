@@ -30,6 +30,8 @@ _LINEAR = frozenset(
         "GlobalAveragePool",
         "ReduceMean",
         "ReduceSum",
+        "Resize",
+        "Upsample",
         "TopK",
         "ArgMax",
     }

@@ -24,11 +24,15 @@ module qnnc_dsp_affine #(
 
   generate
     if (BLOCKS == 1) begin : one
+      // not in the ports: Yosys refuses there a cast to the width that is there already
+      wire [24:0] b_port = 25'($signed(b));
+      wire [17:0] a_port = 18'($signed(a));
+      wire [47:0] c_port = 48'($signed(c_q));
       qnnc_dsp block (
           .aclk(aclk),
-          .a(25'($signed(b))),
-          .b(18'($signed(a))),
-          .c(48'($signed(c_q))),
+          .a(b_port),
+          .b(a_port),
+          .c(c_port),
           .cascade(48'd0),
           .fresh(1'b0),
           .enable(1'b1),
@@ -43,11 +47,12 @@ module qnnc_dsp_affine #(
       wire [24:0] a_upper;
       wire [17:0] b_upper;
       wire [16:0] lowest;
+      wire [47:0] c_port = WIDE != 0 ? {31'd0, c_q[16:0]} : 48'($signed(c_q));
       qnnc_dsp lower (
           .aclk(aclk),
           .a(a_wide),
           .b({1'b0, b_wide[16:0]}),
-          .c(WIDE != 0 ? {31'd0, c_q[16:0]} : 48'($signed(c_q))),
+          .c(c_port),
           .cascade(48'd0),
           .fresh(1'b0),
           .enable(1'b1),
@@ -71,6 +76,7 @@ module qnnc_dsp_affine #(
           .out(lowest)
       );
       if (WIDE != 0) begin : wide
+        wire [46:0] c_top = 47'($signed(c_q[C_BITS-1:17]));
         wire [46:0] c_upper;
         reg  [46:0] together;
         qnnc_delay #(
@@ -78,7 +84,7 @@ module qnnc_dsp_affine #(
             .CYCLES(2)
         ) c_delay (
             .aclk(aclk),
-            .in(47'($signed(c_q[C_BITS-1:17]))),
+            .in(c_top),
             .out(c_upper)
         );
         always @(posedge aclk) together <= 47'($signed(low[47:17])) + c_upper;
