@@ -48,7 +48,7 @@ def write_loop(outer: Writer, step: Writer, loop: Loop, wanted: Collection[ir.Va
     Raises:
         ModelError: the body uses a tensor that is not a sequence of as many steps.
     """
-    states = list(loop.write.inputs)
+    states = [_known(v) for v in loop.write.inputs]
     inside = {v for node in loop.inside for v in node.outputs} | set(loop.read.outputs)
     used = [v for node in loop.inside for v in node.inputs] + states
     given = [v for v in dict.fromkeys(used) if v is not None and v not in inside]
@@ -74,10 +74,10 @@ def write_loop(outer: Writer, step: Writer, loop: Loop, wanted: Collection[ir.Va
     for node in loop.inside:
         step.copy(node)
     gives = [v for v in dict.fromkeys([*states, *inside]) if v in wanted or v in states]
-    body_outputs = [step.builder.op("Identity", step.value(_known(v))) for v in states]
-    body_outputs += [step.builder.op("Squeeze", step.value(_known(v)), axes) for v in gives]
+    body_outputs = [step.builder.op("Identity", step.value(v)) for v in states]
+    body_outputs += [step.builder.op("Squeeze", step.value(v), axes) for v in gives]
     for index, (output, value) in enumerate(zip(body_outputs, [*states, *gives], strict=True)):
-        _typed(output, _known(value), whole=index < len(states))
+        _typed(output, value, whole=index < len(states))
     body = ir.Graph(body_inputs, body_outputs, nodes=step.builder.nodes, name=f"{loop.read.name}")
     results = outer.builder.ops(
         "Scan",
@@ -89,7 +89,6 @@ def write_loop(outer: Writer, step: Writer, loop: Loop, wanted: Collection[ir.Va
         scan_output_axes=[AXIS] * len(gives),
     )
     for value, result in zip(gives, results[len(states) :], strict=True):
-        assert value is not None
         result.name, result.type = value.name, value.type
         outer.map[value] = result
 

@@ -71,7 +71,10 @@ def grid_of(value: ir.Value) -> Grid | None:
             return first
         if node.op_type not in PASSED and node.op_type != "StateWrite":
             return None
-        value = node.inputs[node.outputs.index(value) if node.op_type == "StateWrite" else 0]
+        source = node.inputs[node.outputs.index(value) if node.op_type == "StateWrite" else 0]
+        if source is None:
+            return None
+        value = source
     return None
 
 

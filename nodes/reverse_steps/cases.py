@@ -19,7 +19,7 @@ def case(steps: int, simd: int, style: str) -> Case:
     """Steps of six channels."""
     x, shape = DataType["INT5"], (1, steps, 6)
     new = ReverseSteps.create(steps=steps, channels=6, x=x)
-    folding = {"SIMD": simd, "ram_style": style}
+    folding: dict[str, int | str] = {"SIMD": simd, "ram_style": style}
     return Case(new, ((x, shape),), ((x, shape),), _reversed, folding)
 
 

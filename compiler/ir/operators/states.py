@@ -40,7 +40,7 @@ def is_write(node: ir.Node) -> bool:
 def _is_end(node: ir.Node, operator: str, end: str) -> bool:
     """The operator itself, or the dataflow node that it becomes."""
     if node.domain == FINN:
-        return attribute(node, "loop_end", "") == end
+        return str(attribute(node, "loop_end", "")) == end
     return node.domain == QNNC and node.op_type == operator
 
 
