@@ -102,7 +102,7 @@ def drawn(seed: int) -> tuple[onnx.ModelProto, str]:
         if left < size or len(g.nodes) > NODES - 25:
             break
         left -= size
-        weight_bits, bits = int(rng.choice([2, 4, 8])), int(rng.choice([1, 2, 4, 8, 10, 12, 16]))
+        weight_bits, bits = int(rng.choice([2, 4, 8])), int(rng.choice([2, 4, 8, 10, 11, 12]))
         if image:
             y = g.conv(x, width, (3, 3), weight_bits, pads=1, per_channel=bool(rng.random() < 0.5))
         else:
@@ -112,7 +112,7 @@ def drawn(seed: int) -> tuple[onnx.ModelProto, str]:
         functions = rng.choice(list(FUNCTIONS), int(rng.choice([1, 1, 1, 2, 3])))
         for name in functions:
             y = Tensor(FUNCTIONS[name](g, y.name), y.shape, y.rms)
-        scale = 2.0 ** (1 - bits) * float(rng.choice([0.5, 1.0, 4.0, 64.0]))
+        scale = 2.0 ** (float(rng.choice([-1, 0, 2])) - min(bits, 8))  # sums find a common grid
         z = g.quantize(y, bits, scale)
         text.append(f"{'+'.join(functions)}:{weight_bits}:{bits}")
         if rng.random() < 0.5 and sums[-1].shape == z.shape:

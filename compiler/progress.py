@@ -64,16 +64,20 @@ class NotebookProgress:
         self._name, self._index, self._count = "", 0, 1
 
     def stage(self, name: str, index: int, count: int) -> None:
+        """The bar moves to where the stage begins."""
         self._name, self._index, self._count = name, index, count
         self._show(name, index)
 
     def detail(self, text: str, done: float | None = None) -> None:
+        """The text follows the stage's name."""
         self._show(f"{self._name}: {text}", self._index + (done or 0.0))
 
     def finished(self, name: str, status: str, seconds: float) -> None:
+        """The bar moves to where the stage ends."""
         self._show(f"{name}: {status}", self._index + 1)
 
     def warn(self, text: str) -> None:
+        """A line of its own, which stays."""
         from IPython.display import HTML, display
 
         display(HTML(f"<p>qnnc: warning: {html.escape(text)}</p>"))

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from qnnc.compiler.ir.edit import QNNC, Editor
 from qnnc.compiler.tails.curves import KNOWN, ROUNDING, Curve, curve
 
 POINTS = 40_000
@@ -175,3 +176,15 @@ def test_batch_norms_that_would_divide_by_zero_have_no_curve() -> None:
     norm = {1: fine, 2: fine, 3: fine, 4: none}
     assert curve(one_node("BatchNormalization", norm, 5, epsilon=1.0)[1]) is None
     assert curve(one_node("BatchNormalization", norm, 5, epsilon=1.5)[1]) is not None
+
+
+def test_a_scale_turns_what_it_scales_and_an_offset_does_not() -> None:
+    x = ir.Value(name="x", shape=ir.Shape([1, 2]), type=ir.TensorType(ir.DataType.FLOAT))
+    editor = Editor(ir.Graph([x], [], nodes=[], name="one", opset_imports={"": OPSET, QNNC: 1}))
+    scale, offset = (editor.initializer("c", np.float32(a)) for a in ([-1, 2], [3, -4]))
+    y = editor.insert(None, "Dequantize", [x, scale, offset], "y", domain=QNNC)
+    node = y.producer()
+    assert node is not None
+    found = curve(node)
+    assert found is not None and found.signs[0].tolist() == [-1, 1] and not found.cuts
+    assert not found.never_falls

@@ -81,6 +81,8 @@ def test_clips_before_a_layer() -> None:
     branches = [then_conv(clipped(*b)) for b in bounds]
     branches += [then_conv(with_number("Sub", 2.0), alone("Relu"))]
     branches += [then_conv(with_number("Sub", 5.0), alone("Relu"))]
+    branches += [then_conv(with_number("Sub", 2.0), alone("Relu"), with_number("Mul", -0.5))]
+    branches += [then_conv(clipped(0.5, 2.5), alone("Identity"), with_number("Add", 4 * CHANNELS))]
     exact(model(IMAGE, branches), "Conv")
 
 
@@ -93,6 +95,20 @@ def test_pads_of_every_kind() -> None:
         {"pads": [0, 1, 1, 2], "dilations": [1, 3]},
     ]
     exact(model(IMAGE, [then_conv(**s) for s in settings]), "Conv")
+
+
+@pytest.mark.parametrize("value", [None, 0.0, 1.5])
+def test_borders_of_channels_with_scales_of_their_own(value: float | None) -> None:
+    """A Pad says what it pads with, or nothing, which is zero."""
+
+    def padded(g: QonnxGraph, x: str) -> str:
+        pads = g.constant([0, 0, 1, 0, 0, 0, 0, 2], np.int64)
+        given = [] if value is None else [g.constant(value)]
+        return g.op("Pad", [x, pads, *given])[0]
+
+    scaled: Branch = lambda g, x: padded(g, norm(CHANNELS.reshape(4))(g, x))  # noqa: E731
+    branches = [padded] if value else [padded, scaled]
+    exact(model(IMAGE, branches), "Pad")
 
 
 def test_transposed_convolutions_of_channels_with_scales_of_their_own() -> None:
@@ -170,6 +186,17 @@ def test_pools_of_every_kind() -> None:
         lambda g, x: g.op("ReduceSum", [x, g.constant([-1, -2], np.int64)], keepdims=0)[0],
     ]
     exact(model(IMAGE, [*pools, *map(negative, pools[:4])]), "MaxPool")
+
+
+def test_parameters_on_both_sides_of_a_flatten() -> None:
+    """One table for each channel, wherever the parameters stand."""
+
+    def branch(g: QonnxGraph, x: str) -> str:
+        y = norm(CHANNELS.reshape(4), 0.5)(g, g.op("GlobalAveragePool", [x])[0])
+        y = g.op("Flatten", [g.op("Tanh", [y])[0]], axis=1)[0]
+        return g.op("Mul", [y, g.constant([[1.0, -0.5, 2.0, 1.5]])])[0]
+
+    exact(model(IMAGE, [branch]), "GlobalAveragePool")
 
 
 REFUSED: dict[str, tuple[Branch, str]] = {

@@ -204,7 +204,21 @@ def interpolated(net: Net) -> Case:
     return [1, 2, 2, 2], net.quant(y, 4, 4.0, sign=0)
 
 
+def no_outputs(net: Net) -> Case:
+    y = net.op("MatMul", net.quant("x", 3), net.quant(net.constant(np.zeros((4, 0))), 4))
+    y = net.op("Relu", net.op("Add", y, net.constant(np.zeros(0))))
+    return [1, 4], net.quant(y, 4)
+
+
+def no_channels(net: Net) -> Case:
+    y = net.layer(net.quant("x", 3), 3, 2, 2, 2)
+    y = net.op("Conv", net.quant(y, 4, 4.0), net.quant(net.constant(np.zeros((0, 3, 1, 1))), 4))
+    return [1, 2, 3, 3], net.quant(y, 4)
+
+
 EXACT: dict[str, Callable[[Net], Case]] = {
+    "no_outputs": no_outputs,
+    "no_channels": no_channels,
     "rows_then_conv": rows_then_conv,
     "rows_then_conv_negative": lambda net: rows_then_conv(net, -4),
     "columns_then_conv": lambda net: rows_then_conv(net, 5, 3),

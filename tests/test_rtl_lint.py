@@ -13,6 +13,8 @@ import pytest
 
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.simulation import verilator
+from qnnc.nodes.table import NODES
+from qnnc.nodes.testing import cases_of
 from tests.support import nodes
 from tests.support.rtl_lint import (
     PARAMETERS,
@@ -103,8 +105,10 @@ def test_dsp_blocks_are_instantiated_in_one_place() -> None:
 
 
 def test_an_accelerator_of_many_nodes_is_clean(folder: Path, tmp_path: Path) -> None:
-    """What the nodes' generators write, and the top around it."""
-    design = stitch(nodes.model_of(specs()))
+    """What the generators of all nodes write, and the top around it."""
+    cases = [case for op_type in NODES for case in cases_of(op_type)[::4]]
+    assert {case.op_type for case in cases} == set(NODES)
+    design = stitch(nodes.model_of([*specs(), *cases]))
     design.write(tmp_path / "rtl")
     top = tmp_path / "rtl" / f"{design.top}.sv"
     assert lint(tmp_path / "rtl", [top], ("QNNC_ASSERTIONS",), design.top) == []

@@ -19,7 +19,7 @@ BINS = 32
 
 def output_histogram(node: DataflowNode, tensors: Mapping[str, NDArray[Any]]) -> Histogram | None:
     """The codes that a quantizer gave, over the whole range of its type; None for other nodes, and
-    where no samples were kept."""
+    where no samples were kept. `tensors` holds values by name, [frames, ...] each."""
     if node.role is not Role.THRESHOLDS:
         return None
     value = node.node.outputs[0]

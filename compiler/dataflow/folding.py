@@ -2,7 +2,8 @@
 """Foldings: how a node is spread over hardware and time.
 
 Each node has a class of foldings of its own, made of the parts here and what only it has. Fields
-are FINN's attributes by name, with FINN's values.
+are FINN's attributes by name, with FINN's values. A class lists the part with its first fields
+last, since a dataclass takes the fields of its last base first.
 """
 
 from __future__ import annotations

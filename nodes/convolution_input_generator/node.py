@@ -33,7 +33,7 @@ BLOCK_BITS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowFolding(SIMDFolding, MemoryFolding):
+class WindowFolding(MemoryFolding, SIMDFolding):
     """SIMD channels of a pixel come and go per cycle.
 
     Attributes:

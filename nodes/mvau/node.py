@@ -63,7 +63,7 @@ MAX_DSPS = 220
 
 
 @dataclass(frozen=True, kw_only=True)
-class MVAUFolding(PEFolding, SIMDFolding, MemoryFolding, ArithmeticFolding):
+class MVAUFolding(ArithmeticFolding, MemoryFolding, SIMDFolding, PEFolding):
     """PE outputs of SIMD inputs each are worked on per cycle.
 
     Attributes:

@@ -57,7 +57,7 @@ _AFFINE = "qnnc.affine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThresholdingFolding(PEFolding, MemoryFolding, ArithmeticFolding):
+class ThresholdingFolding(ArithmeticFolding, MemoryFolding, PEFolding):
     """PE elements are worked on per cycle.
 
     Attributes:

@@ -24,7 +24,7 @@ from qnnc.nodes.shared.channel_fold.node import ChannelFold
 
 
 @dataclass(frozen=True, kw_only=True)
-class VVAUFolding(PEFolding, MemoryFolding, ArithmeticFolding):
+class VVAUFolding(ArithmeticFolding, MemoryFolding, PEFolding):
     """PE channels are worked on per cycle."""
 
 

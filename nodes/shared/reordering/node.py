@@ -23,7 +23,7 @@ from qnnc.compiler.resources import Resources
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReorderingFolding(SIMDFolding, MemoryFolding):
+class ReorderingFolding(MemoryFolding, SIMDFolding):
     """SIMD elements come and go per cycle."""
 
 
