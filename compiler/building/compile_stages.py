@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from qnnc.compiler.buffering.timing import latency_of, works
 from qnnc.compiler.building.accuracy import measure_accuracy
 from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.distributions import output_histogram, weight_histogram
@@ -197,6 +196,8 @@ class EstimateStage(Stage):
     after = "passes"
 
     def run(self, build: Build) -> StageOutcome:
+        from qnnc.compiler.buffering.timing import latency_of, works  # brings networkx
+
         graph = stream_graph(build.ready_model())
         build.layers = [_layer(node, build) for node in graph.nodes]
         schedules = works(graph)

@@ -34,6 +34,7 @@ from qnnc.compiler.passes.integer_states import IntegerStates
 from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.merge_thresholds import MergeThresholds
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
+from qnnc.compiler.passes.remove_channels import RemoveChannels
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.passes.split_residuals import SplitResiduals
@@ -72,6 +73,8 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
         ToDataflow(),
         InsertDuplicates(),
         MinimizeWidths(),
+        # what is updatable keeps its shape, whatever the weights
+        *([] if options.updatable else [RemoveChannels()]),
     ]
 
 
@@ -94,6 +97,7 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         memory_ports=memory.ports,
         folding="" if options.folding is None else str(options.folding),
         settings=options.settings,
+        updatable=options.updatable,
     )
     return [
         folding,

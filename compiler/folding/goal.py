@@ -40,6 +40,7 @@ class Goal:
         hurry: times which the cycles of nodes in recurrences count: those of one step follow each
             other, so that each may take a share of the step only.
         lut_price: what a LUT costs, as a multiple of its share of the device.
+        in_logic: weights may be part of the logic.
     """
 
     device: Resources
@@ -50,6 +51,7 @@ class Goal:
     reserved: Resources = NOTHING
     hurry: float = 1.0
     lut_price: float = 1.0
+    in_logic: bool = True
 
     @property
     def left(self) -> Resources:
@@ -202,7 +204,13 @@ def _options(
     graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed], max_cycles: int | None = None
 ) -> list[list[Option]]:
     return [
-        options_of(node, max_cycles, given, goal.hurry if i in graph.looped else 1.0)
+        options_of(
+            node,
+            max_cycles,
+            given,
+            in_logic=goal.in_logic,
+            hurry=goal.hurry if i in graph.looped else 1.0,
+        )
         for i, (node, given) in enumerate(zip(graph.nodes, fixed, strict=True))
     ]
 

@@ -12,6 +12,9 @@ from qnnc.compiler.folding.by_hand import Fixed, keeps
 from qnnc.compiler.resources import Resources
 
 FREE: Fixed = {}
+FAR = 32
+"""How many times faster than the goal a layer with its weights in the logic, however small, is not
+looked at."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ def options_of(
     node: DataflowNode,
     max_cycles: int | None = None,
     fixed: Fixed = FREE,
+    *,
+    in_logic: bool = True,
     hurry: float = 1.0,
 ) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
@@ -37,15 +42,18 @@ def options_of(
 
     Args:
         fixed: attributes that are given.
+        in_logic: weights may be part of the logic.
         hurry: times which the node's cycles count.
     """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
-        if not keeps(folding, fixed):
+        if not keeps(folding, fixed) or (node.in_logic(folding) and not in_logic):
             continue
         cycles = math.ceil(node.cycles(folding) * hurry)
         if max_cycles is not None and cycles > max_cycles:
+            continue
+        if max_cycles is not None and node.in_logic(folding) and cycles * FAR < max_cycles:
             continue
         ports = node.ports(folding)
         lanes_in = tuple(stream.lanes for stream in ports.inputs)
