@@ -14,7 +14,13 @@ from rich.table import Table
 from qnnc.compiler.report import CoverageReport, QuantizationReport, Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
-MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
+MEMORY = {
+    "block": "BRAM",
+    "distributed": "LUT",
+    "trits": "BRAM 5/8",
+    "external": "DDR",
+    "logic": "logic",
+}
 
 
 def show_report(report: Report, out: Path) -> None:

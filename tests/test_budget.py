@@ -137,8 +137,8 @@ def test_beyond_reach_the_slowest_of_all_layers_is_named() -> None:
     rng = np.random.default_rng(0)
     model = nodes.model_of(
         [
-            nodes.label_select(labels=100, k=1, kind="INT8"),
-            nodes.label_select(labels=1000, k=1, kind="INT8"),
+            nodes.label_select(labels=100, k=5, kind="INT8"),
+            nodes.label_select(labels=1000, k=5, kind="INT8"),
             nodes.thresholding(rng, channels=10, steps=3, x="INT8", pe=1),
         ]
     )

@@ -183,7 +183,8 @@ def build(
     updatable: Annotated[
         bool,
         typer.Option(
-            "--updatable", help="Keep thresholds in memories, for qnnc update; takes more LUTs."
+            "--updatable",
+            help="Keep weights and thresholds in memories, for qnnc update; takes more LUTs.",
         ),
     ] = False,
     cache_dir: Annotated[

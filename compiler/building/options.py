@@ -105,7 +105,8 @@ class BuildOptions:
         chipdb: nextpnr's chip database for the board's part.
         from_shape: a routed design of the same shape, to be filled in without place and route.
         prjxray_db: family folder of a prjxray database.
-        updatable: keep thresholds in memories, so that other weights need no place and route.
+        updatable: keep weights and thresholds in memories, so that other ones need no place and
+            route.
         cache: where compiled and synthesised parts are kept.
         jobs: processes to run at once.
         force: replace files in `out` and `save_ir` that are not qnnc's, where they are in the way.

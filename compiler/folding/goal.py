@@ -38,6 +38,7 @@ class Goal:
         memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
         lut_price: what a LUT costs, as a multiple of its share of the device.
+        in_logic: weights may be part of the logic.
     """
 
     device: Resources
@@ -47,6 +48,7 @@ class Goal:
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
     lut_price: float = 1.0
+    in_logic: bool = True
 
     @property
     def left(self) -> Resources:
@@ -157,7 +159,7 @@ def choose(graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed] = ()) -> Choic
     given = fixed or [FREE] * len(graph.nodes)
     if goal.max_cycles is not None:
         return _meet(graph, problem, goal, goal.max_cycles, given)
-    options = _options(graph, given)
+    options = _options(graph, goal, given)
     found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
@@ -190,19 +192,22 @@ def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
 
 
 def _options(
-    graph: StreamGraph, fixed: Sequence[Fixed], max_cycles: int | None = None
+    graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed], max_cycles: int | None = None
 ) -> list[list[Option]]:
-    return [options_of(n, max_cycles, f) for n, f in zip(graph.nodes, fixed, strict=True)]
+    return [
+        options_of(node, max_cycles, given, in_logic=goal.in_logic)
+        for node, given in zip(graph.nodes, fixed, strict=True)
+    ]
 
 
 def _meet(
     graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int, fixed: Sequence[Fixed]
 ) -> Choice:
-    options = _options(graph, fixed, max_cycles)
+    options = _options(graph, goal, fixed, max_cycles)
     found = problem.solve(options, max_cycles) if all(options) else None
     if found is not None:
         return found
-    everything = _options(graph, fixed)
+    everything = _options(graph, goal, fixed)
     floors = [min(o.cycles for o in node) for node in everything]
     if all(options):
         message = _over_budget(graph, options, problem, max_cycles)

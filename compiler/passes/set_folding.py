@@ -50,6 +50,8 @@ class SetFolding(Pass):
             the device.
         folding: file of foldings by hand (YAML, JSON or FINN's); the rest is solved for.
         settings: more of them, each LAYER:PE=4,SIMD=8; they outdo the file.
+        updatable: weights stay in memories; otherwise those of a layer that is done in one cycle
+            per vector may become part of the logic.
     """
 
     name = "set-folding"
@@ -67,6 +69,7 @@ class SetFolding(Pass):
     lut_price: float = 1
     folding: str = ""
     settings: tuple[str, ...] = ()
+    updatable: bool = False
 
     def run(self, model: ir.Model) -> bool:
         self._check()
@@ -120,6 +123,7 @@ class SetFolding(Pass):
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
             self.lut_price,
+            not self.updatable,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:

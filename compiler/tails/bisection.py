@@ -204,15 +204,16 @@ def _read_off(
     evaluator: Evaluator, pieces: Pieces, below: IntArray, above: IntArray, max_elements: int
 ) -> Steps:
     """Codes at all integers that may be steps; between those the code stands still."""
-    points = [
-        _points(pieces, below[:, :, c], above[:, :, c], c, max_elements)
-        for c in range(evaluator.channels)
+    stretches = [
+        _stretches(pieces, below[:, :, c], above[:, :, c], c) for c in range(evaluator.channels)
     ]
-    rows = max(p.size for p in points)
-    if rows * evaluator.channels > max(max_elements, 1 << 20):
+    most = max(int(lengths.sum()) for _, lengths in stretches)
+    if most * evaluator.channels > max(max_elements, 1 << 20):  # before they are written out
         raise Unsupported(
             "rounding decides at too many integers of its range; quantize its input to fewer bits"
         )
+    points = [_points(pieces, *own, c) for c, own in enumerate(stretches)]
+    rows = max(p.size for p in points)
     x = np.repeat(evaluator.low[None], rows, axis=0)
     for c, own in enumerate(points):
         x[: own.size, c] = own
@@ -225,27 +226,34 @@ def _read_off(
     return Steps(evaluator.low, evaluator.high, codes[0], tuple(at), tuple(to))
 
 
-def _points(
-    pieces: Pieces, below: IntArray, above: IntArray, channel: int, max_elements: int
-) -> IntArray:
-    """Integers of a channel to be looked at one by one, ascending: the first of each piece and what
-    lies above `below` up to `above` [levels, pieces]."""
+def _stretches(
+    pieces: Pieces, below: IntArray, above: IntArray, channel: int
+) -> tuple[IntArray, IntArray]:
+    """Runs of integers of a channel to be looked at one by one, ascending, none twice: what lies
+    above `below` up to `above` [levels, pieces], within each piece.
+
+    Returns:
+        Where each starts, and how many it has.
+    """
     low, high = pieces.low[:, channel], pieces.high[:, channel]
-    parts = [low[low <= high]]
     starts, ends = np.maximum(below + 1, low), np.minimum(above, high)
     kept = (starts <= ends) & (low <= high)
     starts, ends = starts[kept], ends[kept]
     if not starts.size:
-        return np.unique(parts[0])
+        return starts, starts
     order = np.argsort(starts, kind="stable")
     starts, reach = starts[order], np.maximum.accumulate(ends[order])
-    starts[1:] = np.maximum(starts[1:], reach[:-1] + 1)  # each integer once
-    lengths = np.maximum(reach - starts + 1, 0)
+    starts[1:] = np.maximum(starts[1:], reach[:-1] + 1)
+    return starts, np.maximum(reach - starts + 1, 0)
+
+
+def _points(pieces: Pieces, starts: IntArray, lengths: IntArray, channel: int) -> IntArray:
+    """The integers of some stretches, and the first of each piece, ascending."""
+    low, high = pieces.low[:, channel], pieces.high[:, channel]
     total = int(lengths.sum())
-    if total > max(max_elements, 1 << 20):
-        raise Unsupported(
-            "rounding decides at too many integers of its range; quantize its input to fewer bits"
-        )
     offsets = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    parts.append(np.repeat(starts, lengths) + offsets)
-    return np.unique(np.concatenate(parts))
+    within = np.repeat(starts, lengths) + offsets
+    first = np.unique(low[low <= high])
+    place = np.searchsorted(within, first)  # sorting millions again would take far longer
+    there = within[np.minimum(place, total - 1)] == first if total else np.zeros(first.shape, bool)
+    return np.insert(within, place[~there], first[~there])

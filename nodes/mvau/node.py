@@ -28,6 +28,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.dot_product import (
     DotProduct,
     is_bipolar,
@@ -51,13 +52,14 @@ from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.ir.intervals import matmul
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau import embedded_weights
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
 """With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
 MAX_LANES = 8192
-"""More products per cycle than any Z7020 has room for."""
+"""More products per cycle, with weights from a memory, than any Z7020 has room for."""
 MAX_DSPS = 220
 """DSP48E1s of a Z7020."""
 
@@ -67,11 +69,12 @@ class MVAUFolding(ArithmeticFolding, MemoryFolding, SIMDFolding, PEFolding):
     """PE outputs of SIMD inputs each are worked on per cycle.
 
     Attributes:
-        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
+        mem_mode: "internal_decoupled" for weights in a memory, "internal_embedded" for weights
+            that are part of the logic, "external" for weights that come as a stream.
         weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
     """
 
-    mem_mode: Literal["internal_decoupled", "external"] = "internal_decoupled"
+    mem_mode: Literal["internal_decoupled", "internal_embedded", "external"] = "internal_decoupled"
     weight_code: Literal["plain", "trits"] = "plain"
 
 
@@ -84,6 +87,8 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
     `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
+    With "internal_embedded" and PE = MH, SIMD = MW, weights are part of the logic
+    (`embedded_weights`).
     """
 
     op_type = "MVAU"
@@ -149,6 +154,17 @@ class MVAU(DataflowNode[MVAUFolding]):
         super().set_types(inputs, outputs)
         self.acc_type = outputs[0]
 
+    def channel_links(self) -> list[ChannelLink]:
+        return []
+
+    def reads(self) -> NDArray[np.bool_]:
+        weights = self.weights()
+        return np.ones(weights.shape, dtype=np.bool_) if self.xnor else weights != 0
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.replace_constant(editor, 1, self.constant_input(1)[np.ix_(inputs[0], outputs[0])])
+        self.MW, self.MH = len(inputs[0]), len(outputs[0])
+
     # --- folding ----------------------------------------------------------------------------
 
     def foldings(self) -> Iterable[MVAUFolding]:
@@ -167,6 +183,8 @@ class MVAU(DataflowNode[MVAUFolding]):
                     yield MVAUFolding(PE=pe, SIMD=simd, ram_style="block", weight_code="trits")
                 if self.frames > 1:
                     yield from self._external_foldings(pe, simd, ways)
+        if embedded_weights.possible(self):
+            yield MVAUFolding(PE=self.MH, SIMD=self.MW, mem_mode="internal_embedded")
 
     def _worth_trits(self) -> bool:
         """Ternary weights, and so many that a code which saves a fifth saves two block RAMs."""
@@ -199,6 +217,10 @@ class MVAU(DataflowNode[MVAUFolding]):
         """Weights come from off-chip memory."""
         return folding.mem_mode == "external" and self.frames > 1
 
+    def in_logic(self, folding: MVAUFolding) -> bool:
+        everything = folding.PE == self.MH and folding.SIMD == self.MW
+        return everything and folding.mem_mode == "internal_embedded"
+
     def batch(self, folding: MVAUFolding) -> int:
         return self.frames if self.is_external(folding) else 1
 
@@ -210,6 +232,8 @@ class MVAU(DataflowNode[MVAUFolding]):
     def weights_in(self, folding: MVAUFolding) -> str | None:
         if self.is_external(folding):
             return "external"
+        if self.in_logic(folding):
+            return "logic"
         return "trits" if folding.weight_code == "trits" else folding.ram_style
 
     def external(self, folding: MVAUFolding) -> ExternalWeights:
@@ -295,6 +319,17 @@ class MVAU(DataflowNode[MVAUFolding]):
             return math.ceil(away / (steps - 1)), False
         return math.ceil((away + 2) / steps) + 1, True
 
+    def notes(self, folding: MVAUFolding) -> list[str]:
+        """How many weights are zero, and what that saves."""
+        if self.xnor:
+            return []
+        weights = self.weights()
+        zeros = 1 - np.count_nonzero(weights) / weights.size
+        if zeros == 0:
+            return []
+        saved = "cost nothing" if self.in_logic(folding) else "are stored like any other"
+        return [f"{zeros:.0%} of the {weights.size:,} weights are zero and {saved}"]
+
     # --- meaning ----------------------------------------------------------------------------
 
     def ports(self, folding: MVAUFolding) -> Ports:
@@ -310,6 +345,8 @@ class MVAU(DataflowNode[MVAUFolding]):
     def latency(self, folding: MVAUFolding) -> int:
         if self.is_external(folding):
             return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
+        if self.in_logic(folding):
+            return embedded_weights.latency(self)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self._dot_latency(folding)
@@ -322,6 +359,9 @@ class MVAU(DataflowNode[MVAUFolding]):
             late = self.latency(folding) - self.cycles(folding)
             elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])
             return Steps(1, self.cycles(folding), late, *elements).schedule()
+        if self.in_logic(folding):
+            elements = ([self.vectors * self.MW], [self.vectors * self.MH], [0])
+            return Steps(self.vectors, self.vectors, self.latency(folding), *elements).schedule()
         room = 2 * self.MW if self.passes(folding) > 1 else 0
         inside = self.weight_latency(folding) + self._dot_latency(folding)
         depth, _ = self.output_depth(folding)
@@ -340,6 +380,8 @@ class MVAU(DataflowNode[MVAUFolding]):
     def resources(self, folding: MVAUFolding) -> Resources:
         if self.is_external(folding):
             return self._external_resources(folding)
+        if self.in_logic(folding):
+            return embedded_weights.resources(self)
         dot = self.dot_product(folding)
         steps, passes = self.steps(folding), self.passes(folding)
         memory = self.weight_memory(folding)

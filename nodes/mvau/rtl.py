@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
+from qnnc.backends.rtl.constant_matrix import MatrixWriter
 from qnnc.backends.rtl.dsp_lane import dsp_lane_module
 from qnnc.backends.rtl.lane import correction_module, lane_module
 from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
+from qnnc.nodes.mvau import embedded_weights
 from qnnc.nodes.mvau.node import MVAU, MVAUFolding
 from qnnc.nodes.mvau.trits import coded
 
@@ -25,6 +27,8 @@ def generate(node: MVAU) -> NodeRtl:
     folding = node.folding()
     if node.is_external(folding):
         return generate_external(node, folding)
+    if node.in_logic(folding):
+        return generate_embedded(node)
     dot = node.dot_product(folding)
     memory = node.weight_memory(folding)
     depth, fifo = node.output_depth(folding)
@@ -61,6 +65,22 @@ def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
     words[:, : packed_.shape[1]] = packed_
     stream = words.reshape(-1, outside.port_bytes)
     return finish(node, text + _lanes(node, folding), weights=stream)
+
+
+def generate_embedded(node: MVAU) -> NodeRtl:
+    """The unit with its weights in the logic."""
+    plan, acc_bits = embedded_weights.matrix_plan(node), node.out_type.bitwidth()
+    text = TEMPLATES.render(
+        "mvau_embedded.sv.j2",
+        mh=node.MH,
+        mw=node.MW,
+        x_width=node.MW * node.x_type.bitwidth(),
+        y_width=node.MH * acc_bits,
+        text=MatrixWriter(plan, "x", "totals", acc_bits).write(),
+        stages=plan.latency,
+        at_input=embedded_weights.waits_at_input(node),
+    )
+    return finish(node, text)
 
 
 def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
