@@ -87,6 +87,7 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         FF=device.FF,
         BRAM18=device.BRAM18,
         DSP=device.DSP,
+        external_weights=options.external_weights,
         batch=options.batch,
         bytes_per_cycle=memory.rate,
         port_bytes_per_cycle=memory.port_rate,

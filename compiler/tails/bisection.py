@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.tails.curves import Curve
-from qnnc.compiler.tails.evaluator import Evaluator, Steps
+from qnnc.compiler.tails.evaluator import CHUNK, Evaluator, Steps
 
 MOST_PIECES = 64
 MOST_ROUNDED = 4
@@ -214,16 +214,32 @@ def _read_off(
         )
     points = [_points(pieces, *own, c) for c, own in enumerate(stretches)]
     rows = max(p.size for p in points)
-    x = np.repeat(evaluator.low[None], rows, axis=0)
-    for c, own in enumerate(points):
-        x[: own.size, c] = own
-    codes = evaluator.run(x)
-    at, to = [], []
-    for c, own in enumerate(points):
-        moves = np.flatnonzero(np.diff(codes[: own.size, c])) + 1
-        at.append(own[moves])
-        to.append(codes[moves, c])
-    return Steps(evaluator.low, evaluator.high, codes[0], tuple(at), tuple(to))
+    at: list[list[IntArray]] = [[] for _ in points]
+    to: list[list[IntArray]] = [[] for _ in points]
+    first = before = np.zeros(evaluator.channels, dtype=np.int64)
+    size = max(1, CHUNK // evaluator.channels)
+    for start in range(0, rows, size):  # all at once would be the most memory of a build
+        x = np.repeat(evaluator.low[None], min(size, rows - start), axis=0)
+        parts = [own[start : start + size] for own in points]
+        for c, own in enumerate(parts):
+            x[: own.size, c] = own
+        codes = evaluator.run(x)
+        if start == 0:
+            first, before = codes[0], codes[0].copy()
+        for c, own in enumerate(parts):
+            if own.size:
+                column = codes[: own.size, c]
+                moves = np.flatnonzero(np.diff(column, prepend=before[c]))
+                at[c].append(own[moves])
+                to[c].append(column[moves])
+                before[c] = column[-1]
+    return Steps(
+        evaluator.low,
+        evaluator.high,
+        first,
+        tuple(np.concatenate(steps) for steps in at),
+        tuple(np.concatenate(reached) for reached in to),
+    )
 
 
 def _stretches(
