@@ -23,7 +23,8 @@ from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.folding.options import Option, options_of
-from qnnc.compiler.folding.problem import Link, solve, total_resources
+from qnnc.compiler.folding.problem import solve, total_resources
+from qnnc.compiler.folding.prune import Link
 from qnnc.compiler.ir.facts import set_sources
 from qnnc.compiler.resources import Resources
 from tests.support import nodes

@@ -249,9 +249,9 @@ class DataflowNode(ABC, Generic[F]):
         """Weights are part of the logic, so that other ones need place and route again."""
         return False
 
-    def hold_frames(self, batch: int) -> bool:
-        """Allow foldings whose weights come from off-chip memory, once for `batch` frames; returns
-        whether the node could have such."""
+    def offer_external(self, batch: int) -> bool:
+        """Allow foldings whose weights come from off-chip memory, those of a dense layer once for
+        `batch` frames, or none if it is 0; returns whether the node could have such."""
         return False
 
     def weight_bytes(self, folding: F) -> float:

@@ -25,10 +25,11 @@ TEMPLATES = Templates(__name__)
 def generate(node: MVAU) -> NodeRtl:
     """The unit under the folding in its attributes."""
     folding = node.folding()
-    if node.is_external(folding):
-        return generate_external(node, folding)
+    if node.is_buffered(folding):
+        return generate_buffered(node, folding)
     if node.in_logic(folding):
         return generate_embedded(node)
+    outside = node.external(folding) if node.is_external(folding) else None
     dot = node.dot_product(folding)
     memory = node.weight_memory(folding)
     depth, fifo = node.output_depth(folding)
@@ -39,32 +40,40 @@ def generate(node: MVAU) -> NodeRtl:
         trits=folding.PE * folding.SIMD if node.in_trits(folding) else 0,
         word_bits=memory.width,
         style=weight_style(folding),
+        port_bits=8 * outside.port_bytes if outside else 0,
         weight_latency=node.weight_latency(folding),
         late=int(dot.accumulates),
         depth=depth,
         buffer="qnnc_output_fifo" if fifo else "qnnc_output_buffer",
     )
     text += _lanes(node, folding)
+    if outside:
+        return finish(node, text, weights=weight_words(node, folding))
     return finish(node, text, {"WEIGHTS_FILE": weight_memory(node, folding)})
 
 
-def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
-    """The unit with external weights."""
+def generate_buffered(node: MVAU, folding: MVAUFolding) -> NodeRtl:
+    """The unit with external weights, each word used for several vectors."""
     outside = node.external(folding)
     text = TEMPLATES.render(
         "mvau_external.sv.j2",
         **_common(node, folding),
-        batch=outside.batch,
+        batch=outside.reuse,
         block=int(outside.block),
         port_bits=8 * outside.port_bytes,
         beats=outside.beats,
     )
+    return finish(node, text + _lanes(node, folding), weights=weight_words(node, folding))
+
+
+def weight_words(node: MVAU, folding: MVAUFolding) -> NDArray[np.uint8]:
+    """The stream of weights from outside, [words, bytes], once through the matrix."""
+    outside = node.external(folding)
     bits = _weight_bits(node, folding)
     words = np.zeros((len(bits), outside.beats * outside.port_bytes), dtype=np.uint8)
     packed_ = np.packbits(bits, axis=1, bitorder="little")
     words[:, : packed_.shape[1]] = packed_
-    stream = words.reshape(-1, outside.port_bytes)
-    return finish(node, text + _lanes(node, folding), weights=stream)
+    return words.reshape(-1, outside.port_bytes)
 
 
 def generate_embedded(node: MVAU) -> NodeRtl:
@@ -111,7 +120,8 @@ def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
 def _lanes(node: MVAU, folding: MVAUFolding) -> str:
     """The modules of the lanes."""
     dot, steps = node.dot_product(folding), node.steps(folding)
-    acc_bits, batch = node.out_type.bitwidth(), node.batch(folding)
+    acc_bits = node.out_type.bitwidth()
+    batch = folding.reuse if node.is_buffered(folding) else 1
     text = ""
     if dot.correction:
         text += "\n" + correction_module(f"{MODULE}_correction", dot)
