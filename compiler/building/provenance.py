@@ -67,7 +67,7 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
     """Where every node of the user's model is in a model of any stage."""
     places: dict[str, dict[Place, None]] = {name: {} for name in trail.operators}
     nodes: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
-    reasons = _told([r for run in runs for r in run.reasons])
+    reasons = _reasons_of([r for run in runs for r in run.reasons])
     for node in model.graph:
         for name in sources(node):
             if name not in places:
@@ -80,7 +80,7 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
     return [_origin(name, trail, list(places[name]), list(nodes[name]), reasons) for name in places]
 
 
-def _told(reasons: Sequence[Reason]) -> dict[str, str]:
+def _reasons_of(reasons: Sequence[Reason]) -> dict[str, str]:
     """The last reason that a pass gave for each node of the user's model, with what helps."""
     return {
         name: f"{r.text}; {r.remedy}" if r.remedy else r.text for r in reasons for name in r.sources
