@@ -18,4 +18,6 @@ BOARDS: Final[Mapping[str, str]] = {
     "ZedBoard": "qnnc.backends.bitstream.boards:zedboard",
     "Arty-Z7-20": "qnnc.backends.bitstream.boards:arty_z7_20",
     "Zybo-Z7-20": "qnnc.backends.bitstream.boards:zybo_z7_20",
+    "Arty-Z7-10": "qnnc.backends.bitstream.boards:arty_z7_10",
+    "Zybo-Z7-10": "qnnc.backends.bitstream.boards:zybo_z7_10",
 }

@@ -22,8 +22,10 @@ from qnnc.cli.commands.fasm2bit import fasm2bit
 from qnnc.cli.commands.import_finn import import_finn
 from qnnc.cli.commands.opt import opt
 from qnnc.cli.commands.passes import passes
+from qnnc.cli.commands.prove import prove
 from qnnc.cli.commands.quantize import quantize
 from qnnc.cli.commands.schema import schema
+from qnnc.cli.commands.shape import shape
 from qnnc.cli.commands.simulate import simulate
 from qnnc.cli.commands.sweep import sweep
 from qnnc.cli.commands.update import update
@@ -81,6 +83,8 @@ COMMANDS = (
     doctor,
     schema,
     fasm2bit,
+    prove,
+    shape,
     update,
 )
 for command in COMMANDS:

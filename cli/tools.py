@@ -51,24 +51,26 @@ def find_tools() -> list[Tool]:
         Tool("Verilator", _verilator(), False, "faster RTL simulation", "apt install verilator"),
         Tool(
             "nextpnr-himbaechel",
-            _program("nextpnr-himbaechel"),
+            _program("nextpnr-himbaechel") or _program("nextpnr-himbaechel-xilinx"),
             False,
             "place and route without Vivado",
-            "build it from the sources of nextpnr",
+            "apt install nextpnr-himbaechel-xilinx (Debian 14 or later), or build it from the "
+            "sources of nextpnr (docs/bitstream.md)",
         ),
         Tool(
             "nextpnr-xilinx",
             _program("nextpnr-xilinx"),
             False,
             "place and route without Vivado",
-            "install a toolchain release of openXC7",
+            "install a toolchain release of openXC7 (docs/bitstream.md)",
         ),
         Tool(
             "prjxray database",
-            os.environ.get("QNNC_PRJXRAY_DB", ""),
+            _database(),
             False,
-            "bitstreams without Vivado",
-            "clone prjxray-db and set QNNC_PRJXRAY_DB to its folder zynq7, or give --prjxray-db",
+            "bitstreams without Vivado, and their proof",
+            "apt install prjxray-database (Debian 14 or later), or clone prjxray-db and set "
+            "QNNC_PRJXRAY_DB to its folder zynq7, or give --prjxray-db",
         ),
         Tool(
             "Vivado",
@@ -92,6 +94,13 @@ def find_tools() -> list[Tool]:
             "pip install 'qnnc[train]'",
         ),
     ]
+
+
+def _database() -> str:
+    from qnnc.backends.bitstream.fasm import database_root
+
+    given = os.environ.get("QNNC_PRJXRAY_DB")
+    return given or str(database_root(None, "xc7z020clg400-1") or "")
 
 
 def _package(name: str) -> str:

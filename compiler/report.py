@@ -281,6 +281,14 @@ class Connection(_Part):
     bits: int = Field(description="of a word")
 
 
+class ProofCheck(_Part):
+    """One check of a bitstream's own bits."""
+
+    name: str
+    status: Literal["passed", "failed", "not done"]
+    detail: str
+
+
 class Implementation(_Part):
     """The design placed and routed, shell included."""
 
@@ -294,6 +302,12 @@ class Implementation(_Part):
     )
     features: int | None = Field(None, description="FASM features, all resolved")
     payload_sha256: str = Field("", description="of the configuration payload of the .bit file")
+    untimed: list[str] = Field(
+        default_factory=list, description="paths that the tool's timing model leaves out"
+    )
+    proof: list[ProofCheck] = Field(
+        default_factory=list, description="what the bits were read back for"
+    )
 
 
 class QuantizedLayer(_Part):

@@ -11,6 +11,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,41 @@ def test_update(built: Path, tools: Tools, tmp_path: Path, cache: Path) -> None:
     done = qnnc(["update", copy, built.parent / "model.onnx", "--prjxray-db", tools.database])
     assert done.returncode == 0, done.stderr
     assert read_payload(copy / "bitstream" / "accelerator.bit") == old
+
+
+def test_a_shape_is_filled_in_without_place_and_route(
+    built: Path, tools: Tools, tmp_path: Path, cache: Path
+) -> None:
+    """Another network of the same shape comes to the bitstream that placing and routing would."""
+    shape = tmp_path / "shape.zip"
+    done = qnnc(["shape", built, "--out", shape])
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.strip()) == 64
+    assert qnnc(["shape", built, "--out", shape]).returncode == 2  # nothing is overwritten
+    model = save(tmp_path / "new.onnx", reverse=True)
+    common = ["--until", "bitstream", "--fps", "500000", "--cache-dir", cache, "--prjxray-db",
+              tools.database, "--verify", "none"]  # fmt: skip
+    done = qnnc(["build", model, *common, "--updatable", "--out", tmp_path / "b",
+                 "--from-shape", shape], env={"PATH": os.environ["PATH"]})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    payload = read_payload(tmp_path / "b" / "bitstream" / "accelerator.bit")
+    assert payload == expected_payload(tmp_path / "b", tools)
+    assert payload != read_payload(built / "bitstream" / "accelerator.bit")
+    report = json.loads((tmp_path / "b" / "report.json").read_text())["implementation"]
+    assert (report["fmax_mhz"], report["seconds"]) == (123.4, 0)
+    with zipfile.ZipFile(shape) as archive, zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
+        for name in archive.namelist():
+            bad.writestr(name, archive.read(name) + (b" " if name == "places.json" else b""))
+    for options, file, message in (
+        ([], shape, "is not of this network's shape"),  # thresholds in logic
+        (["--updatable", "--clock-mhz", "125"], shape, "reaches 123.4 MHz, less than the 125"),
+        (["--updatable"], tmp_path / "bad.zip", "is not what its checksum says"),
+        (["--updatable"], model, "is not a shape, or is broken"),
+    ):
+        done = qnnc(["build", model, *common, *options, "--out", tmp_path / "c", "--force",
+                     "--from-shape", file])  # fmt: skip
+        assert done.returncode == 2
+        assert message in done.stderr.strip().splitlines()[-1]
 
 
 def test_update_refuses_another_network(built: Path, tools: Tools, tmp_path: Path) -> None:

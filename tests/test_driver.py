@@ -364,13 +364,37 @@ def test_another_build_on_the_board_is_refused(network: Network, tmp_path: Path)
 def test_the_package(network: Network) -> None:
     names = {path.name for path in network.package.iterdir()}
     assert names == {
-        "README.md", "accelerator.bit", "accelerator.hwh", "accelerator.json", "driver.py",
+        "README.md", "accelerator.bit", "accelerator.hwh", "accelerator.ipynb", "accelerator.json",
+        "driver.py",
         "golden.npz", "post.npz", "post.onnx", "pre.npz", "pre.onnx", "qnnc_errors.py",
         "qnnc_host.py", "qnnc_platforms.py", "qnnc_streams.py", "qnnc_zynq.py", "validate.py",
     }  # fmt: skip
     with zipfile.ZipFile(network.package.with_suffix(".zip")) as archive:
         assert {name.removeprefix("accelerator/") for name in archive.namelist()} == names
     assert f"[n, {network.golden()[0].shape[1]}]" in (network.package / "README.md").read_text()
+
+
+def test_the_notebook_runs(
+    network: Network, driver: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cells, from the top, on the simulated board; the answers are the golden ones."""
+    pages = json.loads((network.package / "accelerator.ipynb").read_text())
+    assert (pages["nbformat"], pages["nbformat_minor"]) == (4, 5)
+    monkeypatch.chdir(network.package)
+    monkeypatch.setitem(sys.modules, "driver", driver)
+    with SimulatedBoard(network.program, network.rtl, BUS) as board:
+        shown: list[tuple[object, ...]] = []
+        here: dict[str, object] = {
+            "folder": str(network.package),
+            "platform": SimulatedPlatform(board),
+            "print": lambda *values: shown.append(values),
+        }
+        for cell in pages["cells"]:
+            if cell["cell_type"] == "code":
+                text = "".join(cell["source"])
+                exec(text.replace("Accelerator()", "Accelerator(folder, platform)"), here)
+    assert shown
+    assert all(apart == 0 for _, apart in shown)
 
 
 def test_the_bin_file_is_the_payload_with_bytes_reversed(

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnnc.backends.bitstream.fasm import Database, assemble, assemble_file, read_payload
+from qnnc.backends.bitstream.fasm.checksum import checksum
 from qnnc.backends.bitstream.fasm.frames import BITS, WORDS, set_check_bits
 from qnnc.compiler.errors import OptionError, QnncError
 from tests.conftest import shared_file
@@ -50,8 +51,34 @@ def test_payload_of_a_real_design(tmp_path: Path) -> None:
     database = shared_file("xc7z020/prjxray-db-zynq7")
     source = shared_file("xc7z020/samples/tiny.fasm.xz")
     digest = assemble_file(source, "xc7z020clg400-1", database, out)
-    assert digest == TINY
-    assert hashlib.sha256(read_payload(out)).hexdigest() == TINY
+    payload = read_payload(out)
+    assert hashlib.sha256(payload).hexdigest() == digest
+    assert hashlib.sha256(without_checksums(payload)).hexdigest() == TINY
+
+
+def without_checksums(payload: bytes) -> bytes:
+    """The payload with the command to reset the checksum in the place of both checksums."""
+    words = np.frombuffer(payload, ">u4").astype(np.uint32)
+    found = np.flatnonzero(words == 0x30000001)
+    found = found[(words[found + 2] == 0x20000000) & (words[found + 3] == 0x20000000)]
+    assert len(found) == 2
+    words[found], words[found + 1] = 0x30008001, 7
+    return words.astype(">u4").tobytes()
+
+
+def test_checksums_are_those_of_the_device() -> None:
+    """The same algorithm, written down once more, on any number of words."""
+    rng = np.random.default_rng(0)
+    for count in (0, 1, 7, 1023, 1024, 5000):
+        words = rng.integers(0, 2**32, count, dtype=np.uint32)
+        state, register = int(rng.integers(2**32)), int(rng.integers(32))
+        expected = state
+        for word in words.tolist():
+            value = register << 32 | word
+            for bit in range(37):
+                odd = (expected ^ value >> bit) & 1
+                expected = expected >> 1 ^ (0x82F63B78 if odd else 0)
+        assert checksum([(register, words)], state) == expected
 
 
 def test_places_of_bits(database: Database) -> None:

@@ -12,8 +12,11 @@ import pytest
 
 from qnnc.backends.bitstream.package.hwh import hwh
 from qnnc.backends.bitstream.shell import Shell
+from qnnc.backends.bitstream.shell.shell import library
 from qnnc.backends.bitstream.simulated.board import Bus
+from qnnc.backends.yosys import run_script
 from qnnc.compiler.board import find_board
+from qnnc.compiler.errors import ToolError
 from tests.support.shell import BUILD_ID, Host, compiled, engines, inverter, mixer
 
 SHAPES = {
@@ -190,6 +193,44 @@ def test_starting_twice_and_other_misuse(boards: Boards) -> None:
         assert host.errors == ACCESS
         host.run(2)
         assert host.board.read(0x43C00000 + 0x10, beats=5) == host.get(0x20)
+
+
+def test_addresses_of_others_do_nothing(boards: Boards) -> None:
+    """A neighbour's address whose low bits are those of a register is not this register."""
+    with Host(*boards["bytes"], QUICK) as host:
+        host.prepare(60)
+        host.put(0x10, 1)
+        for address in (0x41200010, 0x43C10010, 0x43000010, 0x40000010):
+            host.board.write(address, 2)  # reset, if it were ours
+        assert host.wait() == 0b0111
+        assert host.errors == ACCESS
+        host.expect_inverted(60)
+        host.run(2)
+        assert host.errors == 0
+        assert host.board.read(0x41200000) == 0
+        assert host.errors == ACCESS
+        host.run(2)
+        host.board.write(0x41200014, 2)
+        assert host.status == 0b0111  # done is still there
+
+
+def test_no_output_of_the_register_port_depends_on_its_inputs(tmp_path: Path) -> None:
+    """Not within a cycle: AXI forbids it for ready, and it would make a slow path of two."""
+    name = "qnnc_axi_registers"
+    text = library()[f"{name}.sv"]
+    for wrong in ("", "& ~s_axi_awvalid"):  # the second must be found
+        changed = text.replace("state == IDLE & reads;", f"state == IDLE & reads {wrong};")
+        (tmp_path / f"{name}.sv").write_text(changed)
+        script = [
+            f"read_verilog -sv {name}.sv", f"prep -top {name}", "simplemap", "clean",
+            "select -assert-count 0 t:$*dff* t:$_*DFF* t:$_DFF_P_ %d",
+            "select -assert-none o:s_axi_* %ci*:-$_DFF_P_ i:s_axi_* %i",
+        ]  # fmt: skip
+        if wrong:
+            with pytest.raises(ToolError, match="Assertion failed"):
+                run_script(script, tmp_path, tmp_path / "log", "test")
+        else:
+            run_script(script, tmp_path, tmp_path / "log", "test")
 
 
 def test_interrupt_follows_done(boards: Boards) -> None:

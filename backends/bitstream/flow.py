@@ -5,24 +5,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qnnc.backends.bitstream.fasm import Database, assemble
+from qnnc.backends.bitstream.fasm import Database, assemble, database_root
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
 from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
 from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.netlist.link import link_shell
 from qnnc.backends.bitstream.netlist.marks import Place, find_places, marks, put_contents
 from qnnc.backends.bitstream.nextpnr import Nextpnr, route
+from qnnc.backends.bitstream.nextpnr.untimed import untimed
+from qnnc.backends.bitstream.prove import Proof, examine
+from qnnc.backends.bitstream.shapes import FILES, Shape, check_shape, load_shape, shape_key
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.backends.design import Design
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.building.build import Build
-from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.errors import VerificationError, WorkspaceError
 from qnnc.compiler.files import write_bytes, write_text
-from qnnc.compiler.report import Implementation
+from qnnc.compiler.report import Implementation, ProofCheck
 
 NETLIST, FASM, PLACES = "netlist.json", "design.fasm", "places.json"
 FILLED, BIT = "accelerator.fasm", "accelerator.bit"
@@ -37,8 +41,9 @@ def make_bitstream(
         TargetError: it does not fit or cannot be routed.
         ToolError, WorkspaceError: a tool or the database is at fault.
     """
-    assert build.options.prjxray_db is not None
-    database = Database(build.options.prjxray_db, build.board.part)
+    root = database_root(build.options.prjxray_db, build.board.part)
+    assert root is not None
+    database = Database(root, build.board.part)
     build.progress.detail("linking the netlist")
     nodes = synthesize(design, build.options.cache, build.options.jobs)
     netlist = json.loads(link_shell(shell, nodes, build.options.cache).read_text(encoding="utf-8"))
@@ -58,6 +63,7 @@ def make_bitstream(
     digest = fill(fasm, places, contents, database, folder)
     patch(netlist, TOP, contents)
     write_text(folder / NETLIST, json.dumps(netlist))
+    proof = prove_files(folder, root, build.board.part, build.progress.detail)
     return Implementation(
         flow="nextpnr",
         tool=tool.version(),
@@ -67,7 +73,79 @@ def make_bitstream(
         utilisation={name: list(pair) for name, pair in routed.utilisation.items()},
         features=sum(1 for line in fasm if line.strip()),
         payload_sha256=digest,
+        untimed=untimed(netlist["modules"][TOP]),
+        proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
     )
+
+
+def fill_shape(build: Build, shell: Shell, source: Path, folder: Path) -> Implementation:
+    """A bitstream from a routed design of the same shape: its contents are put in.
+
+    Raises:
+        TargetError: it is not of the same shape, or too slow.
+        WorkspaceError: it is broken, or there is no database.
+    """
+    part = build.board.part
+    root = database_root(build.options.prjxray_db, part)
+    if root is None:
+        raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
+    shape = load_shape(source)
+    check_shape(shape, shape_key(shell, part), part, build.clock_mhz, source)
+    for name, text in shape.texts.items():
+        write_text(folder / name, text)
+    places = load_places(folder / PLACES)
+    if not same_cells(places, shell):
+        raise WorkspaceError(f"{source} is broken: its places are not those of its shape")
+    contents = shell_contents(shell)
+    fasm = shape.texts[FASM].splitlines()
+    digest = fill(fasm, places, contents, Database(root, part), folder)
+    netlist = json.loads(shape.texts[NETLIST])
+    patch(netlist, TOP, contents)
+    write_text(folder / NETLIST, json.dumps(netlist))
+    proof = prove_files(folder, root, part, build.progress.detail)
+    return Implementation(
+        flow="nextpnr",
+        tool=f"{shape.tool}, routed before",
+        fmax_mhz=shape.fmax_mhz,
+        seconds=0.0,
+        memory_mb=None,
+        features=sum(1 for line in fasm if line.strip()),
+        payload_sha256=digest,
+        untimed=untimed(netlist["modules"][TOP]),
+        proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
+    )
+
+
+def shape_of(folder: Path, build: Build, shell: Shell, made: Implementation) -> Shape:
+    """The shape of a build's bitstream, with marks in the place of contents."""
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
+    contents = shell_contents(shell)
+    cells = sorted(movable_cells(shell))
+    netlist = json.loads(texts[NETLIST])
+    patch(netlist, TOP, {**contents, **marks({cell: contents[cell] for cell in cells})})
+    texts[NETLIST] = json.dumps(netlist)
+    part = build.board.part
+    return Shape(shape_key(shell, part), part, made.fmax_mhz, made.tool, texts)
+
+
+def prove_files(
+    routed: Path, root: Path, part: str, told: Callable[[str], None] = lambda text: None
+) -> Proof:
+    """Check a .bit file against the FASM and the netlist beside it.
+
+    Raises:
+        VerificationError: it is not what was routed; the first fault is named.
+    """
+    netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
+    filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
+    proof = examine((routed / BIT).read_bytes(), root, part, filled, netlist, told)
+    if proof.failed:
+        first = proof.faults[0]
+        raise VerificationError(
+            f"the bitstream is not what was placed and routed: {first.kind} at {first.where} "
+            f"(net {first.net or 'unknown'}): {first.what}; {len(proof.faults)} faults in all"
+        )
+    return proof
 
 
 def fill(

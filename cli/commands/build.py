@@ -166,6 +166,10 @@ def build(
         str,
         typer.Option(help="nextpnr-himbaechel or nextpnr-xilinx to use; by default one on PATH."),
     ] = "",
+    from_shape: Annotated[
+        Path | None,
+        typer.Option(help="A routed design of the same shape (qnnc shape), to be filled in."),
+    ] = None,
     chipdb: Annotated[
         Path | None, typer.Option(help="nextpnr's chip database for the part.")
     ] = None,
@@ -241,6 +245,7 @@ def build(
         flow=flow,
         nextpnr=nextpnr,
         chipdb=chipdb,
+        from_shape=from_shape,
         prjxray_db=prjxray_db,
         updatable=updatable,
         cache=cache_dir,

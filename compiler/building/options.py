@@ -32,9 +32,19 @@ PATHS = (
     "folding",
     "chipdb",
     "prjxray_db",
+    "from_shape",
 )
 """Options that are paths."""
-INPUTS = ("samples", "labels", "quantize", "start_from", "folding", "chipdb", "prjxray_db")
+INPUTS = (
+    "samples",
+    "labels",
+    "quantize",
+    "start_from",
+    "folding",
+    "chipdb",
+    "prjxray_db",
+    "from_shape",
+)
 """Those of them that are read."""
 
 
@@ -93,6 +103,7 @@ class BuildOptions:
         flow: what places and routes: "auto", "nextpnr" or "vivado".
         nextpnr: program to use, instead of one on PATH.
         chipdb: nextpnr's chip database for the board's part.
+        from_shape: a routed design of the same shape, to be filled in without place and route.
         prjxray_db: family folder of a prjxray database.
         updatable: keep thresholds in memories, so that other weights need no place and route.
         cache: where compiled and synthesised parts are kept.
@@ -134,6 +145,7 @@ class BuildOptions:
     flow: Literal["auto", "nextpnr", "vivado"] = "auto"
     nextpnr: str = ""
     chipdb: Path | None = None
+    from_shape: Path | None = None
     prjxray_db: Path | None = None
     updatable: bool = False
     cache: Path = field(default_factory=default_cache)
@@ -263,6 +275,7 @@ class Options(TypedDict, total=False):
     flow: Literal["auto", "nextpnr", "vivado"]
     nextpnr: str
     chipdb: str | Path | None
+    from_shape: str | Path | None
     prjxray_db: str | Path | None
     updatable: bool
     cache: str | Path

@@ -224,6 +224,17 @@ class Database:
         return rows
 
 
+PACKAGED = Path("/usr/share/prjxray/database")
+"""Where Debian's package prjxray-database lies."""
+_FAMILIES = {"xc7z": "zynq7", "xc7a": "artix7", "xc7k": "kintex7", "xc7s": "spartan7"}
+
+
+def database_root(given: Path | None, part: str) -> Path | None:
+    """The family folder to use for a part: the one given, else that of an installed package."""
+    packaged = PACKAGED / _FAMILIES.get(part[:4], "")
+    return given or (packaged if (packaged / "mapping" / "parts.yaml").is_file() else None)
+
+
 def _tile(entry: Mapping[str, Any]) -> Tile:
     kind, sites = str(entry["type"]), {}
     places = {}

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from qnnc.backends.bitstream.fasm.checksum import checksum
 from qnnc.backends.bitstream.fasm.frames import WORDS, Words
 
-_FAR, _FDRI, _CMD, _CTL0, _MASK, _COR0, _IDCODE = 0x01, 0x02, 0x04, 0x05, 0x06, 0x09, 0x0C
+_CRC, _FAR, _FDRI, _CMD, _CTL0, _MASK, _COR0, _IDCODE = 0, 0x01, 0x02, 0x04, 0x05, 0x06, 0x09, 0x0C
 _COR1, _WBSTAR, _TIMER, _RESERVED, _CTL1 = 0x0E, 0x10, 0x11, 0x13, 0x18
 _NULL, _WCFG, _LFRM, _START, _RCRC, _SWITCH, _GRESTORE, _DESYNC = 0, 1, 3, 5, 7, 9, 10, 13
 
@@ -70,16 +72,39 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
         0x30000000 | _FDRI << 13,
         0x50000000 | len(words),
     ]
-    after = [
-        *_command(_RCRC, 2),
+    startup = [
         *_command(_GRESTORE, 1),
         *_command(_LFRM, 100),
         *_command(_START, 1),
         *_write(_FAR, _LAST_FAR),
         *_write(_MASK, 0x501),
         *_write(_CTL0, 0x501),
-        *_command(_RCRC, 2),
+    ]
+    # a checksum begins anew after the reset command, and after each one that was compared
+    loaded = checksum([*_writes(before[_reset_end(before) :]), (_FDRI, words)])
+    after = [
+        *_write(_CRC, loaded),
+        *2 * [_NOP],
+        *startup,
+        *_write(_CRC, checksum(_writes(startup))),
+        *2 * [_NOP],
         *_command(_DESYNC, 400),
     ]
     parts = (np.array(before, np.uint32), words, np.array(after, np.uint32))
     return np.concatenate(parts).astype(">u4").tobytes()
+
+
+def _writes(packets: Sequence[int]) -> list[tuple[int, NDArray[np.uint32]]]:
+    """Registers and words of packets that write one word each."""
+    found = []
+    words = iter(packets)
+    for head in words:
+        if head >> 27 == 0b00110 and head & 0x7FF == 1:
+            found.append((head >> 13 & 0x1F, np.array([next(words)], np.uint32)))
+    return found
+
+
+def _reset_end(packets: Sequence[int]) -> int:
+    """Where the packets go on after the one that resets the checksum."""
+    reset = _command(_RCRC)
+    return next(at + 2 for at in range(len(packets)) if list(packets[at : at + 2]) == reset)

@@ -13,9 +13,15 @@ from pathlib import Path
 from qnnc.compiler.errors import ToolError
 
 HIMBAECHEL, XILINX = "nextpnr-himbaechel", "nextpnr-xilinx"
+PROGRAMS = {
+    "nextpnr-himbaechel": HIMBAECHEL,
+    "nextpnr-himbaechel-xilinx": HIMBAECHEL,
+    "nextpnr-xilinx": XILINX,
+}
+"""Flavour of each program that is looked for, the first one first; the second is Debian's name."""
 GET = (
-    "put nextpnr-himbaechel or nextpnr-xilinx on PATH or name it with --nextpnr (openXC7's "
-    "toolchain releases have one with its chip database)"
+    "put nextpnr-himbaechel or nextpnr-xilinx on PATH or name it with --nextpnr (Debian's package "
+    "nextpnr-himbaechel-xilinx and openXC7's toolchain releases bring its chip database)"
 )
 
 
@@ -67,8 +73,8 @@ def find_nextpnr(part: str, program: str = "", chipdb: Path | None = None) -> Ne
             raise ToolError(f"{program} (--nextpnr) is not a program; {GET}")
         flavour = XILINX if XILINX in Path(found).name else HIMBAECHEL
     else:
-        names = [(name, shutil.which(name)) for name in (HIMBAECHEL, XILINX)]
-        present = [(name, path) for name, path in names if path is not None]
+        names = [(flavour, shutil.which(name)) for name, flavour in PROGRAMS.items()]
+        present = [(flavour, path) for flavour, path in names if path is not None]
         if not present:
             return None
         flavour, found = present[0]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.bitstream.package.description import describe
 from qnnc.backends.bitstream.package.hwh import hwh
+from qnnc.backends.bitstream.package.notebook import notebook
 from qnnc.backends.bitstream.package.pace import Pace
 from qnnc.backends.bitstream.shell import Shell
 from qnnc.compiler.board import Board
@@ -47,6 +48,8 @@ A quantized neural network in the programmable logic, made by qnnc {version}. Bu
 {bitstream}On the board, in this folder:
 
     sudo python3 validate.py   # golden samples, throughput, latency
+
+or the same in the board's Jupyter: {name}.ipynb.
 
 In Python:
 
@@ -122,6 +125,8 @@ def write_package(source: Source, folder: Path) -> None:
         np.savez_compressed(out / "golden.npz", **golden)  # type: ignore[arg-type]
         text = hwh(source.shell, source.board, source.clock_mhz, NAME)
         (out / f"{NAME}.hwh").write_text(text, encoding="utf-8")
+        pages = notebook(NAME, source.board.name, len(description["input_shapes"]))
+        (out / f"{NAME}.ipynb").write_text(pages, encoding="utf-8")
         (out / "README.md").write_text(_readme(source, description, bitfile), encoding="utf-8")
         if source.bitstream is not None:
             shutil.copyfile(source.bitstream, out / bitfile)

@@ -249,6 +249,7 @@ def shell_over(design: Design, board: Board, build_id: int, places: Sequence[int
             ports=ports,
             accelerator=design.top,
             build_id_file=BUILD_ID_FILE,
+            registers=REGISTERS,
             memory_low=MEMORY_LOW,
             memory_top=memory_top,
         )

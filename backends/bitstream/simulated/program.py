@@ -90,16 +90,20 @@ int main(int argc, char **argv) {
 """
 
 
-def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
+def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation, netlist: str = "") -> Path:
     """The simulated board's program, from the cache if it was built before.
 
     Args:
         shell: around the accelerator.
+        netlist: SystemVerilog with the shell's module, to be simulated in its place (Verilator).
         rtl: an empty folder, which gets the sources and memory files; the program runs there.
         engine: "verilator" or "cxxrtl".
     """
+    sources = {**shell.design.sources, **shell.sources}
+    if netlist:
+        sources = {f"{MODULE}.sv": netlist}
     with new_folder(rtl) as out:
-        for name, text in {**shell.design.sources, **shell.sources}.items():
+        for name, text in sources.items():
             (out / name).write_text(text, encoding="utf-8")
         memories = {**shell.design.memory_files(), BUILD_ID_FILE: shell.build_id_memory}
         for name, memory in memories.items():
@@ -111,7 +115,7 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation) -> Path:
             "put": "\n".join(f"    top.{port} = d.{name};" for port, name in put),
             "get": "\n".join(f"    s.{name} = top.{port};" for port, name in get),
         }
-        texts = [*shell.design.sources.values(), *shell.sources.values()]
+        texts = [netlist] if netlist else [*shell.design.sources.values(), *shell.sources.values()]
         return verilator.compile_model(MODULE, texts, main, CPP, rtl, how, shell.design.macros)
     main = _CXXRTL % {
         "ports": len(shell.ports),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.bitstream.package.pace import pace_of
 from qnnc.backends.bitstream.package.package import Source, golden_samples, write_package
+from qnnc.backends.bitstream.shell import Shell
 from qnnc.backends.bitstream.simulated.board import Bus, SimulatedBoard
 from qnnc.backends.bitstream.simulated.platform import SimulatedPlatform, load_driver
 from qnnc.backends.bitstream.simulated.program import build_board
@@ -62,6 +63,7 @@ def run_on_board(
     labels: Path | None = None,
     count: int | None = None,
     bus: Bus | None = None,
+    netlist: Callable[[Shell], str] | None = None,
 ) -> BoardResult:
     """Take a build's package to the simulated board and run samples through its driver.
 
@@ -71,6 +73,7 @@ def run_on_board(
         labels: of the samples.
         count: how many frames; by default 64.
         bus: how the processing system's ports behave.
+        netlist: gives SystemVerilog to be simulated in the place of the shell; needs Verilator.
 
     Raises:
         WorkspaceError: the build or the files do not fit.
@@ -86,7 +89,8 @@ def run_on_board(
         chosen = choose_engine(engine)
         (scratch / "work").mkdir()
         how = Compilation(scratch / "work", build.options.cache, build.options.jobs)
-        program = build_board(shell, scratch / "rtl", chosen, how)
+        text = netlist(shell) if netlist is not None else ""
+        program = build_board(shell, scratch / "rtl", chosen, how, text)
         inputs = {name: array[: count or 64] for name, array in build.inputs.items()}
         package = folder.absolute() / "package"
         if not (package / "driver.py").is_file():

@@ -6,7 +6,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from qnnc.backends.bitstream.flow import make_bitstream
+from qnnc.backends.bitstream.fasm import database_root
+from qnnc.backends.bitstream.flow import fill_shape, make_bitstream
 from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
 from qnnc.backends.bitstream.stages.driver import package_build, shell_of
 from qnnc.backends.bitstream.vivado.run import run_vivado
@@ -34,9 +35,13 @@ class BitstreamStage(Stage):
         if missing_rtl:
             return StageOutcome("skipped", missing_rtl)
         folder = build.folder / FOLDER
+        if build.options.from_shape is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            result = fill_shape(build, shell_of(build), build.options.from_shape, folder)
+            return _finished(build, result, folder)
         nextpnr, missing = _nextpnr(build)
         vivado = shutil.which("vivado") if build.options.flow in ("auto", "vivado") else None
-        if nextpnr is not None and build.options.prjxray_db is not None:
+        if nextpnr is not None and not missing:
             folder.mkdir(parents=True, exist_ok=True)
             result = make_bitstream(build, design_of(build), shell_of(build), nextpnr, folder)
         elif vivado is not None:
@@ -46,11 +51,15 @@ class BitstreamStage(Stage):
             raise ToolError(f"no tool for a bitstream: {missing}, or put Vivado on PATH")
         else:
             return StageOutcome("skipped", missing)
-        build.implementation = result
-        check_timing(result, build.clock_mhz, build.board)
-        package_build(build, shell_of(build), folder / NAME)
-        build.artifacts.bitstream = f"{FOLDER}/{NAME}"
-        return StageOutcome(reason=f"{result.tool}, {result.fmax_mhz:g} MHz")
+        return _finished(build, result, folder)
+
+
+def _finished(build: Build, result: Implementation, folder: Path) -> StageOutcome:
+    build.implementation = result
+    check_timing(result, build.clock_mhz, build.board)
+    package_build(build, shell_of(build), folder / NAME)
+    build.artifacts.bitstream = f"{FOLDER}/{NAME}"
+    return StageOutcome(reason=f"{result.tool}, {result.fmax_mhz:g} MHz")
 
 
 def _nextpnr(build: Build) -> tuple[Nextpnr | None, str]:
@@ -61,10 +70,10 @@ def _nextpnr(build: Build) -> tuple[Nextpnr | None, str]:
     found = find_nextpnr(build.board.part, options.nextpnr, options.chipdb)
     if found is None:
         return None, f"no nextpnr was found: {GET}"
-    if options.prjxray_db is None:
+    if database_root(options.prjxray_db, build.board.part) is None:
         return found, (
             "no prjxray database: give its family folder, such as prjxray-db/zynq7, with "
-            "--prjxray-db or QNNC_PRJXRAY_DB"
+            "--prjxray-db or QNNC_PRJXRAY_DB, or install Debian's prjxray-database"
         )
     return found, ""
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qnnc.backends.bitstream.fasm import Database
+from qnnc.backends.bitstream.fasm import Database, database_root
 from qnnc.backends.bitstream.flow import (
     FASM,
     NETLIST,
@@ -91,7 +91,7 @@ def update(
         build = _compiled(settings, model, scratch / "new")
         design = design_of(build)
         check_same(old, design)
-        root = prjxray_db or build.options.prjxray_db
+        root = database_root(prjxray_db or build.options.prjxray_db, build.board.part)
         if root is None:
             raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
         database = Database(root, build.board.part)

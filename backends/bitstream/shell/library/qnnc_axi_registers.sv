@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // A 32-bit AXI3 slave that turns bursts of any length into single reads and writes
 // of registers, one at a time. It always answers OKAY: a stray access must not
-// kill the process that made it. A write of less than a whole register is flagged
-// instead of passed on.
+// kill the process that made it. A write of less than a whole register, and any
+// access outside of the 64 KB at BASE, is flagged instead of passed on; such a read
+// gives 0.
+//
+// No output depends on an input of the same cycle. Reads and writes are taken in
+// turn, every other cycle each: what a driver reads after the answer to its write
+// comes after the write.
 //
 // `read` asks for the register at `address`; its data must be on `read_data` one
 // cycle later.
 module qnnc_axi_registers #(
-    parameter integer IDS = 12
+    parameter integer IDS = 12,
+    parameter [31:0] BASE = 32'h43c00000
 ) (
     input  wire           aclk,
     input  wire           aresetn,
@@ -49,10 +55,10 @@ module qnnc_axi_registers #(
   reg [IDS-1:0] id;
   reg [3:0] beats;
   reg [15:0] next;
+  reg reads, stray;
 
-  // writes go first: a driver that reads back what it wrote sees it
-  assign s_axi_awready = state == IDLE;
-  assign s_axi_arready = state == IDLE & ~s_axi_awvalid;
+  assign s_axi_awready = state == IDLE & ~reads;
+  assign s_axi_arready = state == IDLE & reads;
   assign s_axi_wready = state == WRITE;
   assign s_axi_bvalid = state == ANSWER;
   assign s_axi_bresp = 2'b00;
@@ -71,38 +77,42 @@ module qnnc_axi_registers #(
     end else begin
       case (state)
         IDLE:
-        if (s_axi_awvalid) begin
+        if (reads) begin
+          if (s_axi_arvalid) state <= ASK;
+        end else if (s_axi_awvalid) begin
           state <= WRITE;
-        end else if (s_axi_arvalid) begin
-          state <= ASK;
         end
         WRITE:
         if (s_axi_wvalid) begin
-          write <= &s_axi_wstrb;
-          partial <= |s_axi_wstrb & ~&s_axi_wstrb;
+          write <= &s_axi_wstrb & ~stray;
+          partial <= |s_axi_wstrb & (stray | ~&s_axi_wstrb);
           if (s_axi_wlast) state <= ANSWER;
         end
         ANSWER: if (s_axi_bready) state <= IDLE;
         ASK: begin
-          read <= 1'b1;
+          read <= ~stray;
+          partial <= stray;
           state <= WAIT;
         end
-        WAIT: if (!read) state <= REPLY;
+        WAIT: if (!(read | partial)) state <= REPLY;
         REPLY: if (s_axi_rready) state <= beats == 4'd0 ? IDLE : ASK;
         default: state <= IDLE;
       endcase
     end
+    if (!aresetn) reads <= 1'b0;
+    else if (state == IDLE) reads <= ~reads;
     if (state == IDLE) begin
-      id <= s_axi_awvalid ? s_axi_awid : s_axi_arid;
+      id <= reads ? s_axi_arid : s_axi_awid;
       beats <= s_axi_arlen;
-      next <= s_axi_awvalid ? s_axi_awaddr[15:0] : s_axi_araddr[15:0];
+      next <= reads ? s_axi_araddr[15:0] : s_axi_awaddr[15:0];
+      stray <= reads ? s_axi_araddr[31:16] != BASE[31:16] : s_axi_awaddr[31:16] != BASE[31:16];
     end
     if (state == WRITE & s_axi_wvalid | state == ASK) begin
       address <= next;
       write_data <= s_axi_wdata;
       next <= next + 16'd4;
     end
-    if (state == WAIT) s_axi_rdata <= read_data;
+    if (state == WAIT) s_axi_rdata <= stray ? 32'd0 : read_data;
     if (state == REPLY & s_axi_rready) beats <= beats - 4'd1;
   end
 
