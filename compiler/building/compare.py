@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,8 @@ def _figures(reports: Sequence[Report]) -> list[Row]:
         row("slowest", speed(lambda p: p.bottleneck)),
     ]
     for name in RESOURCE_NAMES:
-        rows.append(row(f"{name}, estimated", lambda r, n=name: _count(r, "estimate", n), -1))
-        rows.append(row(f"{name}, synthesised", lambda r, n=name: _count(r, "synthesis", n), -1))
+        rows.append(row(f"{name}, estimated", partial(_count, kind="estimate", name=name), -1))
+        rows.append(row(f"{name}, synthesised", partial(_count, kind="synthesis", name=name), -1))
     rows.append(row("wrong integers", lambda r: r.verification.mismatches, -1))
     return [found for found in rows if any(cell is not None for cell in found.cells)]
 
@@ -140,6 +141,10 @@ def _latency(performance: Any) -> Cell:
 def _count(report: Report, kind: str, name: str) -> Cell:
     found = None if report.resources is None else getattr(report.resources, kind)
     return None if found is None else float(getattr(found, name))
+
+
+def _used(layer: Layer, name: str) -> Cell:
+    return float(getattr(layer.synthesis or layer.resources, name))
 
 
 def _options(settings: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -187,7 +192,7 @@ def _layer_row(op: str, layers: tuple[str, ...], found: Sequence[Layer | None]) 
         row("cycles", lambda x: x.cycles, -1),
     ]
     for name in RESOURCE_NAMES:
-        rows.append(row(name, lambda x, n=name: getattr(x.synthesis or x.resources, n), -1))
+        rows.append(row(name, partial(_used, name=name), -1))
     present = tuple(layer is not None for layer in found)
     name = next(layer.name for layer in found if layer is not None)
     return LayerRow(name, op, layers, present, tuple(r for r in rows if r.differs and all(present)))

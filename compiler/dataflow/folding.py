@@ -43,8 +43,8 @@ class Folding:
             attribute = node.attributes.get(field.name)
             if attribute is None:
                 continue
-            value = attribute.value
-            if not isinstance(value, (int, str)) or type(value) is not type(field.default):
+            value, kind = attribute.value, type(field.default)
+            if not isinstance(value, (int, str)) or not isinstance(value, kind):
                 raise ModelError(
                     f"{node.op_type} node {quote(node.name)}: {field.name} cannot be {value!r}"
                 )

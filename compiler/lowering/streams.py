@@ -209,7 +209,7 @@ class Streams:
         tensor.name, stream.name = f"{tensor.name}#lowered", tensor.name
 
     def follow(self, tensor: ir.Value, laid: StreamLayout, order: IntArray | None) -> None:
-        """A tensor that is the same stream as another, in another order (see `StreamLayout`)."""
+        """A tensor that is the same stream as another, in another flat order."""
         self._layouts[tensor] = StreamLayout(laid.value, None if same_order(order, None) else order)
 
     # --- the boundary -----------------------------------------------------------------------
