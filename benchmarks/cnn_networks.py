@@ -32,19 +32,35 @@ def cnv(weight_bits: int, activation_bits: int, image: int = 32) -> onnx.ModelPr
 
 
 def resnet8(bits: int, image: int = 32) -> onnx.ModelProto:
-    """ResNet-8 for CIFAR-10 as in MLPerf Tiny, weights and activations of `bits` bits; all
-    inputs of an addition go through quantizers of one scale."""
+    """ResNet-8 for CIFAR-10 as in MLPerf Tiny."""
+    return resnet(bits, image, 1)
+
+
+def resnet(
+    bits: int, image: int = 32, blocks: int = 3, channels: Sequence[int] = (16, 32, 64)
+) -> onnx.ModelProto:
+    """A ResNet for CIFAR-10, weights and activations of `bits` bits; all inputs of an addition go
+    through quantizers of one scale.
+
+    Args:
+        blocks: of two convolutions, in each stage: 1 makes ResNet-8, 3 ResNet-20.
+        channels: of the stages.
+    """
     g = QonnxGraph()
     top = 2**bits - 1
     x = g.quantize(g.input((3, image, image)), 8, 1 / 128)
-    x = g.activation(g.batch_norm(g.conv(x, 16, (3, 3), bits, pads=1)), bits, scale=2.0 / top)
-    for channels, stride in ((16, 1), (32, 2), (64, 2)):
-        y = g.batch_norm(g.conv(x, channels, (3, 3), bits, stride=stride, pads=1))
+    first = channels[0]
+    x = g.activation(g.batch_norm(g.conv(x, first, (3, 3), bits, pads=1)), bits, scale=2.0 / top)
+    widths = [
+        (n, 1 if stage == 0 or i else 2) for stage, n in enumerate(channels) for i in range(blocks)
+    ]
+    for width, stride in widths:
+        y = g.batch_norm(g.conv(x, width, (3, 3), bits, stride=stride, pads=1))
         y = g.activation(y, bits, scale=2.0 / top)
-        y = g.batch_norm(g.conv(y, channels, (3, 3), bits, pads=1))
+        y = g.batch_norm(g.conv(y, width, (3, 3), bits, pads=1))
         y = g.quantize(y, bits, 4.0 / top)
         if stride > 1:
-            x = g.batch_norm(g.conv(x, channels, (1, 1), bits, stride=stride))
+            x = g.batch_norm(g.conv(x, width, (1, 1), bits, stride=stride))
             x = g.quantize(x, bits, 4.0 / top)
         else:
             x = g.quantize(x, bits + 1, 4.0 / top)
@@ -58,6 +74,7 @@ def mobilenet(
     bits: int = 4,
     image: int = 32,
     blocks: Sequence[tuple[int, int]] = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)),
+    classes: int = 10,
 ) -> onnx.ModelProto:
     """A MobileNet-like network: a strided convolution, then pairs of a depthwise 3x3 and a
     pointwise convolution.
@@ -71,7 +88,13 @@ def mobilenet(
     x = _normed(g, g.conv(x, first, (3, 3), 8, stride=2, pads=[0, 0, 1, 1]), bits)
     for channels, stride in blocks:
         x = _separable(g, x, channels, stride, bits)
-    return _classified(g, x, 10, bits)
+    return _classified(g, x, classes, bits)
+
+
+def mobilenet_v1(bits: int = 4, image: int = 128, classes: int = 1000) -> onnx.ModelProto:
+    """MobileNetV1 of half the width (Howard et al., 2017, table 1): 1.3 million weights."""
+    wide = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), *[(256, 1)] * 5)
+    return mobilenet(bits, image, (*wide, (512, 2), (512, 1)), classes)
 
 
 def ds_cnn(bits: int = 4, channels: int = 64, blocks: int = 4) -> onnx.ModelProto:
@@ -159,7 +182,11 @@ NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
     "cnv-1w2a": lambda: cnv(1, 2),
     "cnv-2w2a": lambda: cnv(2, 2),
     "resnet8-w4a4": lambda: resnet8(4),
+    "resnet20-w4a4": lambda: resnet(4),
     "mobilenet": mobilenet,
+    "mobilenet-v1-050": mobilenet_v1,
+    "mobilenet-v1-050-64": lambda: mobilenet_v1(image=64),
+    "mobilenet-v1-050-int8": lambda: mobilenet_v1(8),
     "ds-cnn": ds_cnn,
     "espcn-shuffle": super_resolution,
     "espcn-resize": lambda: super_resolution(shuffle=False),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler import api
 
-SAMPLES = 32
+SAMPLES = 64
 
 
 def check(path: Path, folder: Path) -> str:

@@ -2,6 +2,7 @@
 """Quantized MLPs with random weights, as QONNX: sizes to measure and to test with.
 
 python benchmarks/networks.py lfc out.onnx
+python benchmarks/networks.py tfc out.onnx
 python benchmarks/networks.py w4a4 out.onnx
 """
 
@@ -49,6 +50,8 @@ class MlpSpec:
 
 
 LFC = MlpSpec((784, 1024, 1024, 1024, 10))
+TFC = MlpSpec((784, 64, 64, 64, 10))
+NAMED = {"lfc": LFC, "tfc": TFC}
 
 
 def step_of(bits: int) -> float:
@@ -187,9 +190,9 @@ def main() -> None:
     """Write a named network to a file."""
     name = sys.argv[1] if len(sys.argv) == 3 else ""
     pair = re.fullmatch(r"w([1-8])a([1-8])", name)
-    if name != "lfc" and not pair:
-        raise SystemExit("usage: networks.py lfc|w1a1|...|w8a8 OUT.onnx")
-    spec = tanh_mlp(int(pair[1]), int(pair[2])) if pair else LFC
+    if name not in NAMED and not pair:
+        raise SystemExit("usage: networks.py lfc|tfc|w1a1|...|w8a8 OUT.onnx")
+    spec = tanh_mlp(int(pair[1]), int(pair[2])) if pair else NAMED[name]
     onnx.save(mlp(spec), sys.argv[2])
 
 

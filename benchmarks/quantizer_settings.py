@@ -256,7 +256,11 @@ class Verdict:
 
 def check(network: str, setting: str, folder: Path) -> Verdict:
     """Quantize, compile, compare the compiled graph with ONNX Runtime on the quantizer's file."""
-    path = quantized(network, setting, folder)
+    return compared(quantized(network, setting, folder), folder)
+
+
+def compared(path: Path, folder: Path) -> Verdict:
+    """Compile a quantized model and compare with ONNX Runtime on the file."""
     try:
         api.compile(path, out=folder / "build")
     except QnncError as error:

@@ -14,8 +14,11 @@ from qnnc.cli.commands.bisect import bisect
 from qnnc.cli.commands.boards import boards
 from qnnc.cli.commands.build import build
 from qnnc.cli.commands.compare import compare
+from qnnc.cli.commands.deploy import deploy
+from qnnc.cli.commands.diff import diff
 from qnnc.cli.commands.doctor import doctor
 from qnnc.cli.commands.emulate import emulate
+from qnnc.cli.commands.example import example
 from qnnc.cli.commands.explore import explore
 from qnnc.cli.commands.export import export
 from qnnc.cli.commands.fasm2bit import fasm2bit
@@ -39,10 +42,10 @@ app = typer.Typer(
     name="qnnc",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,  # plain help: rich would take longer than all the rest
     help="Compile quantized neural networks (QONNX) into verified accelerators for Zynq boards.",
-    epilog="Start with: qnnc build model.onnx --board Pynq-Z1 --out build",
+    epilog="Start with: qnnc example tfc, or qnnc build model.onnx --board Pynq-Z1 --out build",
 )
 
 
@@ -66,6 +69,7 @@ def options(
 
 
 COMMANDS = (
+    example,
     build,
     quantize,
     verify,
@@ -73,11 +77,13 @@ COMMANDS = (
     simulate,
     opt,
     passes,
+    diff,
     bisect,
     why,
     compare,
     sweep,
     export,
+    deploy,
     explore,
     boards,
     doctor,

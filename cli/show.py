@@ -14,7 +14,13 @@ from rich.table import Table
 from qnnc.compiler.report import CoverageReport, QuantizationReport, Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
-MEMORY = {"block": "BRAM", "distributed": "LUT", "trits": "BRAM 5/8", "external": "DDR"}
+MEMORY = {
+    "block": "BRAM",
+    "distributed": "LUT",
+    "trits": "BRAM 5/8",
+    "external": "DDR",
+    "logic": "logic",
+}
 
 
 def show_report(report: Report, out: Path) -> None:
@@ -41,11 +47,11 @@ def show_report(report: Report, out: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
-        if p.batch > 1:
+        if p.memory_bytes:
             ports = f" over {p.memory_ports} ports" if p.memory_ports > 1 else ""
+            batch = f"{p.batch} frames at once, " if p.batch > 1 else ""
             console.print(
-                f"{p.batch} frames at once, {p.memory_bytes:,.0f} bytes of weights per frame from "
-                f"memory{ports}",
+                f"{batch}{p.memory_bytes:,.0f} bytes of weights per frame from memory{ports}",
                 highlight=False,
             )
     if report.quantization is not None:

@@ -7,25 +7,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
 import onnx
-import onnx_ir as ir
 
-from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
-from qnnc.compiler.building.given_model import kept_model
 from qnnc.compiler.building.options import PATHS, BuildOptions, Options, default_cache
-from qnnc.compiler.building.run import run_build
-from qnnc.compiler.building.workspace import Workspace
 from qnnc.compiler.errors import OptionError
 from qnnc.compiler.frontend import offered
-from qnnc.compiler.passes.manager import Watcher
 from qnnc.compiler.plugins import close_matches
 from qnnc.compiler.progress import Progress
-from qnnc.compiler.report import Report
-from qnnc.compiler.samples import load_labels
 from qnnc.compiler.strict import strict_numbers
+
+if TYPE_CHECKING:  # the rest is imported when it is wanted: this module has to be quick to import
+    from qnnc.compiler.building.workspace import Workspace
+    from qnnc.compiler.passes.manager import Watcher
+    from qnnc.compiler.report import Report
 
 
 def build(
@@ -56,6 +52,11 @@ def build(
         OptionError: there is no such option.
         QnncError: something else that the user can fix; its text is one line.
     """
+    import onnx_ir as ir
+
+    from qnnc.compiler.building.given_model import kept_model
+    from qnnc.compiler.building.run import run_build
+
     given: dict[str, Any] = dict(options)
     for name in PATHS:
         if isinstance(given.get(name), str):
@@ -115,12 +116,19 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
     Raises:
         WorkspaceError: no such build, or files that do not fit it.
     """
+    from qnnc.compiler.building.workspace import Workspace
+
     workspace = Workspace(Path(folder))
     with workspace.reading():
         return _verify(workspace, Path(samples), None if labels is None else Path(labels))
 
 
 def _verify(workspace: Workspace, samples: Path, labels: Path | None) -> Verdict:
+    import numpy as np
+
+    from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
+    from qnnc.compiler.samples import load_labels
+
     models = [load_model(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
     inputs = load_samples(models[0], samples)
     golden, compiled = (answers(model, inputs) for model in models)

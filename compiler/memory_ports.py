@@ -16,6 +16,8 @@ PORT_ORDER = (0, 2, 1, 3)
 the DDR controller serve the four (UG585, 10.1): HP0 and HP1 share one, HP2 and HP3 the other, as
 in processing_system7_vip, Xilinx' simulation model, with an arbiter for each pair."""
 SEARCH_STEPS = 5000
+MAX_STREAMS = 30
+"""Between memory and accelerator, in either direction: more have no registers in the shell."""
 
 
 @dataclass(frozen=True)

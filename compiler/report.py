@@ -266,7 +266,10 @@ class StreamPort(_Part):
     tdata_bits: int
     words_per_frame: int
     words_per_batch: int | None = Field(
-        default=None, description="of a stream of weights, which begins again with every batch"
+        default=None, description="of a stream of weights: those of a round, over and over"
+    )
+    words_per_round: int | None = Field(
+        default=None, description="of a stream of weights, after which it begins again"
     )
 
 

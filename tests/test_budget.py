@@ -117,6 +117,29 @@ def test_a_search_that_is_broken_off_says_how_far_it_is(
     assert "the search was broken off" in step.reasons[0].text
 
 
+def test_what_a_search_leaves_open_is_said(
+    residual: ir.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Probes that end at once leave a slower folding, or none, and say so."""
+    alone = folded(residual, fps=40000.0)
+    remove_inserted(residual)
+    step = SetFolding(budget=0.99 * alone.LUT / DEVICE.LUT)
+    graph = stream_graph(residual)
+    whole = choose(graph, step.goal(graph))
+    assert whole.undecided == 0
+    monkeypatch.setattr(problem, "PROBE_NODES", 0)
+    try:
+        early = choose(graph, step.goal(graph))
+    except TargetError as error:
+        assert "as far as the search came" in str(error)
+        return
+    fast, slow = (max(o.cycles for o in c.options) for c in (whole, early))
+    assert slow == fast or fast <= early.undecided < slow
+    step.run(residual)
+    told = any("is not known" in reason.text for reason in step.reasons)
+    assert told == bool(early.undecided)
+
+
 def price(resources: Resources) -> float:
     prices = Resources(1 / DEVICE.LUT, 0.1 / DEVICE.FF, 1 / DEVICE.BRAM18, 1 / DEVICE.DSP)
     return sum(n * getattr(prices, name) for name, n in resources.as_dict().items())
@@ -137,8 +160,8 @@ def test_beyond_reach_the_slowest_of_all_layers_is_named() -> None:
     rng = np.random.default_rng(0)
     model = nodes.model_of(
         [
-            nodes.label_select(labels=100, k=1, kind="INT8"),
-            nodes.label_select(labels=1000, k=1, kind="INT8"),
+            nodes.label_select(labels=100, k=5, kind="INT8"),
+            nodes.label_select(labels=1000, k=5, kind="INT8"),
             nodes.thresholding(rng, channels=10, steps=3, x="INT8", pe=1),
         ]
     )
@@ -160,7 +183,7 @@ def test_a_promised_rate_can_be_asked_for() -> None:
 def test_memory_is_proposed_only_where_it_reaches_the_goal() -> None:
     model = compile_proto(mlp(MlpSpec((512, 512, 512, 10), 4, 4, "relu", 4)), samples=2)[0]
     few = {"BRAM18": 60.0, "LUT": 12000.0, "budget": 1.0}
-    with pytest.raises(TargetError, match=r"with --batch 16, .* ([\d,]+) frames/s") as error:
+    with pytest.raises(TargetError, match=r"with --batch 16 for [\d,]+ frames/s") as error:
         SetFolding(**few).run(model)  # type: ignore[arg-type]
     SetFolding(batch=16, **few).run(model)  # type: ignore[arg-type]
     assert "layer" in str(error.value)
@@ -194,14 +217,33 @@ def declared(proto: onnx.ModelProto) -> ir.Model:
 def test_too_big_is_said_before_anything_is_compiled() -> None:
     """With what would fit, which then passes."""
     model, limit = declared(mlp(TOO_BIG)), DEVICE.scaled(0.8)
-    words = r"too big for Pynq-Z1: its weights take at least 1\d\.\d Mbit.*--batch 16"
+    words = r"too big for Pynq-Z1: its weights take at least 1\d\.\d Mbit.*--external-weights"
     with pytest.raises(TargetError, match=words) as error:
         check_size(model, limit, "Pynq-Z1")
     assert not re.search(r"weights of \d", str(error.value))  # one bit each is too much, too
-    check_size(model, limit, "Pynq-Z1", batch=16)
+    check_size(model, limit, "Pynq-Z1", external=True)
     check_size(model, DEVICE.scaled(float("inf")), "Pynq-Z1")
     with pytest.raises(TargetError, match="weights of 1 bits"):
         check_size(declared(mlp(MlpSpec((2048, 1400, 10), 4, 4, "relu", 4))), limit, "Pynq-Z1")
+
+
+def test_what_memory_gives_is_a_figure() -> None:
+    """Weights that do not fit come at most so often."""
+    model, limit = declared(mlp(TOO_BIG)), DEVICE.scaled(0.8)
+    with pytest.raises(TargetError) as error:
+        check_size(model, limit, "Pynq-Z1", bytes_per_second=1e9)
+    found = re.search(r"at least (\S+) Mbit of them, for at most ([\d,]+) frames", str(error.value))
+    assert found
+    rate = 1e9 * 8 / (float(found[1]) * (1 << 20))
+    assert int(found[2].replace(",", "")) == pytest.approx(rate, rel=0.01)
+
+
+def test_layers_without_number_are_refused_by_their_control() -> None:
+    """Weights of a few hundred layers may fit while the layers do not."""
+    layers = declared(mlp(MlpSpec((8, *[8] * 60, 10), 2, 2, "relu", 2)))
+    check_size(layers, Resources(61 * 35 + 100, 0, 4, 0), "Pynq-Z1")
+    with pytest.raises(TargetError, match="control of its 61 layers"):
+        check_size(layers, Resources(61 * 35 - 1, 0, 4, 0), "Pynq-Z1")
 
 
 def test_a_build_says_it_in_one_line(tmp_path: Path) -> None:
@@ -215,7 +257,7 @@ def test_a_build_says_it_in_one_line(tmp_path: Path) -> None:
 def test_the_bound_is_below_what_any_folding_takes(bits: int) -> None:
     """Also of sparse weights, whose zeros logic does not store."""
     proto = mlp(MlpSpec((128, 64, 10), bits, bits, "relu", bits))
-    bound = sum(layer.weight_bits for layer in layers_of(declared(proto)))
+    bound = sum(layer.weight_bits + layer.luts * LUT_BITS for layer in layers_of(declared(proto)))
     model = compile_proto(proto, samples=2)[0]
     least = 0.0
     for node in stream_graph(model).nodes:

@@ -220,3 +220,22 @@ def test_opt_writes_an_ir_that_opt_reads(model: Path, tmp_path: Path, capfd: Cap
     assert code == 0 and {n.domain for n in onnx.load(plain).graph.node} == {""}
     code, _, errors = run_main(capfd, "opt", model, "-p", "tidy,absorb-tales", "-o", half)
     assert code == 2 and "did you mean absorb-tails" in errors and errors.count("\n") == 1
+
+
+def test_what_a_pass_did_is_shown(model: Path, tmp_path: Path, capfd: Capture) -> None:
+    command = ("build", model, "--out", tmp_path / "o", "--until", "passes", "--verify", "none")
+    assert run_main(capfd, *command, "--save-ir", tmp_path / "ir")[0] == 0
+    folded = next((tmp_path / "ir").glob("*-set-folding.onnx"))
+    before = sorted((tmp_path / "ir").iterdir())[int(folded.name[:2]) - 1]
+    code, output, _ = run_main(capfd, "diff", before, folded)
+    assert code == 1 and output.startswith("--- ")
+    assert any(line.startswith("+") and "SIMD=" in line for line in output.splitlines())
+    assert run_main(capfd, "diff", folded, folded)[:2] == (0, "")
+    proto = onnx.load(folded)
+    weights = next(t for t in proto.graph.initializer if t.dims == [12, 6])
+    array = onnx.numpy_helper.to_array(weights).copy()
+    array[0, :2] += 1
+    weights.CopyFrom(onnx.numpy_helper.from_array(array, weights.name))
+    onnx.save(proto, tmp_path / "other.onnx")
+    code, output, _ = run_main(capfd, "diff", folded, tmp_path / "other.onnx")
+    assert code == 1 and output == f"constant {weights.name}: 2 of 72 elements differ\n"

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from benchmarks.cnn_networks import resnet
 from benchmarks.networks import mlp, tanh_mlp
 from qnnc.backends.bitstream.netlist import link_shell
 from qnnc.backends.bitstream.shell.shell import TOP, memory_places, shell_over
@@ -24,11 +25,13 @@ from qnnc.backends.simulation.simulate import Pressure
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.api import build
 from qnnc.compiler.board import Board, find_board
+from qnnc.compiler.dataflow import Folding
 from qnnc.compiler.dataflow.memory_traffic import traffic
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.memory_ports import MemoryPorts, assign
+from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.mvau.node import MVAU
 from tests.support import nodes
@@ -52,9 +55,9 @@ UNITS: dict[int, list[dict[str, Any]]] = {
 """Units by batch."""
 
 
-def unit(rng: np.random.Generator, *, batch: int, **arguments: Any) -> nodes.Case:
+def unit(rng: np.random.Generator, *, reuse: int, **arguments: Any) -> nodes.Case:
     """An MVAU with external weights."""
-    return nodes.mvau(rng, **arguments).folded(mem_mode="external", batch=batch)
+    return nodes.mvau(rng, **arguments).folded(mem_mode="external", reuse=reuse)
 
 
 @pytest.mark.parametrize("batch", UNITS)
@@ -63,7 +66,7 @@ def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
     rng = np.random.default_rng(1)
     styles = ("block", "distributed")
     specs = [
-        unit(rng, batch=batch, ram_style=styles[(batch + i) % 2], **arguments)
+        unit(rng, reuse=batch, ram_style=styles[(batch + i) % 2], **arguments)
         for i, arguments in enumerate(UNITS[batch])
     ]
     model = nodes.model_of(specs)
@@ -76,7 +79,7 @@ def test_units_are_exact_under_back_pressure(batch: int, cache: Path) -> None:
 
 def test_the_interval_is_that_of_the_model(cache: Path) -> None:
     rng = np.random.default_rng(2)
-    spec = unit(rng, mw=64, mh=32, x="INT3", w="INT3", pe=4, simd=8, batch=16)
+    spec = unit(rng, mw=64, mh=32, x="INT3", w="INT3", pe=4, simd=8, reuse=16)
     model = nodes.model_of([spec])
     (node,) = stream_graph(model).nodes
     assert node.cycles(node.folding()) == 64
@@ -84,9 +87,52 @@ def test_the_interval_is_that_of_the_model(cache: Path) -> None:
     assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(64, rel=0.02)
 
 
+POSITIONS: list[dict[str, Any]] = [
+    {"reuse": 1, "vectors": 3, "mw": 24, "mh": 12, "x": "INT4", "w": "INT4", "pe": 2, "simd": 6},
+    {"reuse": 1, "vectors": 1, "mw": 12, "mh": 6, "x": "INT8", "w": "INT8", "pe": 6, "simd": 1},
+    {"reuse": 1, "vectors": 2, "mw": 8, "mh": 6, "x": "UINT3", "w": "INT3", "pe": 2, "simd": 8},
+    {"reuse": 1, "vectors": 5, "mw": 10, "mh": 3, "x": "INT3", "w": "INT3", "pe": 3, "simd": 2},
+    {"reuse": 4, "vectors": 12, "mw": 24, "mh": 8, "x": "INT4", "w": "INT4", "pe": 2, "simd": 6},
+    {"reuse": 5, "vectors": 5, "mw": 16, "mh": 8, "x": "BINARY", "w": "BINARY", "pe": 8, "simd": 4},
+    {"reuse": 7, "vectors": 49, "mw": 8, "mh": 6, "x": "INT8", "w": "INT8", "pe": 3, "simd": 4},
+]
+"""Units of one vector a weight word, and of several positions of a frame."""
+
+
+def test_positions_share_weights_without_holding_frames(cache: Path) -> None:
+    """Three frames, weight words coming late too; frames leave one by one."""
+    rng = np.random.default_rng(11)
+    specs = [
+        unit(rng, res="dsp" if arguments["x"] == "INT8" else "lut", **arguments)
+        for arguments in POSITIONS
+    ]
+    model = nodes.model_of(specs)
+    design = stitch(model)
+    assert design.batch == 1
+    assert [port.rounds for port in design.weights] == [
+        arguments["vectors"] // arguments["reuse"] for arguments in POSITIONS
+    ]
+    tensors = reference(model, nodes.random_inputs(specs, frames=3))
+    for pressure in PRESSURES:
+        result = run_rtl(model, tensors, cache, pressure=pressure)
+        assert result.mismatches == 0 and result.frames == 3
+
+
+@pytest.mark.parametrize("reuse", [1, 8])
+def test_the_interval_of_positions_is_that_of_the_model(reuse: int, cache: Path) -> None:
+    rng = np.random.default_rng(12)
+    spec = unit(rng, mw=32, mh=8, x="INT3", w="INT3", pe=2, simd=4, vectors=16, reuse=reuse)
+    model = nodes.model_of([spec])
+    (node,) = stream_graph(model).nodes
+    assert node.cycles(node.folding()) == 512
+    assert node.weight_bytes(node.folding()) == 32 * 4 * 16 / reuse
+    tensors = reference(model, nodes.random_inputs([spec], frames=8))
+    assert run_rtl(model, tensors, cache).ii_cycles == pytest.approx(512, rel=0.02)
+
+
 def test_the_stream_has_every_weight_once() -> None:
     rng = np.random.default_rng(3)
-    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT5", pe=2, simd=4, batch=8)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT5", pe=2, simd=4, reuse=8)
     design = stitch(nodes.model_of([spec]))
     (port,) = design.weights
     node = design.instances[0].node
@@ -106,7 +152,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1)
     model = nodes.model_of([spec])
     node = stream_graph(model).nodes[0]
-    assert node.hold_frames(16)
+    assert node.offer_external(16)
     graph = stream_graph(model)
 
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
@@ -210,7 +256,7 @@ def test_model_and_shell_agree_on_the_ports() -> None:
     rng = np.random.default_rng(5)
     shapes = [(24, 12, 3, 6), (20, 10, 5, 4), (18, 4, 1, 3), (32, 12, 4, 8), (16, 8, 8, 4)]
     specs = [
-        unit(rng, mw=mw, mh=mh, x="INT4", w="INT5", pe=pe, simd=simd, batch=5)
+        unit(rng, mw=mw, mh=mh, x="INT4", w="INT5", pe=pe, simd=simd, reuse=5)
         for mw, mh, pe, simd in shapes
     ]
     model = nodes.model_of(specs)
@@ -226,7 +272,7 @@ def test_model_and_shell_agree_on_the_ports() -> None:
 
 def test_the_linked_netlist_reaches_two_ports(cache: Path) -> None:
     rng = np.random.default_rng(6)
-    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT4", pe=3, simd=6, batch=4)
+    spec = unit(rng, mw=24, mh=12, x="INT4", w="INT4", pe=3, simd=6, reuse=4)
     design = stitch(nodes.model_of([spec]))
     shell = shell_over(design, find_board("Pynq-Z1"), 1, (0, 1))
     netlist = json.loads(link_shell(shell, synthesize(design, cache, 1), cache).read_text())
@@ -238,3 +284,55 @@ def test_the_linked_netlist_reaches_two_ports(cache: Path) -> None:
         assert isinstance(pins[f"SAXI{port}ARVALID"][0], int)
         assert isinstance(pins[f"SAXI{port}AWVALID"][0], int) == writes
     assert "SAXIHP1ARVALID" not in pins
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A residual network: two blocks beside each other's sums, the second one wider."""
+    import onnx
+
+    path = tmp_path_factory.mktemp("model") / "resnet.onnx"
+    onnx.save(resnet(4, 8, 1, (16, 32)), path)
+    return path
+
+
+def test_branches_wait_for_convolutions_with_weights_from_memory(
+    residual: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames go one by one over the simulated board, memory slow and answering late; exact, and
+    as fast as the model says."""
+    everything = MVAU.foldings
+
+    def outside_only(self: MVAU) -> list[Folding]:
+        found = list(everything(self))
+        return [f for f in found if f.mem_mode == "external" and f.reuse in (1, 16)] or found
+
+    monkeypatch.setattr(MVAU, "foldings", outside_only)
+    out = tmp_path / "out"
+    options: Any = {"external_weights": True, "fps": 9000, "verify": "none"}
+    report = build(residual, out=out, until="rtl", cache=cache, **options)
+    performance = report.performance
+    assert performance is not None and performance.batch == 1
+    outside = [layer for layer in report.layers if layer.weights == "external"]
+    assert sum("for 16 positions" in note for layer in outside for note in layer.notes) >= 2
+    bus = Bus(seed=4, latency=(20, 60), rate=15.75)
+    some, more = (run_on_board(out, count=count, bus=bus) for count in (4, 12))
+    assert some.mismatches == 0 and more.mismatches == 0
+    pace = (more.cycles - some.cycles) / 8
+    assert pace == pytest.approx(performance.ii_cycles_estimate, rel=0.05)
+
+
+def test_what_does_not_fit_is_told_of_weights_from_memory() -> None:
+    """Of a convolution's too, and only where that helps."""
+    rng = np.random.default_rng(8)
+    spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1, vectors=16)
+    small = {"LUT": 3000, "BRAM18": 12, "DSP": 1, "budget": 1.0}
+    graph = stream_graph(nodes.model_of([spec]))
+    SetFolding(fps=90, external_weights=True, **small).fold(graph)
+    (node,) = graph.nodes
+    assert node.weight_bytes(node.folding()) > 0
+    with pytest.raises(TargetError, match="with --external-weights for"):
+        SetFolding(fps=90, **small).fold(graph)
+    with pytest.raises(TargetError) as refused:
+        SetFolding(fps=90, bytes_per_cycle=1e-3, **small).fold(graph)
+    assert "--external-weights" not in str(refused.value)

@@ -23,7 +23,8 @@ from qnnc.compiler.dataflow.width_conversion import converter_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.folding.goal import Goal, choose
 from qnnc.compiler.folding.options import Option, options_of
-from qnnc.compiler.folding.problem import Link, solve, total_resources
+from qnnc.compiler.folding.problem import solve, total_resources
+from qnnc.compiler.folding.prune import Link
 from qnnc.compiler.ir.facts import set_sources
 from qnnc.compiler.resources import Resources
 from tests.support import nodes
@@ -134,7 +135,7 @@ def test_without_a_target_it_is_the_fastest_within_the_budget() -> None:
 
 
 def test_a_node_that_cannot_be_fast_enough_is_named() -> None:
-    model = nodes.model_of([nodes.label_select(labels=1000, k=1, kind="INT8")])
+    model = nodes.model_of([nodes.label_select(labels=1000, k=5, kind="INT8")])
     with pytest.raises(TargetError, match=r"'LabelSelect_0'.*takes at least 1000.*100,000 frames"):
         choose(stream_graph(model), goal(fps=200_000.0))
 
@@ -235,6 +236,9 @@ class Listed:
     def weight_bytes(self, folding: PEFolding) -> float:
         return self.choices[folding.PE][3]
 
+    def in_logic(self, folding: PEFolding) -> bool:
+        return False
+
 
 SMALL = st.integers(0, 2)
 CHOICE = st.tuples(
@@ -270,7 +274,7 @@ def test_options_are_those_that_no_other_beats(
 
 @pytest.mark.parametrize(("count", "shown"), [(1, "layer 'a0'"), (3, "'a2' ("), (5, "'a2' … (")])
 def test_a_node_of_many_layers_names_the_first_three(count: int, shown: str) -> None:
-    model = nodes.model_of([nodes.label_select(labels=1000, k=1, kind="INT8")])
+    model = nodes.model_of([nodes.label_select(labels=1000, k=5, kind="INT8")])
     set_sources(next(iter(model.graph)), [f"a{i}" for i in range(count)])
     with pytest.raises(TargetError) as error:
         choose(stream_graph(model), goal(fps=200_000.0))

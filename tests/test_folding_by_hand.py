@@ -148,7 +148,10 @@ ILLEGAL: Mapping[str, tuple[Sequence[str], str]] = {
         ["LAYER:PE=8,SIMD=16,ram_style=block"],
         r"with PE=8 and SIMD=16, ram_style of node 'mvau_0' .* it can be distributed$",
     ),
-    "attribute": (["LAYER:PEE=4"], r"has no 'PEE'; did you mean PE\? \(it has PE, SIMD, "),
+    "attribute": (
+        ["LAYER:PEE=4"],
+        r"has no 'PEE'; did you mean PE( or reuse)?\? \(it has PE, SIMD, ",
+    ),
     "layer": (["/nowhere:PE=1"], r"--set names '/nowhere', which is neither a layer nor a node"),
     "labels": (["label_select_0:SIMD=1"], r"\(LabelSelect\) has no 'SIMD' \(it has PE\)$"),
     "form": (["PE=4"], r"--set is LAYER:PE=4,SIMD=8, not 'PE=4'$"),

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -117,3 +119,25 @@ def test_the_testbench_passes(folder: Path, tmp_path: Path) -> None:
     lines[1] = "f" * len(lines[1]) if set(lines[1]) != {"f"} else "0" * len(lines[1])
     output.write_text("\n".join(lines) + "\n")
     assert "FAILED: 1 words differ" in run_testbench(tmp_path)
+
+
+def test_the_core_runs_in_fusesoc(folder: Path, tmp_path: Path) -> None:
+    fusesoc = Path(sys.executable).with_name("fusesoc")
+    if shutil.which("verilator") is None or not fusesoc.is_file():
+        pytest.skip("needs verilator and fusesoc (in the extra dev)")
+    done = subprocess.run(
+        [fusesoc, "--cores-root", folder, "run", "--target=sim", "qnnc::qnnc_accelerator"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "PASSED" in done.stdout.splitlines()
+    program = next(tmp_path.glob("build/*/sim-verilator/Vqnnc_accelerator_tb"))
+    words = program.with_name("m_axis.mem")
+    first, *others = words.read_text().splitlines()
+    words.write_text("\n".join([f"{int(first, 16) ^ 1:0{len(first)}x}", *others, ""]))
+    done = subprocess.run([program], capture_output=True, text=True, check=False, cwd=words.parent)
+    assert "FAILED: 1 words differ" in done.stdout

@@ -12,6 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from benchmarks.float_kinds import check_kind
 from benchmarks.quantizer_settings import Net, residual
 from qnnc.compiler import api
 from qnnc.compiler.errors import ModelError, OptionError, QnncError
@@ -154,3 +155,12 @@ def test_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     frontend = ("--frontend", "float", "--out", tmp_path / "b")
     code, _, errors = run_main(capfd, "build", path, *frontend)
     assert code == 2 and "--quantize SAMPLES" in errors
+
+
+@pytest.mark.parametrize(
+    "kind", ["add_pooled", "add_pixels", "linear2", "mean_rows", "mean_cols_squeezed"]
+)
+def test_kinds_of_operators_are_exact(kind: str, tmp_path: Path) -> None:
+    """A sample of `benchmarks.float_kinds`: those that were refused, or differed, before."""
+    verdict = check_kind(kind, tmp_path)
+    assert verdict.ends == "exact", verdict.text

@@ -19,6 +19,7 @@ from qnnc.compiler.passes.absorb_tails import AbsorbTails
 from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.reference import Session, expand
+from qnnc.compiler.tails import bisection
 from qnnc.frontends.qonnx import from_proto
 from tests.support.build import compile_proto, operators
 
@@ -170,6 +171,18 @@ def test_bisection_finds_the_same_thresholds(activation: str) -> None:
         proto = tail_model(activation, seed=seed, bits=5, signed=signed)
         full = brute_force_agrees(proto)
         assert brute_force_agrees(proto, max_elements=10) == full
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Tanh", "Gelu"])
+def test_bisection_reads_codes_off_in_slices(
+    activation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step may lie between two of them."""
+    proto = tail_model(activation, seed=1, bits=5, signed=activation != "Relu")
+    whole = brute_force_agrees(proto, max_elements=10)
+    for size in (1, 40):
+        monkeypatch.setattr(bisection, "CHUNK", size)
+        assert brute_force_agrees(proto, max_elements=10) == whole
 
 
 def test_a_range_too_large_for_a_function_that_turns_round_is_explained() -> None:

@@ -48,6 +48,10 @@ def test_every_node_is_accounted_for(model: Path, tmp_path: Path, capfd: Capture
     code, output, _ = run_main(capfd, "why", out, "--json")
     again = json.loads(output)["nodes"]
     assert code == 0 and [n["places"] for n in again] == [n["places"] for n in nodes]
+    # what was done is not advised
+    code, output, _ = run_main(capfd, "why", model, "--input-type", "int4", "--top-k", "1")
+    assert code == 0 and "--input-type" not in output and "--top-k" not in output
+    assert output.splitlines()[0].startswith(f"{len(given)} nodes: ")
     code, output, _ = run_main(capfd, "why", model)
     assert code == 0 and "host, before the accelerator: it comes before the first" in output
     assert "folded away by scaled-integer" in output

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from qnnc.backends.design.module import Memory, NodeRtl
 from qnnc.compiler.dataflow import DataflowNode, Stream
+from qnnc.compiler.dataflow.memory_traffic import batch_of
 from qnnc.compiler.files import new_folder
 
 HEADER = "// SPDX-License-Identifier: Apache-2.0\n"
@@ -57,17 +57,19 @@ class Port:
 
 @dataclass(frozen=True, eq=False)
 class WeightPort:
-    """An AXI-Stream of weights into the accelerator, the same words once for every batch.
+    """An AXI-Stream of weights into the accelerator, the same words over and over.
 
     Attributes:
         name: of the stream.
         instance: number of the node that takes it.
-        words: of a batch, [words, bytes].
+        words: of one round, [words, bytes].
+        rounds: per batch.
     """
 
     name: str
     instance: int
     words: NDArray[np.uint8]
+    rounds: int = 1
 
     @property
     def bytes(self) -> int:
@@ -148,7 +150,7 @@ class Design:
     @property
     def batch(self) -> int:
         """Frames that go in before the first comes out: a multiple of it enters as a whole."""
-        return math.lcm(*(i.node.batch(i.node.folding()) for i in self.instances))
+        return batch_of(i.node for i in self.instances)
 
     @property
     def modules(self) -> dict[str, str]:

@@ -62,7 +62,7 @@ def finn_node(
         if key in finn.taken()
     }
     attributes.update(changed, backend="fpgadataflow", preferred_impl_style=chosen)
-    if "mem_mode" in attributes:  # batches, and so external weights, are ours alone
+    if attributes.get("mem_mode") == "external":  # batches are ours alone
         attributes["mem_mode"] = "internal_decoupled"
     names = list(inputs)
     tensors, annotations = [], []

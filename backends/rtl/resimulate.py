@@ -23,7 +23,7 @@ from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
 from qnnc.compiler.building.run import options_from
 from qnnc.compiler.building.workspace import Workspace
-from qnnc.compiler.errors import WorkspaceError
+from qnnc.compiler.errors import OptionError, WorkspaceError
 from qnnc.compiler.progress import Silent
 from qnnc.compiler.strict import strict_numbers
 
@@ -62,6 +62,7 @@ def resimulate(
 
     Raises:
         WorkspaceError: the folder holds no build, or its RTL is not what the settings give.
+        OptionError: there are fewer samples than frames.
     """
     folder = folder.absolute()
     with (
@@ -72,6 +73,10 @@ def resimulate(
         options, design = build.options, design_of(build)
         chosen = choose_engine(engine)
         count = frames_for(build)
+        if frames is not None and count < frames:
+            raise OptionError(
+                f"--frames asks for {frames} frames, but {options.samples} has {count}"
+            )
         how = Compilation(Path(scratch), options.cache, options.jobs)
         program = build_program(design, folder / FOLDER, chosen, how)
         tensors = {name: array[:count] for name, array in build.tensors.items()}

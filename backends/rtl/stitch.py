@@ -21,6 +21,7 @@ from qnnc.backends.design import (
 )
 from qnnc.backends.rtl.rtl_node import Templates, generate
 from qnnc.compiler.dataflow import Stream
+from qnnc.compiler.dataflow.memory_traffic import batch_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, instance_names, stream_graph
 from qnnc.compiler.errors import ModelError, quote
 
@@ -85,11 +86,14 @@ def _ports(graph: StreamGraph, edges: Sequence[Edge], base: str) -> list[Port]:
 
 def _weight_ports(instances: Sequence[Instance]) -> list[WeightPort]:
     """AXI-Streams of weights, named after the nodes that take them."""
-    return [
-        WeightPort(f"{WEIGHT_PORT}_{instance.name}", index, instance.rtl.weights)
-        for index, instance in enumerate(instances)
-        if instance.rtl.weights is not None
-    ]
+    batch, found = batch_of(i.node for i in instances), []
+    for index, instance in enumerate(instances):
+        words, node = instance.rtl.weights, instance.node
+        if words is not None:
+            rounds = round(node.weight_bytes(node.folding()) * batch / words.size)
+            name = f"{WEIGHT_PORT}_{instance.name}"
+            found.append(WeightPort(name, index, words, rounds))
+    return found
 
 
 def _wire(graph: StreamGraph, instances: Sequence[Instance], edge: Edge) -> Wire:

@@ -23,16 +23,19 @@ def boards(
         typer.echo(library.dumps([asdict(board) for board in found], indent=2))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("board", "part", "LUT", "FF", "BRAM18", "DSP", "clock", "description")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("board", "part"):
+        table.add_column(name, no_wrap=True)
+    for name in ("LUT", "FF", "BRAM18", "DSP", "clock"):
+        table.add_column(name, no_wrap=True, justify="right")
     for board in found:
         r = board.resources
-        table.add_row(
-            board.name,
-            board.part,
-            *(f"{n:,.0f}" for n in (r.LUT, r.FF, r.BRAM18, r.DSP)),
-            f"{board.clock_mhz:g} MHz",
-            board.description,
-        )
-    Console().print(table)
+        counts = (f"{n:,.0f}" for n in (r.LUT, r.FF, r.BRAM18, r.DSP))
+        table.add_row(escape(board.name), board.part, *counts, f"{board.clock_mhz:g} MHz")
+    console = Console()
+    console.print(table, "")
+    for board in found:
+        console.print(f"{escape(board.name)}: {escape(board.description)}", highlight=False)

@@ -41,11 +41,18 @@ def build(
             "inf to see what a device without limits would need."
         ),
     ] = None,
+    external_weights: Annotated[
+        bool,
+        typer.Option(
+            "--external-weights",
+            help="Weights for which the chip has no room may come from the board's memory.",
+        ),
+    ] = False,
     batch: Annotated[
         int,
         typer.Option(
-            help="Frames that may be held on the chip (4 to 32), so that weights for which it has "
-            "no room come from the board's memory once for all of them; 1 for none."
+            help="Frames that may be held on the chip (4 to 32), so that weights of dense layers "
+            "come from the board's memory once for all of them; implies --external-weights."
         ),
     ] = 1,
     folding: Annotated[
@@ -183,7 +190,8 @@ def build(
     updatable: Annotated[
         bool,
         typer.Option(
-            "--updatable", help="Keep thresholds in memories, for qnnc update; takes more LUTs."
+            "--updatable",
+            help="Keep weights and thresholds in memories, for qnnc update; takes more LUTs.",
         ),
     ] = False,
     cache_dir: Annotated[
@@ -219,6 +227,7 @@ def build(
         clock_mhz=clock_mhz,
         fps=fps,
         budget=budget,
+        external_weights=external_weights,
         batch=batch,
         folding=folding,
         settings=tuple(set_ or ()),

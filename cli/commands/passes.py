@@ -41,11 +41,10 @@ def passes(
         typer.echo(library.dumps(plain, indent=2))
         return
     for kind in kinds:
-        typer.echo(f"{kind.name}: {kind.summary()}")
+        about = f":\n{inspect.getdoc(kind) or ''}\n" if names else f": {kind.summary()}"
+        typer.echo(f"{kind.name}{about}")
         for option in pass_options(kind):
             typer.echo(f"    {option.name}: {option.kind.__name__} = {option.default!r}")
-        if names:
-            typer.echo("\n" + (inspect.getdoc(kind) or ""))
     if not names:
         options = BuildOptions(model="", out=Path("."))
         typer.echo(f"\nstandard pipeline: {pipeline_text(standard_passes(options))}")

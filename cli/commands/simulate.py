@@ -107,6 +107,7 @@ def _on_board(
         if result.correct is not None:
             share = 100 * result.correct / result.frames
             typer.echo(f"correct {result.correct} of {result.frames} ({share:.2f} %)")
-        typer.echo(f"{result.mismatches} mismatches against the golden graph")
+        ties = f", {result.near_ties} near-ties" if result.near_ties else ""
+        typer.echo(f"{result.mismatches} mismatches against the golden graph{ties}")
     if result.mismatches:
         raise typer.Exit(1)

@@ -57,12 +57,26 @@ def why(
         plain = {"error": error, "nodes": [origin.model_dump() for origin in origins]}
         typer.echo(library.dumps(plain, indent=2))
     else:
+        typer.echo(_counted(origins))
         for origin in origins:
             typer.echo(printable(f"{origin.node} ({origin.op}): {_sentence(origin)}"))
         if error:
             typer.echo(printable(f"refused: {error}"))
     if error:
         raise typer.Exit(1)
+
+
+def _counted(origins: list[NodeOrigin]) -> str:
+    """How many nodes are where, in one line; a node may be in several places."""
+    names = {
+        "dataflow": "in the accelerator",
+        "host-pre": "on the host before it",
+        "host-post": "on the host after it",
+        "folded": "folded away",
+        "open": "not in hardware",
+    }
+    counts = ((sum(place in o.places for o in origins), text) for place, text in names.items())
+    return f"{len(origins)} nodes: " + ", ".join(f"{n} {text}" for n, text in counts if n)
 
 
 def _sentence(origin: NodeOrigin) -> str:

@@ -3,8 +3,9 @@
 
 A firing starts when the node's last one is done, its elements have come, and there is room for
 what it gives. The times of all firings follow from each other (max-plus); they are found in one
-sweep, without stepping through cycles. A firing is over when its results have found a place, in
-a FIFO, in the consumer or, being taken in as they come, in the consumer's own pipeline.
+sweep, without stepping through cycles, and where nothing is bounded for whole actors at once. A
+firing is over when its results have found a place, in a FIFO, in the consumer or, being taken in
+as they come, in the consumer's own pipeline.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 
 from qnnc.compiler.dataflow.schedule import Schedule
@@ -65,7 +67,7 @@ class Graph:
     def _given(self, channel: Channel) -> IntArray:
         return self.actors[channel.source[0]].given[channel.source[1]]
 
-    def _needed(self, channel: Channel) -> list[tuple[int, int]]:
+    def _needed(self, channel: Channel) -> tuple[IntArray, IntArray]:
         """For each firing of the consumer the producer's firing that it waits for, and how long
         after that one's start it can begin."""
         producer = self.actors[channel.source[0]]
@@ -79,7 +81,7 @@ class Graph:
         if intake.room == 0 and np.array_equal(intake.needed, intake.freed):
             # elements are used up as they come: only the last must be there in time
             wait = np.maximum(0, wait - consumer.cycles)
-        return list(zip(which.tolist(), (wait + producer.latency).tolist(), strict=True))
+        return which, wait + producer.latency
 
     def _space(self, channel: Channel, capacity: int) -> list[Place]:
         """For each firing of the producer, which firing of the consumer makes room for what it
@@ -99,10 +101,13 @@ class Graph:
         Args:
             capacities: elements that each channel holds, besides the room in its consumer.
         """
+        if all(capacity >= UNBOUNDED for capacity in capacities):
+            return self._without_bounds(frames)
         runs = [_Run(actor, frames) for actor in self.actors]
         for channel, needs, capacity in zip(self.channels, self._needs, capacities, strict=True):
             source, target = runs[channel.source[0]], runs[channel.target[0]]
-            target.sources.append((source, source.starts, source.firings, needs))
+            pairs = list(zip(*(part.tolist() for part in needs), strict=True))
+            target.sources.append((source, source.starts, source.firings, pairs))
             if capacity < UNBOUNDED:
                 space = self._space(channel, capacity)
                 source.targets.append((target, target.releases, target.firings, space))
@@ -114,6 +119,30 @@ class Graph:
                 run.waiters.clear()
         stuck = tuple(i for i, run in enumerate(runs) if len(run.starts) < run.count)
         return Execution([np.asarray(run.starts, dtype=np.int64) for run in runs], stuck)
+
+    def _without_bounds(self, frames: int) -> Execution:
+        """Nothing waits for room, so that each actor's times follow at once from those before it:
+
+            start[k] = max(start[k-1] + cycles[k-1], ready[k])
+
+        a running maximum once the cycles so far are subtracted."""
+        into: list[list[int]] = [[] for _ in self.actors]
+        ways: nx.DiGraph[int] = nx.DiGraph()
+        ways.add_nodes_from(range(len(self.actors)))
+        for number, channel in enumerate(self.channels):
+            into[channel.target[0]].append(number)
+            ways.add_edge(channel.source[0], channel.target[0])
+        starts = [np.zeros(actor.firings * frames, dtype=np.int64) for actor in self.actors]
+        for index in nx.topological_sort(ways):
+            actor, ready = self.actors[index], starts[index]
+            for number in into[index]:
+                source = self.channels[number].source[0]
+                which, wait = self._needs[number]
+                firings = which + np.arange(frames)[:, None] * self.actors[source].firings
+                np.maximum(ready, (starts[source][firings] + wait).reshape(-1), out=ready)
+            before = np.concatenate([[0], np.cumsum(np.tile(actor.cycles, frames))[:-1]])
+            starts[index] = np.maximum.accumulate(ready - before) + before
+        return Execution(starts, ())
 
     def occupancy(self, channel: int, execution: Execution) -> int:
         """The most elements that ever waited in a channel, besides those in its consumer."""

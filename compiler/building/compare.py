@@ -122,8 +122,8 @@ def _figures(reports: Sequence[Report]) -> list[Row]:
         row("slowest", speed(lambda p: p.bottleneck)),
     ]
     for name in RESOURCE_NAMES:
-        rows.append(row(f"{name}, estimated", partial(_count, kind="estimate", name=name), -1))
-        rows.append(row(f"{name}, synthesised", partial(_count, kind="synthesis", name=name), -1))
+        rows.append(row(f"{name}, estimated", partial(_count, "estimate", name), -1))
+        rows.append(row(f"{name}, synthesised", partial(_count, "synthesis", name), -1))
     rows.append(row("wrong integers", lambda r: r.verification.mismatches, -1))
     return [found for found in rows if any(cell is not None for cell in found.cells)]
 
@@ -138,13 +138,9 @@ def _latency(performance: Any) -> Cell:
     return None if cycles is None else round(cycles / performance.clock_mhz, 1)
 
 
-def _count(report: Report, kind: str, name: str) -> Cell:
+def _count(kind: str, name: str, report: Report) -> Cell:
     found = None if report.resources is None else getattr(report.resources, kind)
     return None if found is None else float(getattr(found, name))
-
-
-def _used(layer: Layer, name: str) -> Cell:
-    return float(getattr(layer.synthesis or layer.resources, name))
 
 
 def _options(settings: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -178,6 +174,10 @@ def _layers(reports: Sequence[Report]) -> list[LayerRow]:
     return [_layer_row(key[0], key[1], found) for key, found in placed.items()]
 
 
+def _used(name: str, layer: Layer) -> Cell:
+    return float(getattr(layer.synthesis or layer.resources, name))
+
+
 def _layer_row(op: str, layers: tuple[str, ...], found: Sequence[Layer | None]) -> LayerRow:
     def row(name: str, value: Callable[[Layer], Cell], better: int = 0) -> Row:
         cells = tuple(None if layer is None else value(layer) for layer in found)
@@ -192,7 +192,7 @@ def _layer_row(op: str, layers: tuple[str, ...], found: Sequence[Layer | None]) 
         row("cycles", lambda x: x.cycles, -1),
     ]
     for name in RESOURCE_NAMES:
-        rows.append(row(name, partial(_used, name=name), -1))
+        rows.append(row(name, partial(_used, name), -1))
     present = tuple(layer is not None for layer in found)
     name = next(layer.name for layer in found if layer is not None)
     return LayerRow(name, op, layers, present, tuple(r for r in rows if r.differs and all(present)))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from qnnc.compiler.buffering.timing import latency_of, works
 from qnnc.compiler.building.accuracy import measure_accuracy
 from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.distributions import output_histogram, weight_histogram
@@ -29,7 +28,7 @@ from qnnc.compiler.dataflow.folding import (
     PEFolding,
     SIMDFolding,
 )
-from qnnc.compiler.dataflow.memory_traffic import traffic
+from qnnc.compiler.dataflow.memory_traffic import batch_of, traffic
 from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
@@ -90,7 +89,14 @@ class PassesStage(Stage):
         manager.run(model, declaring_passes(options))
         if not options.stop_after:
             limit = build.board.resources.scaled(options.share)
-            check_size(model, limit, build.board.name, options.batch)
+            memory = build.board.memory(build.clock_mhz)
+            check_size(
+                model,
+                limit,
+                build.board.name,
+                external=options.external_weights or options.batch > 1,
+                bytes_per_second=memory.total * build.clock_mhz * 1e6,
+            )
         build.progress.detail("preparing the golden graph")
         build.model, build.golden = model, Golden(model)
         self._choose_inputs(build, model, build.golden)
@@ -145,16 +151,17 @@ class PassesStage(Stage):
 
     @staticmethod
     def _choose_inputs(build: Build, model: ir.Model, golden: Golden) -> None:
-        samples = build.options.real_samples
+        options, samples = build.options, build.options.real_samples
         if samples is not None:
             everything = load_inputs(model, samples)
-            if build.options.labels is not None:  # counted at the end, but refused now
-                load_labels(build.options.labels, len(next(iter(everything.values()))))
-            build.inputs = {n: array[:DATAFLOW_SAMPLES] for n, array in everything.items()}
+            if options.labels is not None:  # counted at the end, but refused now
+                load_labels(options.labels, len(next(iter(everything.values()))))
+            most = max(DATAFLOW_SAMPLES, options.frames or 0)
+            build.inputs = {n: array[:most] for n, array in everything.items()}
             build.random = False
         else:
-            build.inputs = random_inputs(model, golden, RANDOM_SAMPLES)
-        if samples is not None or build.options.input_type:
+            build.inputs = random_inputs(model, golden, max(RANDOM_SAMPLES, options.frames or 0))
+        if samples is not None or options.input_type:
             warning = size_warning(model, golden, build.inputs)
             if warning:
                 build.warn(warning)
@@ -197,6 +204,8 @@ class EstimateStage(Stage):
     after = "passes"
 
     def run(self, build: Build) -> StageOutcome:
+        from qnnc.compiler.buffering.timing import latency_of, works  # brings networkx
+
         graph = stream_graph(build.ready_model())
         build.layers = [_layer(node, build) for node in graph.nodes]
         schedules = works(graph)
@@ -214,7 +223,7 @@ class EstimateStage(Stage):
         )
         slowest = slowest_node(graph)
         cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
-        batch = math.lcm(*(node.batch(node.folding()) for node in graph.nodes))
+        batch = batch_of(graph.nodes)
         fetched = sum(layer.memory_bytes for layer in build.layers)
         ports, waiting = 1, 0.0
         if fetched:

@@ -76,8 +76,9 @@ class BuildOptions:
         clock_mhz: clock of the accelerator, or None for the board's.
         fps: frames per second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used; inf for no limit.
-        batch: frames that may be held on the chip, so that weights can come from the board's
-            memory once for all of them; 1 to keep all weights on the chip.
+        external_weights: weights for which the chip has no room may come from the board's memory.
+        batch: frames that may be held on the chip, so that weights of dense layers come from there
+            once for all of them; above 1, external_weights is implied.
         folding: file of foldings by hand: YAML, JSON, or FINN's folding_config.json.
         settings: more of them, each "LAYER:PE=4,SIMD=8"; they outdo the file.
         backend: what makes the nodes: "rtl", "hls" or "auto", and exceptions after commas
@@ -105,7 +106,8 @@ class BuildOptions:
         chipdb: nextpnr's chip database for the board's part.
         from_shape: a routed design of the same shape, to be filled in without place and route.
         prjxray_db: family folder of a prjxray database.
-        updatable: keep thresholds in memories, so that other weights need no place and route.
+        updatable: keep weights and thresholds in memories, so that other ones need no place and
+            route.
         cache: where compiled and synthesised parts are kept.
         jobs: processes to run at once.
         force: replace files in `out` and `save_ir` that are not qnnc's, where they are in the way.
@@ -120,6 +122,7 @@ class BuildOptions:
     clock_mhz: float | None = None
     fps: float | None = None
     budget: float | None = None
+    external_weights: bool = False
     batch: int = 1
     folding: Path | None = None
     settings: tuple[str, ...] = ()
@@ -250,6 +253,7 @@ class Options(TypedDict, total=False):
     clock_mhz: float | None
     fps: float | None
     budget: float | None
+    external_weights: bool
     batch: int
     folding: str | Path | None
     settings: tuple[str, ...]

@@ -33,6 +33,7 @@ from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
 from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.merge_thresholds import MergeThresholds
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
+from qnnc.compiler.passes.remove_channels import RemoveChannels
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.passes.set_folding import SetFolding
 from qnnc.compiler.passes.text import check_name, parse_pipeline
@@ -68,6 +69,8 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
         ToDataflow(),
         InsertDuplicates(),
         MinimizeWidths(),
+        # what is updatable keeps its shape, whatever the weights
+        *([] if options.updatable else [RemoveChannels()]),
     ]
 
 
@@ -84,12 +87,14 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         FF=device.FF,
         BRAM18=device.BRAM18,
         DSP=device.DSP,
+        external_weights=options.external_weights,
         batch=options.batch,
         bytes_per_cycle=memory.rate,
         port_bytes_per_cycle=memory.port_rate,
         memory_ports=memory.ports,
         folding="" if options.folding is None else str(options.folding),
         settings=options.settings,
+        updatable=options.updatable,
     )
     return [
         folding,

@@ -11,12 +11,12 @@ import onnx_ir as ir
 from qnnc.compiler.building.optimize import import_model
 from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.pipeline import lowering_passes
-from qnnc.compiler.dataflow import is_dataflow
+from qnnc.compiler.dataflow import declaration, is_dataflow
 from qnnc.compiler.errors import QnncError
 from qnnc.compiler.ir.facts import HOST_PRE, part, reason, sources
 from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.passes.manager import PassRun
-from qnnc.compiler.passes.to_dataflow import ToDataflow
+from qnnc.compiler.passes.remove_channels import RemoveChannels
 from qnnc.compiler.report import NodeOrigin, Place
 from qnnc.compiler.rewrites import rewrite
 
@@ -67,7 +67,9 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
     """Where every node of the user's model is in a model of any stage."""
     places: dict[str, dict[Place, None]] = {name: {} for name in trail.operators}
     nodes: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
+    runs = list(runs)
     reasons = _reasons_of([r for run in runs for r in run.reasons])
+    notes: dict[str, list[str]] = {name: [] for name in trail.operators}
     for node in model.graph:
         for name in sources(node):
             if name not in places:
@@ -75,9 +77,20 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
             places[name][_place(node)] = None
             if is_dataflow(node):
                 nodes[name][str(node.name)] = None
+                notes[name] += _of_weights(node)
             elif reason(node):
                 reasons.setdefault(name, reason(node))
+    removed = _reasons_of([r for run in runs if run.name == RemoveChannels.name for r in run.reasons])
+    for name, texts in notes.items():
+        if set(places[name]) == {DATAFLOW}:
+            reasons[name] = "; ".join([*texts, *([removed[name]] if name in removed else [])])
     return [_origin(name, trail, list(places[name]), list(nodes[name]), reasons) for name in places]
+
+
+def _of_weights(node: ir.Node) -> list[str]:
+    """A product's notes on its weights."""
+    found = declaration(node)
+    return found.notes(found.folding()) if found.reads() is not None else []
 
 
 def _reasons_of(reasons: Sequence[Reason]) -> dict[str, str]:
@@ -101,7 +114,7 @@ def _origin(
 ) -> NodeOrigin:
     operator = trail.operators[name]
     outside = [place for place in places if place != DATAFLOW]
-    text = reasons.get(name, "") if outside else ""
+    text = reasons.get(name, "")
     return NodeOrigin(
         node=name,
         op=operator,
@@ -124,8 +137,7 @@ def why(options: BuildOptions) -> Answer:
     error = ""
     try:
         passes = lowering_passes(options)
-        last = next(i for i, step in enumerate(passes) if step.name == ToDataflow.name)
-        imported.manager.run(imported.model, passes[: last + 1])  # what follows moves no node
+        imported.manager.run(imported.model, passes)
     except QnncError as refused:
         error = str(refused)
     return Answer(origins(imported.model, trail, imported.manager.runs), error)

@@ -178,7 +178,10 @@ class _Work:
             fps=round(clock * 1e6 / cycles, 1),
             cycles=cycles,
             latency_us=None if late is None else round(late / clock, 1),
-            **used,
+            LUT=used["LUT"],
+            FF=used["FF"],
+            BRAM18=used["BRAM18"],
+            DSP=used["DSP"],
         )
         return [(point, folding_text(graph))]
 

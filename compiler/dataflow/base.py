@@ -23,6 +23,7 @@ from qonnx.core.datatype import BaseDataType
 from typing_extensions import TypeVar
 
 from qnnc.compiler.dataflow.attributes import Attribute, Field, fields_of, integers, text
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.dataflow.schedule import Schedule, Steps
 from qnnc.compiler.datatypes import smallest_type
@@ -244,9 +245,13 @@ class DataflowNode(ABC, Generic[F]):
         """Frames that the node must have before it works on any of them."""
         return 1
 
-    def hold_frames(self, batch: int) -> bool:
-        """Allow foldings whose weights come from off-chip memory, once for `batch` frames; returns
-        whether the node could have such."""
+    def in_logic(self, folding: F) -> bool:
+        """Weights are part of the logic, so that other ones need place and route again."""
+        return False
+
+    def offer_external(self, batch: int) -> bool:
+        """Allow foldings whose weights come from off-chip memory, those of a dense layer once for
+        `batch` frames, or none if it is 0; returns whether the node could have such."""
         return False
 
     def weight_bytes(self, folding: F) -> float:
@@ -274,6 +279,38 @@ class DataflowNode(ABC, Generic[F]):
         for names, types in ((self.input_types, inputs), (self.output_types, outputs)):
             for name, kind in zip(names, types, strict=False):
                 setattr(self, name, kind)
+
+    # --- channels ---------------------------------------------------------------------------
+
+    def channel_links(self) -> Sequence[ChannelLink] | None:
+        """Channels that belong together; None where all of them are needed."""
+        return None
+
+    def reads(self) -> NDArray[np.bool_] | None:
+        """Of a product of all inputs with all outputs, [inputs, outputs]: which output reads which
+        input. None for other nodes."""
+        return None
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        """Do without all channels of the streams but these. Only for nodes with links or reads.
+
+        Args:
+            editor: of the graph.
+            inputs: of each input stream, what is kept of its last dimension.
+            outputs: of each output stream.
+        """
+        raise NotImplementedError
+
+    def shift_input(self, editor: Editor, amounts: NDArray[np.int64]) -> None:
+        """Of thresholds: the input will be less by so much, for each channel."""
+        raise NotImplementedError
+
+    def replace_constant(self, editor: Editor, index: int, array: NDArray[Any]) -> None:
+        """Give a constant input other numbers, of the type it had."""
+        old = self.node.inputs[index]
+        assert old is not None
+        kept = array.astype(self.constant_input(index).dtype)
+        self.node.replace_input_with(index, editor.initializer(f"{old.name}_kept", kept))
 
     def make_room(self) -> bool:
         """Let the node take in more of its input ahead of time, if that is cheaper than a FIFO;

@@ -84,7 +84,7 @@ class Plan:
         registered: there is a register after the first stage.
         counter_stages: for each later stage, 7:3 counters a column.
         adder_stages: the final carry chains.
-        rows: numbers that the sum is left in.
+        left: the rows of the numbers that the sum is left in.
         luts: six-input LUTs of the whole tree.
         registers: flip-flops of the whole tree.
     """
@@ -96,9 +96,14 @@ class Plan:
     registered: bool
     counter_stages: tuple[Heights, ...]
     adder_stages: tuple[AdderStage, ...]
-    rows: int
+    left: tuple[Row, ...]
     luts: int
     registers: int
+
+    @property
+    def rows(self) -> int:
+        """Numbers that the sum is left in."""
+        return len(self.left)
 
     @property
     def latency(self) -> int:
@@ -136,7 +141,7 @@ def make_plan(
         bits: column -> number of plain bits.
         gated: additions of gated rows.
         width: bits of the result; columns at or above it are dropped. None for the whole sum.
-        rows: numbers, one or two, that the sum may be left in.
+        rows: numbers, one to three, that the sum may be left in.
         registered: inputs are registered; if there are but plain bits, they may come from
             registers.
     """
@@ -187,7 +192,7 @@ def _plan(
         registered,
         tuple(counter_stages),
         tuple(adder_stages),
-        len(left),
+        left,
         luts,
         registers,
     )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from qnnc.compiler.dataflow.base import DataflowNode, Stream
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph
@@ -13,7 +13,7 @@ from qnnc.compiler.memory_ports import Traffic, word_bytes
 
 def traffic(graph: StreamGraph) -> Traffic:
     """Bytes and cycles of a batch, by the nodes' foldings; a frame is a batch of one."""
-    batch = math.lcm(*(node.batch(node.folding()) for node in graph.nodes))
+    batch = batch_of(graph.nodes)
     fetched = [round(node.weight_bytes(node.folding()) * batch) for node in graph.nodes]
     return Traffic(
         tuple(_bytes(boundary_stream(graph, edge)) * batch for edge in graph.inputs),
@@ -21,6 +21,11 @@ def traffic(graph: StreamGraph) -> Traffic:
         tuple(_bytes(boundary_stream(graph, edge)) * batch for edge in graph.outputs),
         batch_cycles(graph.nodes, batch),
     )
+
+
+def batch_of(nodes: Iterable[DataflowNode]) -> int:
+    """Frames that go in before the first comes out."""
+    return math.lcm(*(node.batch(node.folding()) for node in nodes))
 
 
 def batch_cycles(nodes: Sequence[DataflowNode], batch: int) -> int:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,12 +16,20 @@ from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph
 from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.folding.by_hand import Fixed
 from qnnc.compiler.folding.options import FREE, Option, options_of
-from qnnc.compiler.folding.problem import Choice, Limits, Link, MemoryStream, solve
+from qnnc.compiler.folding.problem import (
+    BrokenOffError,
+    Choice,
+    Limits,
+    MemoryStream,
+    solve,
+)
+from qnnc.compiler.folding.prune import Link
 from qnnc.compiler.ir.facts import sources
 from qnnc.compiler.memory_ports import MemoryPorts, Traffic, assign
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 MAX_ORIGINS = 3
+BROKEN_OFF = ", as far as the search came before it was broken off"
 UNBOUNDED = MemoryPorts()
 UNLIMITED = Resources(math.inf, math.inf, math.inf, math.inf)
 NOTHING = Resources()
@@ -38,6 +47,7 @@ class Goal:
         memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
         lut_price: what a LUT costs, as a multiple of its share of the device.
+        in_logic: weights may be part of the logic.
     """
 
     device: Resources
@@ -47,6 +57,7 @@ class Goal:
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
     lut_price: float = 1.0
+    in_logic: bool = True
 
     @property
     def left(self) -> Resources:
@@ -71,13 +82,18 @@ class Goal:
         return Resources(self.lut_price / d.LUT, 0.1 / d.FF, 1 / d.BRAM18, 1 / d.DSP)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Problem:
-    """What all attempts to solve have in common."""
+    """What all attempts to solve have in common.
+
+    Attributes:
+        undecided: cycles per frame of the last try that ended at the search's limit; 0 for none.
+    """
 
     links: Sequence[Link]
     goal: Goal
     streams: Sequence[MemoryStream]
+    undecided: int = 0
 
     def solve(
         self,
@@ -86,22 +102,38 @@ class _Problem:
         *,
         budget: Resources | None = None,
         prices: Resources | None = None,
+        probe: bool = False,
     ) -> Choice | None:
-        """The cheapest choice within `max_cycles`, the goal's budget and the memory's bandwidth,
-        which a program that takes weights from there shares with the frames.
+        """The cheapest choice, or if `probe` any, within `max_cycles`, the goal's budget and the
+        memory's bandwidth, which a program that takes weights from there shares with the frames;
+        None also where the search ends at its limit, which `undecided` then says.
 
         Ports are looked at one by one only if what is best with their sum cannot be spread over
         them."""
+        try:
+            return self._solve(options, max_cycles, budget, prices, probe)
+        except BrokenOffError:
+            self.undecided = max_cycles
+            return None
+
+    def _solve(
+        self,
+        options: Sequence[Sequence[Option]],
+        max_cycles: int,
+        budget: Resources | None,
+        prices: Resources | None,
+        probe: bool,
+    ) -> Choice | None:
         budget, prices = budget or self.goal.left, prices or self.goal.prices
         memory = self.goal.memory.times(max_cycles)
         if not any(o.memory_bytes for node in options for o in node):
-            return solve(options, self.links, max_cycles, budget, prices)
+            return solve(options, self.links, max_cycles, budget, prices, probe=probe)
         if not self._frames_fit(options, memory):
             inside = [[o for o in node if not o.memory_bytes] for node in options]
-            return solve(inside, self.links, max_cycles, budget, prices)
+            return solve(inside, self.links, max_cycles, budget, prices, probe=probe)
         for split in (False, True):
             limits = Limits(self.streams, memory, split)
-            found = solve(options, self.links, max_cycles, budget, prices, limits)
+            found = solve(options, self.links, max_cycles, budget, prices, limits, probe=probe)
             if found is None or self._spreads(found, max_cycles):
                 return found
         return None
@@ -157,11 +189,12 @@ def choose(graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed] = ()) -> Choic
     given = fixed or [FREE] * len(graph.nodes)
     if goal.max_cycles is not None:
         return _meet(graph, problem, goal, goal.max_cycles, given)
-    options = _options(graph, given)
+    options = _options(graph, goal, given)
     found = _fastest(options, problem)
     if found is None:
         slowest = max(o.cycles for node in options for o in node)
-        raise TargetError(_over_budget(graph, options, problem, slowest))
+        how_far = BROKEN_OFF if problem.undecided else ""
+        raise TargetError(_over_budget(graph, options, problem, slowest) + how_far)
     return found
 
 
@@ -190,22 +223,27 @@ def _memory_streams(graph: StreamGraph) -> list[MemoryStream]:
 
 
 def _options(
-    graph: StreamGraph, fixed: Sequence[Fixed], max_cycles: int | None = None
+    graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed], max_cycles: int | None = None
 ) -> list[list[Option]]:
-    return [options_of(n, max_cycles, f) for n, f in zip(graph.nodes, fixed, strict=True)]
+    return [
+        options_of(node, max_cycles, given, in_logic=goal.in_logic)
+        for node, given in zip(graph.nodes, fixed, strict=True)
+    ]
 
 
 def _meet(
     graph: StreamGraph, problem: _Problem, goal: Goal, max_cycles: int, fixed: Sequence[Fixed]
 ) -> Choice:
-    options = _options(graph, fixed, max_cycles)
+    options = _options(graph, goal, fixed, max_cycles)
     found = problem.solve(options, max_cycles) if all(options) else None
     if found is not None:
         return found
-    everything = _options(graph, fixed)
+    broken_off = bool(problem.undecided)
+    everything = _options(graph, goal, fixed)
     floors = [min(o.cycles for o in node) for node in everything]
     if all(options):
         message = _over_budget(graph, options, problem, max_cycles)
+        message += BROKEN_OFF if broken_off else ""
     else:
         slowest = int(np.argmax(floors))
         message = _too_slow(graph.nodes[slowest], goal, max(floors), fixed[slowest])
@@ -241,15 +279,22 @@ def _fastest(options: Sequence[Sequence[Option]], problem: _Problem) -> Choice |
     """Bisect over the cycle counts that occur; the cheapest choice at the least that fits."""
     floor = max(min(o.cycles for o in node) for node in options)
     candidates = sorted({o.cycles for node in options for o in node if o.cycles >= floor})
-    low, high, best = 0, len(candidates) - 1, None
+    low, high, fits = 0, len(candidates) - 1, None
+    problem.undecided = 0
     while low <= high:
         middle = (low + high) // 2
-        found = problem.solve(options, candidates[middle])
+        found = problem.solve(options, candidates[middle], probe=True)
         if found is None:
             low = middle + 1
-        else:
-            best, high = found, middle - 1
-    return best
+        else:  # it may be faster than was asked for
+            fits, high = found, middle - 1
+            slowest = max(o.cycles for o in found.options)
+            high = min(high, bisect_left(candidates, slowest) - 1)
+    if fits is None:
+        return None
+    undecided = problem.undecided
+    best = problem.solve(options, max(o.cycles for o in fits.options)) or fits
+    return replace(best, undecided=undecided)
 
 
 def _over_budget(

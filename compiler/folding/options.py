@@ -11,6 +11,9 @@ from qnnc.compiler.folding.by_hand import Fixed, keeps
 from qnnc.compiler.resources import Resources
 
 FREE: Fixed = {}
+FAR = 32
+"""How many times faster than the goal a layer with its weights in the logic, however small, is not
+looked at."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +29,28 @@ class Option:
 
 
 def options_of(
-    node: DataflowNode, max_cycles: int | None = None, fixed: Fixed = FREE
+    node: DataflowNode,
+    max_cycles: int | None = None,
+    fixed: Fixed = FREE,
+    *,
+    in_logic: bool = True,
 ) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
     with the same streams.
 
     Args:
         fixed: attributes that are given.
+        in_logic: weights may be part of the logic.
     """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
-        if not keeps(folding, fixed):
+        if not keeps(folding, fixed) or (node.in_logic(folding) and not in_logic):
             continue
         cycles = node.cycles(folding)
         if max_cycles is not None and cycles > max_cycles:
+            continue
+        if max_cycles is not None and node.in_logic(folding) and cycles * FAR < max_cycles:
             continue
         ports = node.ports(folding)
         lanes_in = tuple(stream.lanes for stream in ports.inputs)

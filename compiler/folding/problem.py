@@ -27,35 +27,22 @@ from qnnc.compiler.dataflow.width_conversion import (
     converter_resources,
 )
 from qnnc.compiler.folding.options import Option
+from qnnc.compiler.folding.prune import Link, pruned
 from qnnc.compiler.folding.quiet import quiet_output
-from qnnc.compiler.memory_ports import MemoryPorts, word_bytes
+from qnnc.compiler.memory_ports import MAX_STREAMS, MemoryPorts, word_bytes
 from qnnc.compiler.resources import RESOURCE_NAMES, Resources
 
 LIMIT, INFEASIBLE = 1, 2
 MAX_NODES, MAX_SPLIT_NODES = 50_000, 5000
 """Of the search, and of that where streams are put on ports: more would take many minutes, or
 seconds. What was found by then is taken, with its proven distance from the best."""
+PROBE_NODES = 2000
+"""Of a search for anything that fits. It is mostly found in the first dozens; to prove that there
+is nothing, where the resources miss it by a hair, may take any number."""
 MAX_SECONDS = 600.0
 """Of one search, in wall time: a last resort, so that a busy machine does not change a choice."""
-GAP = 1e-4
-"""Share of the cost by which a choice may miss the best."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """A stream between two nodes.
-
-    Attributes:
-        source: number of the producing node, and its port.
-        target: number of the consuming node, and its port.
-        elements: elements per frame.
-        bits: bits per element.
-    """
-
-    source: tuple[int, int]
-    target: tuple[int, int]
-    elements: int
-    bits: int
+GAP, ANY_GAP = 1e-4, 1e9
+"""Share of the cost by which a choice may miss the best, and if any will do."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +95,18 @@ class Choice:
         options: the option of each node.
         resources: of all nodes and converters.
         gap: share of its cost by which the best choice may be cheaper, as far as was proved.
+        undecided: cycles per frame for which nothing was found, nor that there is nothing; 0 for
+            none.
     """
 
     options: tuple[Option, ...]
     resources: Resources
     gap: float = 0.0
+    undecided: int = 0
+
+
+class BrokenOffError(Exception):
+    """The search ended at its limit, without a choice and without a proof that there is none."""
 
 
 class _Program:
@@ -151,16 +145,28 @@ def solve(
     budget: Resources,
     weights: Resources,
     limits: Limits | None = None,
+    *,
+    probe: bool = False,
 ) -> Choice | None:
     """The cheapest choice within `max_cycles` and `budget`, or None if there is none.
 
     Args:
         weights: cost of one of each resource.
         limits: of off-chip memory, if it is used.
+        probe: any choice will do.
+
+    Raises:
+        BrokenOffError: neither was found.
     """
     fitting = [[o for o in node if o.cycles <= max_cycles] for node in options]
     if not all(fitting):
         return None
+    frames = [
+        [s for s in limits.streams if s.node == i and s.port is not None] if limits else []
+        for i in range(len(options))
+    ]
+    moved = [partial(_bytes_each, streams) for streams in frames]
+    fitting = pruned(fitting, links, max_cycles, weights, moved)
     program = _Program()
     first: list[int] = []
     for node in fitting:
@@ -172,7 +178,7 @@ def solve(
         _add_link(program, link, fitting, first, max_cycles)
     if limits is not None:
         _add_limits(program, limits, fitting, first)
-    found = _run(program, budget, weights, limits)
+    found = _run(program, budget, weights, limits, probe=probe)
     if found is None:
         return None
     x, gap = found
@@ -181,6 +187,10 @@ def solve(
         for node, start in zip(fitting, first, strict=True)
     )
     return Choice(chosen, total_resources(chosen, links), gap)
+
+
+def _bytes_each(streams: Sequence[MemoryStream], option: Option) -> list[float]:
+    return [stream.bytes(option) for stream in streams]
 
 
 def total_resources(chosen: Sequence[Option], links: Sequence[Link]) -> Resources:
@@ -230,8 +240,16 @@ def _add_limits(
     fitting: Sequence[Sequence[Option]],
     first: Sequence[int],
 ) -> None:
-    """What is read and written together, and over the ports."""
+    """How many streams there are, what is read and written together, and over the ports."""
     memory = limits.memory
+    weights = [
+        [(first[s.node] + i, 1.0) for i, o in enumerate(fitting[s.node]) if o.memory_bytes]
+        for s in limits.streams
+        if s.port is None
+    ]
+    left = MAX_STREAMS - sum(s.port is not None for s in limits.streams)
+    if sum(map(bool, weights)) > left:
+        program.at_most([term for terms in weights for term in terms], float(max(0, left)))
     reads: list[list[tuple[int, float]]] = []
     writes: list[list[tuple[int, float]]] = []
     for s in limits.streams:
@@ -280,7 +298,12 @@ def _rows(rows: Sequence[list[tuple[int, float]]], count: int) -> csr_array:
 
 
 def _run(
-    program: _Program, budget: Resources, weights: Resources, limits: Limits | None
+    program: _Program,
+    budget: Resources,
+    weights: Resources,
+    limits: Limits | None,
+    *,
+    probe: bool = False,
 ) -> tuple[NDArray[np.float64], float] | None:
     """The solution and the proven gap of its cost, or None if there is none."""
     count = len(program.resources)
@@ -315,12 +338,13 @@ def _run(
     integrality = np.zeros(count, dtype=np.int64)
     integrality[program.whole] = 1
     split = limits is not None and limits.split
+    most_nodes = MAX_SPLIT_NODES if split else MAX_NODES
     with quiet_output():
         result = solver(
             integrality=integrality,
             options={
-                "mip_rel_gap": GAP,
-                "node_limit": MAX_SPLIT_NODES if split else MAX_NODES,
+                "mip_rel_gap": ANY_GAP if probe else GAP,
+                "node_limit": min(PROBE_NODES, most_nodes) if probe else most_nodes,
                 "time_limit": MAX_SECONDS,
             },
         )
@@ -329,8 +353,12 @@ def _run(
 
 
 def _answer(result: OptimizeResult) -> NDArray[np.float64] | None:
-    if result.status == INFEASIBLE or (result.status == LIMIT and result.x is None):
+    if result.status == INFEASIBLE:
         return None
+    # SciPy does not know HiGHS's status for a limit on nodes that no choice was found within
+    limited = result.status == LIMIT or "limit reached" in result.message
+    if limited and result.x is None:
+        raise BrokenOffError
     if result.x is None:
         raise RuntimeError(f"HiGHS stopped without an answer: {result.message}")
     solution: NDArray[np.float64] = result.x

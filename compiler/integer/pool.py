@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,9 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
     assert x is not None
     squeezed: tuple[int, ...] = ()
     if node.op_type in ("ReduceMean", "ReduceSum"):
-        squeezed = _reduced(node)
-        window = _whole(node)
+        axes = _reduced(node)
+        squeezed = () if attribute(node, "keepdims", 1) else axes
+        window = _whole(node, axes)
     elif node.op_type == "GlobalAveragePool":
         window = _whole(node)
     else:
@@ -107,7 +108,7 @@ def _by_channel(array: FloatArray, shape: Sequence[int]) -> FloatArray:
 
 
 def _reduced(node: ir.Node) -> tuple[int, ...]:
-    """The spatial axes, if they go away; they must be what is reduced."""
+    """What is reduced: one or all of the image's axes."""
     source = node.inputs[0]
     assert source is not None
     rank = len(shape_of(source))
@@ -117,20 +118,26 @@ def _reduced(node: ir.Node) -> tuple[int, ...]:
         if (given is not None)
         else tuple(range(rank))
     )
-    if rank not in (3, 4) or axes != tuple(range(2, rank)):
-        raise Unsupported(f"{node.op_type} over axes {list(axes)}; the image's axes are supported")
-    return () if attribute(node, "keepdims", 1) else axes
+    if rank not in (3, 4) or not axes or not set(axes) <= set(range(2, rank)):
+        raise Unsupported(
+            f"{node.op_type} over axes {list(axes)} of {rank}; those of an image, from 2 on, are "
+            "supported"
+        )
+    return axes
 
 
-def _whole(node: ir.Node) -> Window:
-    """The window that is the whole image."""
+def _whole(node: ir.Node, axes: Collection[int] | None = None) -> Window:
+    """The window that is the whole image, or the whole of some of its axes."""
     source = node.inputs[0]
     assert source is not None
     image = shape_of(source)[2:]
     if len(image) not in (1, 2):
         raise Unsupported(f"{len(image)} spatial dimensions; 1 or 2 are supported")
     size = (1, image[0]) if len(image) == 1 else (image[0], image[1])
-    return Window(size, size, (1, 1), (1, 1), (0, 0), (0, 0))
+    kernel = size
+    if axes is not None and len(image) == 2:
+        kernel = size[0] if 2 in axes else 1, size[1] if 3 in axes else 1
+    return Window(size, kernel, (1, 1), (1, 1), (0, 0), (0, 0))
 
 
 def _upright(editor: Editor, node: ir.Node, x: Form) -> tuple[ir.Value, Integer, FloatArray]:
@@ -176,7 +183,7 @@ def _squeeze(editor: Editor, node: ir.Node, y: ir.Value, axes: tuple[int, ...]) 
         "Squeeze",
         [y, operand],
         f"{y.name}_squeezed",
-        shape=shape_of(y)[:2],
+        shape=shape_of(node.outputs[0]),
         dtype=y.dtype or ir.DataType.FLOAT,
         origins=(node,),
     )

@@ -111,11 +111,15 @@ class Integer:
             return golden.reshape(shape)
         return golden.reshape(len(golden), -1)[:, self.order].reshape(shape)
 
-    def restored(self, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-        """Frames of this tensor in the order and shape of the golden one."""
+    def restored(
+        self, values: NDArray[Any], shape: tuple[int, ...], golden: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """Frames of this tensor in the order and shape of the golden one, of which those elements
+        are taken that this one lacks, if it lacks any."""
         if self.order is None:
             return values.reshape(shape)
-        result = np.empty_like(values.reshape(len(values), -1))
+        given = np.empty((len(values), *shape[1:])) if golden is None else golden
+        result = given.reshape(len(values), -1).astype(values.dtype)
         result[:, self.order] = values.reshape(len(values), -1)
         return result.reshape(shape)
 

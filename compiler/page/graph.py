@@ -86,6 +86,7 @@ _MEMORIES = {
     "distributed": "LUTs",
     "trits": "block RAM, five weights in 8 bits",
     "external": "the board's",
+    "logic": "none: weights are part of the logic",
 }
 
 

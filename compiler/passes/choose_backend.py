@@ -44,10 +44,11 @@ class ChooseBackend(Pass):
                     style = exceptions[name]
                     unused.pop(name, None)
             style = _resolved(node, style)
-            if style == "hls" and declaration(node).batch(declaration(node).folding()) > 1:
+            if style == "hls" and declaration(node).weight_bytes(declaration(node).folding()):
                 raise ModelError(
                     f"node {quote(node.name)} takes its weights from memory, which only the rtl "
-                    f"backend makes; leave out --batch, or give --backend {style},{node.name}=rtl"
+                    "backend makes; leave out --external-weights and --batch, or give "
+                    f"--backend {style},{node.name}=rtl"
                 )
             if style == "hls":
                 node.attributes["preferred_impl_style"] = ir.AttrString(

@@ -68,6 +68,12 @@ _ON_HOST = {
     False: "no quantizer follows it; put one there, or take labels with --top-k",
 }
 """Why a node runs on the host, by whether that is before the accelerator."""
+_DONE = {
+    True: "it comes before the first layer that computes; the input is declared already, and the "
+    "host only hands it on",
+    False: "it comes after the last layer that computes; the answer is labels already",
+}
+"""The same where what would help was done."""
 
 
 @dataclass
@@ -96,14 +102,19 @@ class HostBoundary(Pass):
             _check_order(node)
         if not self.host_layers:
             _check_layers(nodes)
-        self._explain(nodes)
+        self._explain(model)
         return True
 
-    def _explain(self, nodes: list[ir.Node]) -> None:
+    def _explain(self, model: ir.Model) -> None:
         """Say why what runs on the host does."""
-        for node in nodes:
+        done = {
+            True: all(integer(value) is not None for value in model.graph.inputs),
+            False: any(node.op_type in ("TopK", "ArgMax") for node in model.graph),
+        }
+        for node in model.graph:
             if part(node) != ACCELERATOR and not reason(node):
-                self.leave(node, _ON_HOST[part(node) == HOST_PRE])
+                before = part(node) == HOST_PRE
+                self.leave(node, (_DONE if done[before] else _ON_HOST)[before])
 
 
 def _on_integers(node: ir.Node) -> bool:

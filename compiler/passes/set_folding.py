@@ -41,8 +41,9 @@ class SetFolding(Pass):
         budget: share of the device that may be used; inf for no limit. Of a whole device the
             shell of a bitstream takes its part.
         LUT, FF, BRAM18, DSP: what the device has; by default a Z7020.
-        batch: frames that may be held on the chip, so that weights can come from off-chip memory
-            once for all of them; 1 to keep all weights on the chip.
+        external_weights: weights may come from off-chip memory.
+        batch: frames that may be held on the chip, so that weights of dense layers come from there
+            once for all of them; above 1, external_weights is implied.
         bytes_per_cycle: what that memory gives; by default DDR3 of 16 bits at three quarters.
         port_bytes_per_cycle: of that over one port; by default 64 bits at three quarters.
         memory_ports: how many ports there are.
@@ -50,6 +51,8 @@ class SetFolding(Pass):
             the device.
         folding: file of foldings by hand (YAML, JSON or FINN's); the rest is solved for.
         settings: more of them, each LAYER:PE=4,SIMD=8; they outdo the file.
+        updatable: weights stay in memories; otherwise those of a layer that is done in one cycle
+            per vector may become part of the logic.
     """
 
     name = "set-folding"
@@ -60,6 +63,7 @@ class SetFolding(Pass):
     FF: float = 106400
     BRAM18: float = 280
     DSP: float = 220
+    external_weights: bool = False
     batch: int = 1
     bytes_per_cycle: float = 15.75
     port_bytes_per_cycle: float = 6
@@ -67,6 +71,7 @@ class SetFolding(Pass):
     lut_price: float = 1
     folding: str = ""
     settings: tuple[str, ...] = ()
+    updatable: bool = False
 
     def run(self, model: ir.Model) -> bool:
         self._check()
@@ -85,17 +90,24 @@ class SetFolding(Pass):
         """
         from qnnc.compiler.folding.goal import choose  # brings scipy, slow to load
 
-        dense = self._dense(graph)
+        self._offer(graph)
         goal = self.goal(graph, reserved)
         fixed = self._by_hand(graph)
         try:
             choice = choose(graph, goal, fixed)
         except TargetError as error:
-            raise TargetError(f"{error}{self._batch_helps(graph, dense, goal, fixed)}") from error
+            helps = self._external_helps(graph, goal, fixed)
+            raise TargetError(f"{error}{helps}") from error
         for node, option in zip(graph.nodes, choice.options, strict=True):
             node.apply(option.folding)
         if choice.gap > WORTH_SAYING:
             text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
+            self.reasons.append(Reason(self.name, (), text))
+        if choice.undecided:
+            text = (
+                f"the search was broken off: whether {choice.undecided} cycles per frame fit is "
+                "not known"
+            )
             self.reasons.append(Reason(self.name, (), text))
 
     def _by_hand(self, graph: StreamGraph) -> list[Fixed]:
@@ -120,6 +132,7 @@ class SetFolding(Pass):
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
             self.lut_price,
+            not self.updatable,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:
@@ -137,8 +150,8 @@ class SetFolding(Pass):
         if not 1 <= self.memory_ports <= MAX_PORTS:
             raise OptionError(f"memory_ports is 1 to {MAX_PORTS}, not {self.memory_ports}")
 
-    def _dense(self, graph: StreamGraph) -> list[DataflowNode]:
-        """The nodes whose weights may come from off-chip memory, with the batch set."""
+    def _offer(self, graph: StreamGraph) -> None:
+        """Tell the nodes whether their weights may come from off-chip memory."""
         if not graph.nodes:
             raise ModelError(
                 "there are no dataflow nodes to fold; set-folding comes after to-dataflow"
@@ -146,31 +159,53 @@ class SetFolding(Pass):
         if self.batch > 1 and not _is_chain(graph.nodes):
             raise OptionError(
                 "--batch is for networks without branches that meet: the others would have to "
-                "hold a whole batch where they meet"
+                "hold a whole batch where they meet; --external-weights is for all"
             )
-        return [node for node in graph.nodes if node.hold_frames(self.batch)]
+        offered = self.batch if self.external_weights or self.batch > 1 else 0
+        for node in graph.nodes:
+            node.offer_external(offered)
 
-    def _batch_helps(
-        self, graph: StreamGraph, dense: list[DataflowNode], goal: Goal, fixed: list[Fixed]
-    ) -> str:
+    def _external_helps(self, graph: StreamGraph, goal: Goal, fixed: list[Fixed]) -> str:
         """The advice to take weights from off-chip memory, where that reaches the goal."""
-        from qnnc.compiler.folding.goal import choose, rate
-
-        if self.batch > 1 or not dense or not _is_chain(graph.nodes):
+        if self.batch > 1:
             return ""
-        for unit in dense:
-            unit.hold_frames(REMEDIAL_BATCH)
-        try:
-            cycles = max(option.cycles for option in choose(graph, goal, fixed).options)
-        except TargetError:
+        tries = [] if self.external_weights else [(1, "--external-weights")]
+        if _is_chain(graph.nodes):
+            tries.append((REMEDIAL_BATCH, f"--batch {REMEDIAL_BATCH}"))
+        helps, least = [], 0
+        for batch, option in tries:
+            cycles = self._cycles_with(graph, goal, fixed, batch)
+            if cycles and (not least or cycles < least):
+                helps.append(f"with {option} for {self._rate(goal, cycles)} frames/s")
+                least = cycles
+        if not helps:
             return ""
-        finally:
-            for unit in dense:
-                unit.hold_frames(1)
         return (
-            f"; with --batch {REMEDIAL_BATCH}, weights of dense layers come from memory, for "
-            f"{rate(goal.reached(cycles))} frames/s"
+            "; weights for which there is no room can come from the board's memory, "
+            f"{', '.join(helps)}"
         )
+
+    @staticmethod
+    def _rate(goal: Goal, cycles: int) -> str:
+        from qnnc.compiler.folding.goal import rate
+
+        return rate(goal.reached(cycles))
+
+    @staticmethod
+    def _cycles_with(graph: StreamGraph, goal: Goal, fixed: list[Fixed], batch: int) -> int:
+        """Cycles per frame with weights from off-chip memory; 0 if that does not help."""
+        from qnnc.compiler.folding.goal import choose
+
+        offered = [node.offer_external(batch) for node in graph.nodes]  # all of them
+        if not any(offered):
+            return 0
+        try:
+            return max(option.cycles for option in choose(graph, goal, fixed).options)
+        except TargetError:
+            return 0
+        finally:
+            for node in graph.nodes:
+                node.offer_external(0)
 
 
 def by_hand(folding: str, settings: Sequence[str]) -> list[Setting]:

@@ -22,6 +22,7 @@ PASSES: Final[Mapping[str, str]] = {
     "host-boundary": "qnnc.compiler.passes.host_boundary:HostBoundary",
     "to-dataflow": "qnnc.compiler.passes.to_dataflow:ToDataflow",
     "minimize-widths": "qnnc.compiler.passes.minimize_widths:MinimizeWidths",
+    "remove-channels": "qnnc.compiler.passes.remove_channels:RemoveChannels",
     "set-folding": "qnnc.compiler.passes.set_folding:SetFolding",
     "insert-width-converters": "qnnc.compiler.passes.insert_width_converters:InsertWidthConverters",
     "choose-backend": "qnnc.compiler.passes.choose_backend:ChooseBackend",

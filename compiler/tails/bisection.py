@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.tails.curves import Curve
-from qnnc.compiler.tails.evaluator import Evaluator, Steps
+from qnnc.compiler.tails.evaluator import CHUNK, Evaluator, Steps
 
 MOST_PIECES = 64
 MOST_ROUNDED = 4
@@ -204,48 +204,72 @@ def _read_off(
     evaluator: Evaluator, pieces: Pieces, below: IntArray, above: IntArray, max_elements: int
 ) -> Steps:
     """Codes at all integers that may be steps; between those the code stands still."""
-    points = [
-        _points(pieces, below[:, :, c], above[:, :, c], c, max_elements)
-        for c in range(evaluator.channels)
+    stretches = [
+        _stretches(pieces, below[:, :, c], above[:, :, c], c) for c in range(evaluator.channels)
     ]
-    rows = max(p.size for p in points)
-    if rows * evaluator.channels > max(max_elements, 1 << 20):
+    most = max(int(lengths.sum()) for _, lengths in stretches)
+    if most * evaluator.channels > max(max_elements, 1 << 20):  # before they are written out
         raise Unsupported(
             "rounding decides at too many integers of its range; quantize its input to fewer bits"
         )
-    x = np.repeat(evaluator.low[None], rows, axis=0)
-    for c, own in enumerate(points):
-        x[: own.size, c] = own
-    codes = evaluator.run(x)
-    at, to = [], []
-    for c, own in enumerate(points):
-        moves = np.flatnonzero(np.diff(codes[: own.size, c])) + 1
-        at.append(own[moves])
-        to.append(codes[moves, c])
-    return Steps(evaluator.low, evaluator.high, codes[0], tuple(at), tuple(to))
+    points = [_points(pieces, *own, c) for c, own in enumerate(stretches)]
+    rows = max(p.size for p in points)
+    at: list[list[IntArray]] = [[] for _ in points]
+    to: list[list[IntArray]] = [[] for _ in points]
+    first = before = np.zeros(evaluator.channels, dtype=np.int64)
+    size = max(1, CHUNK // evaluator.channels)
+    for start in range(0, rows, size):  # all at once would be the most memory of a build
+        x = np.repeat(evaluator.low[None], min(size, rows - start), axis=0)
+        parts = [own[start : start + size] for own in points]
+        for c, own in enumerate(parts):
+            x[: own.size, c] = own
+        codes = evaluator.run(x)
+        if start == 0:
+            first, before = codes[0], codes[0].copy()
+        for c, own in enumerate(parts):
+            if own.size:
+                column = codes[: own.size, c]
+                moves = np.flatnonzero(np.diff(column, prepend=before[c]))
+                at[c].append(own[moves])
+                to[c].append(column[moves])
+                before[c] = column[-1]
+    return Steps(
+        evaluator.low,
+        evaluator.high,
+        first,
+        tuple(np.concatenate(steps) for steps in at),
+        tuple(np.concatenate(reached) for reached in to),
+    )
 
 
-def _points(
-    pieces: Pieces, below: IntArray, above: IntArray, channel: int, max_elements: int
-) -> IntArray:
-    """Integers of a channel to be looked at one by one, ascending: the first of each piece and what
-    lies above `below` up to `above` [levels, pieces]."""
+def _stretches(
+    pieces: Pieces, below: IntArray, above: IntArray, channel: int
+) -> tuple[IntArray, IntArray]:
+    """Runs of integers of a channel to be looked at one by one, ascending, none twice: what lies
+    above `below` up to `above` [levels, pieces], within each piece.
+
+    Returns:
+        Where each starts, and how many it has.
+    """
     low, high = pieces.low[:, channel], pieces.high[:, channel]
-    parts = [low[low <= high]]
     starts, ends = np.maximum(below + 1, low), np.minimum(above, high)
     kept = (starts <= ends) & (low <= high)
     starts, ends = starts[kept], ends[kept]
     if not starts.size:
-        return np.unique(parts[0])
+        return starts, starts
     order = np.argsort(starts, kind="stable")
     starts, reach = starts[order], np.maximum.accumulate(ends[order])
-    starts[1:] = np.maximum(starts[1:], reach[:-1] + 1)  # each integer once
-    lengths = np.maximum(reach - starts + 1, 0)
+    starts[1:] = np.maximum(starts[1:], reach[:-1] + 1)
+    return starts, np.maximum(reach - starts + 1, 0)
+
+
+def _points(pieces: Pieces, starts: IntArray, lengths: IntArray, channel: int) -> IntArray:
+    """The integers of some stretches, and the first of each piece, ascending."""
+    low, high = pieces.low[:, channel], pieces.high[:, channel]
     total = int(lengths.sum())
-    if total > max(max_elements, 1 << 20):
-        raise Unsupported(
-            "rounding decides at too many integers of its range; quantize its input to fewer bits"
-        )
     offsets = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    parts.append(np.repeat(starts, lengths) + offsets)
-    return np.unique(np.concatenate(parts))
+    within = np.repeat(starts, lengths) + offsets
+    first = np.unique(low[low <= high])
+    place = np.searchsorted(within, first)  # sorting millions again would take far longer
+    there = within[np.minimum(place, total - 1)] == first if total else np.zeros(first.shape, bool)
+    return np.insert(within, place[~there], first[~there])

@@ -71,7 +71,8 @@ def collect_pair(codes: ir.Value) -> PairTail:
     if len(found) != 2:
         named = ", ".join(quote(v.name) for v in found)
         raise Unsupported(f"it combines {len(found)} integer tensors ({named})")
-    if shape_of(found[0]) != shape_of(found[1]) or shape_of(found[0]) != shape_of(codes):
+    shapes = [shape_of(value) for value in (*found, codes)]
+    if len({len(shape) for shape in shapes}) > 1 or np.broadcast_shapes(*shapes[:2]) != shapes[2]:
         raise Unsupported("it combines integer tensors of different shapes")
     return PairTail((found[0], found[1]), codes, tuple(nodes))
 
@@ -150,7 +151,10 @@ def _multiplied(value: ir.Value, inside: set[ir.Node]) -> float:
     factor = 1.0
     while True:
         user = next((user for user, _ in value.uses() if user in inside), None)
-        if user is None or len(computed_inputs(user)) > 1:
+        if user is None:
+            break
+        if len(computed_inputs(user)) > 1:  # where they meet
+            factor = -factor if user.op_type == "Sub" and user.inputs[1] is value else factor
             break
         operand = next((a for v in user.inputs if (a := constant(v)) is not None), None)
         if operand is not None and user.op_type in ("Mul", "Dequantize"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -70,6 +71,7 @@ class Golden:
         self.scores = scores
         watched = [v for v in dict.fromkeys(watched) if not v.is_graph_input()]
         self.tensors = frozenset(str(v.name) for v in watched) | frozenset(self.inputs)
+        self._watched = _in_order(graph, watched)
         self._shapes = {
             str(v.name): tuple(int(d) for d in v.shape if isinstance(d, int))
             for v in (*graph.inputs, *(v for node in graph for v in node.outputs))
@@ -78,6 +80,20 @@ class Golden:
         self._free = expand(model, outputs=watched, any_batch=True)
         self._fixed = expand(model, outputs=watched)
         self._runner = BatchRunner(model, watched, plain=(self._free, self._fixed))
+
+    def first(self, elements: int) -> BatchRunner | None:
+        """What computes the first of the watched tensors, at least one and no more than have so
+        many elements for one sample; None if all of them have no more."""
+        sizes = [math.prod(self._shapes.get(name, ())) for name in self._watched]
+        if sum(sizes) <= elements:
+            return None
+        count = max(1, int(np.searchsorted(np.cumsum(sizes), elements, side="right")))
+        wanted, nodes = set(self._watched[:count]), list(self._fixed.graph)
+        last, ends = 0, list[ir.Value]()
+        for place, node in enumerate(nodes):
+            found = [value for value in node.outputs if value.name in wanted]
+            last, ends = place if found else last, [*ends, *found]
+        return BatchRunner(expand(self._fixed, outputs=ends, nodes=nodes[: last + 1]))
 
     def run(self, inputs: Mapping[str, NDArray[Any]], names: list[str] | None = None) -> Tensors:
         """Tensors [samples, ...] by name (all watched ones by default) for a batch of samples."""
@@ -131,6 +147,13 @@ class Golden:
         """One sample of a tensor in the shape that the graph gives it."""
         shape = self._shapes.get(name)
         return values[None] if shape is None else values.reshape(shape)
+
+
+def _in_order(graph: ir.Graph, watched: Collection[ir.Value]) -> list[str]:
+    """Names of tensors in the order in which they are computed."""
+    wanted = set(watched)
+    values = (value for node in graph for value in node.outputs)
+    return [str(value.name) for value in values if value in wanted]
 
 
 def _between(

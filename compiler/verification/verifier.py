@@ -122,7 +122,7 @@ class Verifier:
             mine = found[name]
             if fact is None:
                 compare_rearranged(outcome, name, mine, expected[name])
-                exact.add(name, name, None, mine.shape)
+                exact.add(name, name, None, expected[name])
                 continue
             low, high = check_range(outcome, value, fact, mine)
             if observer is not None:
@@ -137,7 +137,7 @@ class Verifier:
                 compare_codes(outcome, name, fact, mine, arranged, replay)
             else:
                 compare_sums(outcome, name, fact, mine, arranged, rounding_bound(value, fact))
-                exact.add(target, name, fact, golden.shape)
+                exact.add(target, name, fact, golden)
         for value, name in zip(model.graph.outputs, self.golden.outputs, strict=True):
             output = found.get(str(value.name))
             if output is None:
@@ -164,24 +164,26 @@ class ExactSums(Mapping[str, NDArray[Any]]):
     def __init__(
         self,
         found: Tensors,
-        known: Mapping[str, tuple[str, Integer | None, tuple[int, ...]]] | None = None,
+        known: Mapping[str, tuple[str, Integer | None, NDArray[Any]]] | None = None,
     ) -> None:
         self._found = found
         self._known = dict(known or {})
 
-    def add(self, target: str, name: str, fact: Integer | None, shape: tuple[int, ...]) -> None:
-        """State that the golden tensor `target` of this shape follows from the tensor `name` of
-        the compiled graph, or is that tensor where there is no fact."""
-        self._known[target] = (name, fact, shape)
+    def add(self, target: str, name: str, fact: Integer | None, golden: NDArray[Any]) -> None:
+        """State that the golden tensor `target` follows from the tensor `name` of the compiled
+        graph, or is that tensor where there is no fact; elements that this lacks are golden's."""
+        self._known[target] = (name, fact, golden)
 
     def so_far(self) -> ExactSums:
         """What is known now, whatever is added later."""
         return ExactSums(self._found, self._known)
 
     def __getitem__(self, target: str) -> NDArray[Any]:
-        name, fact, shape = self._known[target]
+        name, fact, golden = self._known[target]
         array = self._found[name]
-        return array if fact is None else fact.restored(exact_values(array, fact), shape)
+        if fact is None:
+            return array
+        return fact.restored(exact_values(array, fact), golden.shape, golden)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)

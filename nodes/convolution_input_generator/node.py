@@ -21,11 +21,13 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, repeated_channels
 from qnnc.compiler.dataflow.folding import MemoryFolding, SIMDFolding
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
 from qnnc.compiler.integer.window import Window
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 BLOCK_BITS = 2048
@@ -95,6 +97,12 @@ class ConvolutionInputGenerator(DataflowNode[WindowFolding]):
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.window = Window(self.image, self.kernel, self.stride, self.dilation, (0, 0), (0, 0))
+
+    def channel_links(self) -> list[ChannelLink]:
+        return repeated_channels(self.channels, self.window.elements)
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = len(inputs[0])
 
     # --- folding ----------------------------------------------------------------------------
 

@@ -10,9 +10,11 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import attributes
 from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.plumbing import Copier
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -50,6 +52,12 @@ class DuplicateStreams(Copier):
     def __init__(self, node: ir.Node) -> None:
         super().__init__(node)
         self.shape = (*self.vectors_shape, self.channels)
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels, outputs=self.copies)
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = len(inputs[0])
 
     def foldings(self) -> Iterable[PEFolding]:
         return (PEFolding(PE=pe) for pe in divisors(self.shape[-1]))

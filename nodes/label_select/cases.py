@@ -24,15 +24,23 @@ def cases() -> list[Case]:
             (17, 3, "INT3"),
             (1, 1, "INT4"),
         )
+    ] + [
+        label_select(labels=labels, k=1, kind=kind, pe=pe, vectors=vectors)
+        for labels, kind, pe, vectors in (
+            (10, "INT6", 10, 1),
+            (15, "UINT2", 5, 1),
+            (14, "INT3", 2, 3),
+            (7, "INT4", 7, 1),
+        )
     ]
 
 
-def label_select(*, labels: int, k: int, kind: str) -> Case:
-    """A LabelSelect of one vector of scores."""
+def label_select(*, labels: int, k: int, kind: str, pe: int = 1, vectors: int = 1) -> Case:
+    """A LabelSelect of vectors of scores, `pe` of them per word."""
     x = DataType[kind]
-    new = LabelSelect.create(labels=labels, k=k, x=x)
-    streams = ((x, (1, labels)),), ((DataType["UINT8"], (1, k)),)
-    return Case(new, *streams, partial(_greatest, k))
+    new = LabelSelect.create(labels=labels, k=k, x=x, vectors=(vectors,))
+    streams = ((x, (vectors, labels)),), ((DataType["UINT8"], (vectors, k)),)
+    return Case(new, *streams, partial(_greatest, k), {"PE": pe})
 
 
 def _greatest(k: int, x: IntArray) -> list[IntArray]:

@@ -15,7 +15,7 @@ HEADER = Header.beside(__name__, "label_select.h")
 
 
 class Hls(HlsNode[LabelSelect, PEFolding]):
-    """`qnnc::label_select`, one score per word."""
+    """`qnnc::label_select`."""
 
     def widest(self, arriving: Sequence[Stream]) -> PEFolding:
         return self.node.folding()

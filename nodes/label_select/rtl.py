@@ -16,6 +16,7 @@ def generate(node: LabelSelect) -> NodeRtl:
         "label_select.sv.j2",
         k=node.k,
         labels=node.labels,
+        pe=node.folding().PE,
         bits=node.x_type.bitwidth(),
         signed=int(node.x_type.min() < 0),
         index_bits=node.out_type.bitwidth(),

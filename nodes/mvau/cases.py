@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -22,7 +23,47 @@ WEIGHTS = ("BIPOLAR", "TERNARY", "BINARY", "INT2", "INT3", "INT4", "INT5", "INT8
 
 def cases() -> list[Case]:
     """All types in LUTs; shapes and foldings at their extremes; DSP blocks; sums at their ends."""
-    return [*of_types(), *of_shapes(), *with_dsps(), *at_limits()]
+    return [*of_types(), *of_shapes(), *with_dsps(), *at_limits(), *in_logic()]
+
+
+def in_logic() -> list[Case]:
+    """Weights as part of the logic: types, signed inputs, several vectors, sparse and empty
+    matrices."""
+    rng = np.random.default_rng(5)
+    return [
+        embedded(rng, mw=mw, mh=mh, x=x, w=w, vectors=vectors, zeros=zeros)
+        for x, w, mw, mh, vectors, zeros in (
+            ("BINARY", "BINARY", 16, 12, 1, 0.0),
+            ("BINARY", "TERNARY", 7, 3, 3, 0.0),
+            ("UINT2", "TERNARY", 9, 20, 1, 0.3),
+            ("INT4", "INT4", 5, 6, 2, 0.0),
+            ("TERNARY", "TERNARY", 12, 9, 1, 0.0),
+            ("UINT4", "INT4", 6, 9, 1, 0.8),
+            ("INT8", "INT8", 4, 3, 1, 0.0),
+            ("UINT3", "INT3", 1, 1, 1, 0.0),
+            ("INT3", "BIPOLAR", 40, 24, 1, 0.0),
+            ("UINT2", "TERNARY", 3, 2, 1, 1.0),
+        )
+    ]
+
+
+def embedded(
+    rng: np.random.Generator,
+    *,
+    mw: int,
+    mh: int,
+    x: str,
+    w: str,
+    vectors: int = 1,
+    zeros: float = 0.0,
+) -> Case:
+    """An MVAU with its weights in the logic, a share of them zero."""
+    found = mvau(
+        rng, mw=mw, mh=mh, x=x, w=w, pe=mh, simd=mw, ram_style="distributed", vectors=vectors
+    )
+    if zeros:
+        found.constants[0][rng.random((mw, mh)) < zeros] = 0
+    return replace(found, folding={**found.folding, "mem_mode": "internal_embedded"})
 
 
 def mvau(

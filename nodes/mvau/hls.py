@@ -44,5 +44,6 @@ class Hls(HlsNode[MVAU, MVAUFolding]):
             node.xnor,
             folding.resType == "dsp",
         )
-        weights = Table("weights", node.w_type, words, folding.ram_style)
+        style = "" if node.in_logic(folding) else folding.ram_style
+        weights = Table("weights", node.w_type, words, style)
         return Kernel(HEADER, name, node.ports(folding), (weights,))

@@ -18,6 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
+from qnnc.compiler.batches import MAX_BATCH, MIN_BATCH
 from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
@@ -28,6 +29,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.dot_product import (
     DotProduct,
     is_bipolar,
@@ -44,20 +46,26 @@ from qnnc.compiler.dataflow.folding import (
     RamStyle,
     SIMDFolding,
 )
-from qnnc.compiler.dataflow.schedule import Schedule, Steps
+from qnnc.compiler.dataflow.schedule import Intake, Schedule, Steps
 from qnnc.compiler.datatypes import carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.ir.intervals import matmul
 from qnnc.compiler.resources import Resources
+from qnnc.nodes.mvau import embedded_weights
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
 
 TRITS_FROM_BITS = 10 * 18_432
 """With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
+WORTH_FETCHING = 18_432
+"""Weights of fewer bits, one block RAM, are not fetched for each frame anew: a stream takes as much
+of the shell as they do."""
+REUSES = (8, 16, MAX_BATCH)
+"""Positions that an external weight word serves at most; the largest divisors are offered."""
 MAX_LANES = 8192
-"""More products per cycle than any Z7020 has room for."""
+"""More products per cycle, with weights from a memory, than any Z7020 has room for."""
 MAX_DSPS = 220
 """DSP48E1s of a Z7020."""
 
@@ -67,11 +75,14 @@ class MVAUFolding(ArithmeticFolding, MemoryFolding, SIMDFolding, PEFolding):
     """PE outputs of SIMD inputs each are worked on per cycle.
 
     Attributes:
-        mem_mode: "internal_decoupled", or "external" for weights that come as a stream.
+        mem_mode: "internal_decoupled" for weights in a memory, "internal_embedded" for weights
+            that are part of the logic, "external" for weights that come as a stream.
+        reuse: vectors that an external weight word is used for before the next comes.
         weight_code: "plain" for weights as they are, "trits" for five ternary ones in 8 bits.
     """
 
-    mem_mode: Literal["internal_decoupled", "external"] = "internal_decoupled"
+    mem_mode: Literal["internal_decoupled", "internal_embedded", "external"] = "internal_decoupled"
+    reuse: int = 1
     weight_code: Literal["plain", "trits"] = "plain"
 
 
@@ -83,7 +94,9 @@ class MVAU(DataflowNode[MVAUFolding]):
     vector takes MW / SIMD steps and gives PE outputs, MH / PE passes per vector.
 
     With mem_mode "external" the weights come as a stream, and every word of them is used for
-    `batch` frames before the next (`external_weights`); ram_style is then that of the buffers.
+    `reuse` vectors before the next (`external_weights`); ram_style is then that of the buffers.
+    With "internal_embedded" and PE = MH, SIMD = MW, weights are part of the logic
+    (`embedded_weights`).
     """
 
     op_type = "MVAU"
@@ -99,8 +112,8 @@ class MVAU(DataflowNode[MVAUFolding]):
     out_type: BaseDataType = attributes.integer_type("outputDataType")
     acc_type: BaseDataType = attributes.integer_type("accDataType", "INT32")
     xnor: bool = attributes.flag("binaryXnorMode", False)
-    held: int = attributes.integer("batch", 1)
-    """Frames that may be held so that weights can be external."""
+    held: int = attributes.integer("batch", 0)
+    """Frames that may be held so that weights can be external; 0 if they cannot."""
 
     @classmethod
     def create(
@@ -149,6 +162,17 @@ class MVAU(DataflowNode[MVAUFolding]):
         super().set_types(inputs, outputs)
         self.acc_type = outputs[0]
 
+    def channel_links(self) -> list[ChannelLink]:
+        return []
+
+    def reads(self) -> NDArray[np.bool_]:
+        weights = self.weights()
+        return np.ones(weights.shape, dtype=np.bool_) if self.xnor else weights != 0
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.replace_constant(editor, 1, self.constant_input(1)[np.ix_(inputs[0], outputs[0])])
+        self.MW, self.MH = len(inputs[0]), len(outputs[0])
+
     # --- folding ----------------------------------------------------------------------------
 
     def foldings(self) -> Iterable[MVAUFolding]:
@@ -165,58 +189,86 @@ class MVAU(DataflowNode[MVAUFolding]):
                         yield MVAUFolding(PE=pe, SIMD=simd, ram_style=ram_style, resType=res)
                 if self._worth_trits() and simd * pe >= FIVE and not one_word:
                     yield MVAUFolding(PE=pe, SIMD=simd, ram_style="block", weight_code="trits")
-                if self.frames > 1:
-                    yield from self._external_foldings(pe, simd, ways)
+                for reuse in self._reuses:
+                    yield from self._external_foldings(pe, simd, ways, reuse)
+        if embedded_weights.possible(self):
+            yield MVAUFolding(PE=self.MH, SIMD=self.MW, mem_mode="internal_embedded")
 
     def _worth_trits(self) -> bool:
         """Ternary weights, and so many that a code which saves a fifth saves two block RAMs."""
-        bits = self.MW * self.MH * self.w_type.bitwidth()
-        return is_ternary(self.w_type) and bits >= TRITS_FROM_BITS
+        return is_ternary(self.w_type) and self._weight_bits >= TRITS_FROM_BITS
 
     def _external_foldings(
-        self, pe: int, simd: int, ways: Sequence[Arithmetic]
+        self, pe: int, simd: int, ways: Sequence[Arithmetic], reuse: int
     ) -> Iterator[MVAUFolding]:
-        styles: tuple[RamStyle, ...] = ("block", "distributed")
-        for ram_style in styles:
+        styles: tuple[RamStyle, ...] = ("distributed", "block") if reuse > 1 else ("distributed",)
+        for ram_style in reversed(styles):
             for res in ways:
                 folding = MVAUFolding(
-                    PE=pe, SIMD=simd, ram_style=ram_style, resType=res, mem_mode="external"
+                    PE=pe,
+                    SIMD=simd,
+                    ram_style=ram_style,
+                    resType=res,
+                    mem_mode="external",
+                    reuse=reuse,
                 )
                 if self.external(folding).possible:
                     yield folding
 
-    @property
-    def frames(self) -> int:
-        """Frames that may be held so that weights can be external; 1 if they cannot."""
-        return self.held if self.vectors == 1 else 1
-
-    def hold_frames(self, batch: int) -> bool:
+    @cached_property
+    def _reuses(self) -> Sequence[int]:
+        """For how many vectors, of a frame or of the frames held, a weight word may be used."""
+        frames = self.held
+        held = frames > 1 and self.vectors == 1
+        if not frames or (not held and self._weight_bits < WORTH_FETCHING):
+            return ()
         if self.vectors == 1:
-            self.held = batch
-        return self.vectors == 1
+            return (frames,)
+        found = [d for d in divisors(self.vectors) if MIN_BATCH <= d <= MAX_BATCH]
+        chosen = {max((d for d in found if d <= most), default=1) for most in REUSES}
+        return (1, *sorted(chosen - {1}))
+
+    @property
+    def _weight_bits(self) -> int:
+        return self.MW * self.MH * int(self.w_type.bitwidth())
+
+    def offer_external(self, batch: int) -> bool:
+        self.held = batch
+        self.__dict__.pop("_reuses", None)
+        return bool(self._reuses)
 
     def is_external(self, folding: MVAUFolding) -> bool:
-        """Weights come from off-chip memory."""
-        return folding.mem_mode == "external" and self.frames > 1
+        """Weights come from outside."""
+        return folding.mem_mode == "external"
+
+    def is_buffered(self, folding: MVAUFolding) -> bool:
+        """Vectors wait in buffers so that each external word serves several of them."""
+        return self.is_external(folding) and folding.reuse > 1
+
+    def in_logic(self, folding: MVAUFolding) -> bool:
+        everything = folding.PE == self.MH and folding.SIMD == self.MW
+        return everything and folding.mem_mode == "internal_embedded"
 
     def batch(self, folding: MVAUFolding) -> int:
-        return self.frames if self.is_external(folding) else 1
+        return folding.reuse if self.is_external(folding) and self.vectors == 1 else 1
 
     def weight_bytes(self, folding: MVAUFolding) -> float:
         if not self.is_external(folding):
             return 0.0
-        return self.external(folding).bytes / self.frames
+        return self.external(folding).bytes * self.vectors / folding.reuse
 
     def weights_in(self, folding: MVAUFolding) -> str | None:
         if self.is_external(folding):
             return "external"
+        if self.in_logic(folding):
+            return "logic"
         return "trits" if folding.weight_code == "trits" else folding.ram_style
 
     def external(self, folding: MVAUFolding) -> ExternalWeights:
         """The weight stream and the buffers of a folding with external weights."""
         dot = self.dot_product(folding)
         return ExternalWeights(
-            self.frames,
+            folding.reuse,
             self.steps(folding),
             self.passes(folding),
             folding.PE * folding.SIMD * dot.w_bits,
@@ -252,8 +304,8 @@ class MVAU(DataflowNode[MVAUFolding]):
             self.weight_range,
             simd=folding.SIMD,
             pe=folding.PE,
-            # interleaved sums of several frames cannot stay in a DSP
-            steps=1 if self.is_external(folding) else self.steps(folding),
+            # interleaved sums of several vectors cannot stay in a DSP
+            steps=1 if self.is_buffered(folding) else self.steps(folding),
         )
 
     @cached_property
@@ -276,7 +328,10 @@ class MVAU(DataflowNode[MVAUFolding]):
         return folding.weight_code == "trits" and is_ternary(self.w_type)
 
     def weight_latency(self, folding: MVAUFolding) -> int:
-        """Cycles from a step to its weights (`qnnc_weight_stream`, and a decoder's register)."""
+        """Cycles from a step to its weights (`qnnc_weight_stream` and a decoder's register, or
+        `qnnc_weight_port`)."""
+        if self.is_external(folding):
+            return 2
         return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
     def _dot_latency(self, folding: MVAUFolding) -> int:
@@ -295,6 +350,20 @@ class MVAU(DataflowNode[MVAUFolding]):
             return math.ceil(away / (steps - 1)), False
         return math.ceil((away + 2) / steps) + 1, True
 
+    def notes(self, folding: MVAUFolding) -> list[str]:
+        """How often weights from memory are used, how many are zero, and what that saves."""
+        found = []
+        if self.is_external(folding):
+            many = f"{folding.reuse} {'frames' if self.vectors == 1 else 'positions'}"
+            used = many if folding.reuse > 1 else "one vector"
+            found.append(f"weights from memory, each word for {used}")
+        weights = self.weights()
+        zeros = 1 - np.count_nonzero(weights) / weights.size
+        if zeros and not self.xnor:
+            saved = "cost nothing" if self.in_logic(folding) else "are stored like any other"
+            found.append(f"{zeros:.0%} of the {weights.size:,} weights are zero and {saved}")
+        return found
+
     # --- meaning ----------------------------------------------------------------------------
 
     def ports(self, folding: MVAUFolding) -> Ports:
@@ -308,8 +377,11 @@ class MVAU(DataflowNode[MVAUFolding]):
         return self.steps(folding) * self.passes(folding) * self.vectors
 
     def latency(self, folding: MVAUFolding) -> int:
-        if self.is_external(folding):
-            return 2 * self.frames * self.cycles(folding) + self._external_latency(folding)
+        if self.is_buffered(folding):
+            vector = self.steps(folding) * self.passes(folding)
+            return 2 * folding.reuse * vector + self._external_latency(folding)
+        if self.in_logic(folding):
+            return embedded_weights.latency(self)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
         inside = self.weight_latency(folding) + self._dot_latency(folding)
@@ -317,11 +389,13 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     def schedule(self, folding: MVAUFolding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile. With
-        external weights, whole batches come, are worked on and leave at once."""
-        if self.is_external(folding):
-            late = self.latency(folding) - self.cycles(folding)
-            elements = ([self.MW], [self.MH], [2 * self.frames * self.MW])
-            return Steps(1, self.cycles(folding), late, *elements).schedule()
+        external weights, whole batches come, are worked on and leave at once; those of one frame
+        leave while the next are worked on."""
+        if self.is_buffered(folding):
+            return self._buffered_schedule(folding)
+        if self.in_logic(folding):
+            elements = ([self.vectors * self.MW], [self.vectors * self.MH], [0])
+            return Steps(self.vectors, self.vectors, self.latency(folding), *elements).schedule()
         room = 2 * self.MW if self.passes(folding) > 1 else 0
         inside = self.weight_latency(folding) + self._dot_latency(folding)
         depth, _ = self.output_depth(folding)
@@ -334,16 +408,32 @@ class MVAU(DataflowNode[MVAUFolding]):
             [room],
         ).schedule()
 
+    def _buffered_schedule(self, folding: MVAUFolding) -> Schedule:
+        count, room = folding.reuse, 2 * folding.reuse * self.MW
+        if self.vectors == 1:
+            late = self.latency(folding) - self.cycles(folding)
+            elements = ([self.MW], [self.MH], [room])
+            return Steps(1, self.cycles(folding), late, *elements).schedule()
+        vector = self.steps(folding) * self.passes(folding)
+        done = np.arange(1, self.vectors + 1, dtype=np.int64)
+        needed = -(-done // count) * count * self.MW
+        return Schedule(
+            np.full(self.vectors, vector, dtype=np.int64),
+            (count - 1) * vector + self._external_latency(folding),
+            (Intake(needed, done // count * count * self.MW, room),),
+            (done * self.MH,),
+        )
+
     def _external_latency(self, folding: MVAUFolding) -> int:
         return self.dot_product(folding).latency + 7
 
     def resources(self, folding: MVAUFolding) -> Resources:
-        if self.is_external(folding):
+        if self.is_buffered(folding):
             return self._external_resources(folding)
+        if self.in_logic(folding):
+            return embedded_weights.resources(self)
         dot = self.dot_product(folding)
         steps, passes = self.steps(folding), self.passes(folding)
-        memory = self.weight_memory(folding)
-        block = folding.ram_style == "block"
         acc_bits = self.out_type.bitwidth()
         depth, srl = self.output_depth(folding)
         x_width = folding.SIMD * self.x_type.bitwidth()
@@ -357,25 +447,28 @@ class MVAU(DataflowNode[MVAUFolding]):
         if passes > 1 and steps > 1:
             luts += cost.counter(steps) + 4
             luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
-        luts += cost.counter(memory.rows) + cost.counter(memory.group)
-        luts += cost.multiplexer(memory.width, memory.group)
-        if not block:
-            luts += cost.lut_memory(memory.width, memory.depth)
         luts += 3 * depth if not srl else folding.PE * acc_bits + 12
 
         held = depth + int(steps > 1 and not dot.accumulates)
         ffs = modules * dot.registers + folding.PE * acc_bits * held
         ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
-        ffs += 0 if block else 2 * memory.width
         if self.in_trits(folding):
             luts += decoder_luts(folding.PE * folding.SIMD)
             ffs += 2 * folding.PE * folding.SIMD
-        return Resources(
-            LUT=luts,
-            FF=ffs,
-            BRAM18=memory.BRAM18 if block else 0,
-            DSP=modules * dot.dsps,
-        )
+        weights = self._weight_resources(folding)
+        return weights + Resources(luts, ffs, 0, modules * dot.dsps)
+
+    def _weight_resources(self, folding: MVAUFolding) -> Resources:
+        """Of the weight memory, or of the port that weights come over vector by vector."""
+        if self.is_external(folding):
+            outside = self.external(folding)
+            return outside.port_resources + Resources(LUT=2, FF=outside.word_bits)
+        memory = self.weight_memory(folding)
+        luts = cost.counter(memory.rows) + cost.counter(memory.group)
+        luts += cost.multiplexer(memory.width, memory.group)
+        if folding.ram_style == "block":
+            return Resources(LUT=luts, BRAM18=memory.BRAM18)
+        return Resources(luts + cost.lut_memory(memory.width, memory.depth), 2 * memory.width)
 
     def _external_resources(self, folding: MVAUFolding) -> Resources:
         dot, outside = self.dot_product(folding), self.external(folding)
@@ -386,7 +479,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         offsets = any(map(dot.lane_offset, range(dot.lanes)))
         luts = float(modules * dot.luts + dot.shared_luts)
         luts += sums if several or dot.numbers == 2 or offsets else 0
-        luts += sums * math.ceil((outside.batch - 1) / 32) if several else 0
+        luts += sums * math.ceil((outside.reuse - 1) / 32) if several else 0
         ffs = modules * dot.registers + (sums if several else 0)
         ffs += outside.x_bits + 3 * (dot.latency + 1)
         return outside.resources + Resources(luts, ffs, 0, modules * dot.dsps)

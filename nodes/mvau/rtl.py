@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
+from qnnc.backends.rtl.constant_matrix import MatrixWriter
 from qnnc.backends.rtl.dsp_lane import dsp_lane_module
 from qnnc.backends.rtl.lane import correction_module, lane_module
 from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
+from qnnc.nodes.mvau import embedded_weights
 from qnnc.nodes.mvau.node import MVAU, MVAUFolding
 from qnnc.nodes.mvau.trits import coded
 
@@ -23,8 +25,11 @@ TEMPLATES = Templates(__name__)
 def generate(node: MVAU) -> NodeRtl:
     """The unit under the folding in its attributes."""
     folding = node.folding()
-    if node.is_external(folding):
-        return generate_external(node, folding)
+    if node.is_buffered(folding):
+        return generate_buffered(node, folding)
+    if node.in_logic(folding):
+        return generate_embedded(node)
+    outside = node.external(folding) if node.is_external(folding) else None
     dot = node.dot_product(folding)
     memory = node.weight_memory(folding)
     depth, fifo = node.output_depth(folding)
@@ -35,32 +40,56 @@ def generate(node: MVAU) -> NodeRtl:
         trits=folding.PE * folding.SIMD if node.in_trits(folding) else 0,
         word_bits=memory.width,
         style=weight_style(folding),
+        port_bits=8 * outside.port_bytes if outside else 0,
         weight_latency=node.weight_latency(folding),
         late=int(dot.accumulates),
         depth=depth,
         buffer="qnnc_output_fifo" if fifo else "qnnc_output_buffer",
     )
     text += _lanes(node, folding)
+    if outside:
+        return finish(node, text, weights=weight_words(node, folding))
     return finish(node, text, {"WEIGHTS_FILE": weight_memory(node, folding)})
 
 
-def generate_external(node: MVAU, folding: MVAUFolding) -> NodeRtl:
-    """The unit with external weights."""
+def generate_buffered(node: MVAU, folding: MVAUFolding) -> NodeRtl:
+    """The unit with external weights, each word used for several vectors."""
     outside = node.external(folding)
     text = TEMPLATES.render(
         "mvau_external.sv.j2",
         **_common(node, folding),
-        batch=outside.batch,
+        batch=outside.reuse,
         block=int(outside.block),
         port_bits=8 * outside.port_bytes,
         beats=outside.beats,
     )
+    return finish(node, text + _lanes(node, folding), weights=weight_words(node, folding))
+
+
+def weight_words(node: MVAU, folding: MVAUFolding) -> NDArray[np.uint8]:
+    """The stream of weights from outside, [words, bytes], once through the matrix."""
+    outside = node.external(folding)
     bits = _weight_bits(node, folding)
     words = np.zeros((len(bits), outside.beats * outside.port_bytes), dtype=np.uint8)
     packed_ = np.packbits(bits, axis=1, bitorder="little")
     words[:, : packed_.shape[1]] = packed_
-    stream = words.reshape(-1, outside.port_bytes)
-    return finish(node, text + _lanes(node, folding), weights=stream)
+    return words.reshape(-1, outside.port_bytes)
+
+
+def generate_embedded(node: MVAU) -> NodeRtl:
+    """The unit with its weights in the logic."""
+    plan, acc_bits = embedded_weights.matrix_plan(node), node.out_type.bitwidth()
+    text = TEMPLATES.render(
+        "mvau_embedded.sv.j2",
+        mh=node.MH,
+        mw=node.MW,
+        x_width=node.MW * node.x_type.bitwidth(),
+        y_width=node.MH * acc_bits,
+        text=MatrixWriter(plan, "x", "totals", acc_bits).write(),
+        stages=plan.latency,
+        at_input=embedded_weights.waits_at_input(node),
+    )
+    return finish(node, text)
 
 
 def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
@@ -91,7 +120,8 @@ def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
 def _lanes(node: MVAU, folding: MVAUFolding) -> str:
     """The modules of the lanes."""
     dot, steps = node.dot_product(folding), node.steps(folding)
-    acc_bits, batch = node.out_type.bitwidth(), node.batch(folding)
+    acc_bits = node.out_type.bitwidth()
+    batch = folding.reuse if node.is_buffered(folding) else 1
     text = ""
     if dot.correction:
         text += "\n" + correction_module(f"{MODULE}_correction", dot)

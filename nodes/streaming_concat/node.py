@@ -20,9 +20,11 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.datatypes import carrier
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -55,6 +57,14 @@ class StreamingConcat(DataflowNode[SIMDFolding]):
             outputDataType=out.name,
             numInputVectors=list(vectors),
         )
+
+    def channel_links(self) -> list[ChannelLink]:
+        firsts = np.cumsum([0, *self.channels])
+        sizes = enumerate(self.channels)
+        return [ChannelLink(i, 0, np.arange(n), np.arange(n) + firsts[i]) for i, n in sizes]
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = tuple(len(kept) for kept in inputs)
 
     def foldings(self) -> Iterable[SIMDFolding]:
         return (SIMDFolding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))

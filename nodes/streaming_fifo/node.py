@@ -76,7 +76,7 @@ class StreamingFIFO(Fifo):
     def resources(self, folding: Folding) -> Resources:
         width = self.lanes * self.datatype.bitwidth()
         rows = self.depth - 1
-        luts = 2 * cost.counter(rows) + cost.bits_for(rows + 1) + 5
+        luts = 2 * cost.counter(rows) + 2 * cost.bits_for(rows + 1) + 4
         if self.block:
             ram = cost.block_ram(width, rows)
             return Resources(LUT=luts + ram.LUT, FF=40, BRAM18=ram.BRAM18)

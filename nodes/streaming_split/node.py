@@ -19,8 +19,10 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -52,6 +54,14 @@ class StreamingSplit(DataflowNode[SIMDFolding]):
             inputDataType=x.name,
             numInputVectors=list(vectors),
         )
+
+    def channel_links(self) -> list[ChannelLink]:
+        firsts = np.cumsum([0, *self.channels])
+        sizes = enumerate(self.channels)
+        return [ChannelLink(0, i, np.arange(n) + firsts[i], np.arange(n)) for i, n in sizes]
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = tuple(len(kept) for kept in outputs)
 
     def foldings(self) -> Iterable[SIMDFolding]:
         return (SIMDFolding(SIMD=simd) for simd in divisors(math.gcd(*self.channels)))

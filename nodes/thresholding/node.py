@@ -27,6 +27,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.dataflow.folding import (
     Arithmetic,
     ArithmeticFolding,
@@ -166,6 +167,23 @@ class Thresholding(DataflowNode[ThresholdingFolding]):
         table = Table(self.thresholds(), self.base, None, -1)
         x = inputs[0].along(self.channels)
         return [Range.of(table_codes(table, x.low[None])[0], table_codes(table, x.high[None])[0])]
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels)
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = len(inputs[0])
+        for index in range(1, len(self.node.inputs)):
+            if self.node.inputs[index] is not None and len(self.constant_input(index)) > 1:
+                self.replace_constant(editor, index, self.constant_input(index)[inputs[0]])
+
+    def shift_input(self, editor: Editor, amounts: IntArray) -> None:
+        moved = self.thresholds() - amounts[:, None]
+        self.replace_constant(editor, 1, moved)
+        self.threshold_type = smallest_type(int(moved.min()), int(moved.max()))
+        values = self.values()
+        if values is not None and len(values) == 1:
+            self.replace_constant(editor, 2, np.broadcast_to(values, (len(moved), values.shape[1])))
 
     # --- folding ----------------------------------------------------------------------------
 

@@ -11,9 +11,11 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import attributes
 from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.dataflow.loops import Loop
 from qnnc.compiler.dataflow.pixels import gather_pixels
 from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.ir.edit import Editor
 from qnnc.nodes.shared.reordering.node import Reordering, ReorderingFolding
 
 
@@ -59,6 +61,12 @@ class UpsampleNearestNeighbour(Reordering):
         super().__init__(node)
         self.image = self.in_height, self.in_width
         self.out = self.out_height, self.out_width
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels)
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = len(inputs[0])
 
     @property
     def most_lanes(self) -> int:

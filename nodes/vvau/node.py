@@ -14,6 +14,7 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import NewNode, Range, Role
+from qnnc.compiler.dataflow.channels import Kept
 from qnnc.compiler.dataflow.folding import ArithmeticFolding, MemoryFolding, PEFolding
 from qnnc.compiler.datatypes import BIPOLAR, carrier, type_of_values, wide_sums
 from qnnc.compiler.ir.builder import Builder
@@ -85,6 +86,10 @@ class VVAU(ChannelFold[VVAUFolding]):
     def weights(self) -> NDArray[np.int64]:
         """[KH * KW, C]."""
         return as_integers(self.constant_input(1)).reshape(self.channels, self.window).T
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        super().keep_channels(editor, inputs, outputs)
+        self.replace_constant(editor, 1, self.constant_input(1)[outputs[0]])
 
     # --- types ------------------------------------------------------------------------------
 

@@ -70,6 +70,8 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_fifo": _FIFOS,
     "qnnc_flag_delay": [{"CYCLES": 0}, {"CYCLES": 3}],
     "qnnc_gated_add": [{"COUNT": 5, "BITS": 1}, {"COUNT": 3, "BITS": 4}],
+    "qnnc_label_tree": [{"LABELS": 5}, {"SIGNED": 0, "LABELS": 12, "PE": 3}],
+    "qnnc_pipeline_control": [{"STAGES": 0}, {"STAGES": 1}],
     "qnnc_label_select": [{"K": 3}, {"SIGNED": 0, "LABELS": 100, "IBITS": 8}, {"LABELS": 1}],
     "qnnc_lut_rom": [{"DEPTH": 65, "ABITS": 7}, {"DEPTH": 700, "ABITS": 10}],
     "qnnc_output_buffer": [{"DEPTH": 3}],

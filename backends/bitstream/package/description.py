@@ -66,7 +66,7 @@ def _weights(stream: ShellStream) -> dict[str, Any]:
     return {
         "name": stream.name,
         "file": stream.port.file,
-        "bytes": stream.frame_bytes,
+        "bytes": stream.round_bytes,
         "copies": stream.copies,
         "registers": stream.registers,
     }

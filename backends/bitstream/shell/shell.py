@@ -18,7 +18,14 @@ from qnnc.compiler.board import Board
 from qnnc.compiler.dataflow.memory_traffic import batch_cycles
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.files import new_folder
-from qnnc.compiler.memory_ports import PORT_ORDER, MemoryPorts, Traffic, assign, word_bytes
+from qnnc.compiler.memory_ports import (
+    MAX_STREAMS,
+    PORT_ORDER,
+    MemoryPorts,
+    Traffic,
+    assign,
+    word_bytes,
+)
 
 MODULE, TOP = "qnnc_shell", "qnnc_top"
 BUILD_ID_FILE = "build_id.mem"
@@ -26,7 +33,6 @@ REGISTERS = 0x43C00000
 """Address of the registers, in the range of GP0."""
 MEMORY_LOW = 0x00100000
 """The DDR memory below is not open to the programmable logic (UG585, table 4-1)."""
-MAX_STREAMS = 30
 LOOP_STEP = 128
 """Bytes of a longest burst, at whose multiples bursts end."""
 
@@ -58,19 +64,24 @@ class ShellStream:
 
     @property
     def is_weights(self) -> bool:
-        """The same words come with every batch."""
+        """The same words come over and over."""
         return isinstance(self.port, WeightPort)
 
     @property
     def copies(self) -> int:
-        """How often the words of a batch of weights lie in memory, one after the other, so that
+        """How often the words of a round of weights lie in memory, one after the other, so that
         they end at a multiple of 128 bytes."""
-        return LOOP_STEP // math.gcd(LOOP_STEP, self.frame_bytes)
+        return LOOP_STEP // math.gcd(LOOP_STEP, self.round_bytes)
+
+    @property
+    def round_bytes(self) -> int:
+        """Bytes of weights that are read over and over; 0 for frames."""
+        return int(self.port.words.size) if isinstance(self.port, WeightPort) else 0
 
     @property
     def loop(self) -> int:
         """Bytes of weights in memory that are read over and over; 0 for frames."""
-        return self.copies * self.frame_bytes if self.is_weights else 0
+        return self.copies * self.round_bytes if self.is_weights else 0
 
     @property
     def memory_bytes(self) -> int:
@@ -227,7 +238,9 @@ def shell_over(design: Design, board: Board, build_id: int, places: Sequence[int
     """
     streams = _streams(design)
     if len(streams) > MAX_STREAMS:
-        raise TargetError(f"the accelerator has {len(streams)} streams; the shell takes 30")
+        raise TargetError(
+            f"the accelerator has {len(streams)} streams; the shell takes {MAX_STREAMS}"
+        )
     ports = tuple(
         MemoryPort(number, places.count(place))
         for place, number in enumerate(PORT_ORDER[: max(places, default=0) + 1])
@@ -280,7 +293,9 @@ def _streams(design: Design) -> list[ShellStream]:
             index if index < len(into) else index - len(into),
             index,
             port.bytes * 8,
-            len(port.words) if isinstance(port, WeightPort) else port.stream.words * design.batch,
+            len(port.words) * port.rounds
+            if isinstance(port, WeightPort)
+            else port.stream.words * design.batch,
             port,
         )
         for index, port in enumerate([*into, *design.outputs])

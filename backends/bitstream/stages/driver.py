@@ -46,6 +46,11 @@ def _fixed(build: Build) -> str:
     fixed = sum(memory.fixed for memory in memories)
     small = sum(not memory.fixed and not movable(memory) for memory in memories)
     parts = []
+    layers = sum(i.node.in_logic(i.node.folding()) for i in instances)
+    if layers:
+        parts.append(
+            f"{layers} layers' weights that are part of the logic (--updatable moves them)"
+        )
     if fixed:
         parts.append(f"{fixed} tables that are part of the logic (--updatable moves them)")
     if small:

@@ -126,6 +126,12 @@ def check_same(old: Design, new: Design) -> None:
         )
     for before, after in zip(old.instances, new.instances, strict=True):
         where = f"node {after.name} ({', '.join(sources(after.node.node)) or after.node.op_type})"
+        same = before.node.op_type == after.node.op_type and before.rtl.text == after.rtl.text
+        if before.node.in_logic(before.node.folding()) and not same:
+            raise ModelError(
+                f"{where} has its weights in the logic: other ones need place and route; build "
+                "with --updatable to keep weights in memories"
+            )
         if before.rtl.module != after.rtl.module:
             raise ModelError(
                 f"{where} of the new model has another shape, type or folding; build it again"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qnnc.backends.design import Design, Port, whole_batches
 from qnnc.backends.design.design import HEADER
 from qnnc.backends.rtl.ip.component import component_xml
+from qnnc.backends.rtl.ip.core_file import core_file
 from qnnc.backends.rtl.rtl_node import Templates
 from qnnc.compiler.files import new_folder
 from qnnc.compiler.packing import pack_words
@@ -37,14 +38,15 @@ def write_ip(design: Design, folder: Path, part: str, tensors: Mapping[str, NDAr
         bench = _testbench(design, tensors)
         for name, text in bench.items():
             (out / "tb" / name).write_text(text, encoding="utf-8")
+        sources = [f"src/{name}" for name in design.sources]
+        memories = [f"src/{name}" for name in design.memory_files()]
+        benches = [f"tb/{name}" for name in bench]
         xml = component_xml(
-            design,
-            sources=[f"src/{name}" for name in design.sources],
-            memories=[f"src/{name}" for name in design.memory_files()],
-            testbench=[f"tb/{name}" for name in bench],
-            part=part,
+            design, sources=sources, memories=memories, testbench=benches, part=part
         )
         (out / "component.xml").write_text(xml, encoding="utf-8")
+        text = core_file(design.top, sources, memories, benches)
+        (out / f"{design.top}.core").write_text(text, encoding="utf-8")
 
 
 def _testbench(design: Design, tensors: Mapping[str, NDArray[Any]]) -> dict[str, str]:

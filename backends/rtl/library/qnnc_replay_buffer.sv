@@ -3,8 +3,8 @@
 // LATENCY cycles after it. There are two banks: while one vector is played, the
 // next is written. With NF = 1 nothing is stored and words pass straight through.
 //
-// `step` is made here. It needs a word and, for the last word of a pass, room for
-// a result at the end of the pipeline (can_finish).
+// `step` is made here. It needs a word, its weights (weights) and, for the last
+// word of a pass, room for a result at the end of the pipeline (can_finish).
 module qnnc_replay_buffer #(
     parameter integer WIDTH = 8,
     parameter integer SF = 4,
@@ -16,6 +16,7 @@ module qnnc_replay_buffer #(
     input  wire [WIDTH-1:0] s_axis_tdata,
     input  wire             s_axis_tvalid,
     output wire             s_axis_tready,
+    input  wire             weights,
     input  wire             can_finish,
     output wire             step,
     output wire             step_last,
@@ -37,7 +38,7 @@ module qnnc_replay_buffer #(
 
   generate
     if (NF == 1) begin : direct
-      assign s_axis_tready = ~last | can_finish;
+      assign s_axis_tready = weights & (~last | can_finish);
       assign step = s_axis_tvalid & s_axis_tready;
       qnnc_delay #(
           .WIDTH(WIDTH),
@@ -59,7 +60,7 @@ module qnnc_replay_buffer #(
         reg waiting_full, playing_full;
         wire load = waiting_full & (~playing_full | vector_end);
         assign s_axis_tready = ~waiting_full;
-        assign step = playing_full & can_finish;
+        assign step = playing_full & weights & can_finish;
         always @(posedge aclk) begin
           if (!aresetn) begin
             waiting_full <= 1'b0;
@@ -88,7 +89,7 @@ module qnnc_replay_buffer #(
         wire write = s_axis_tvalid & s_axis_tready;
         wire write_end = write & (write_index == LAST_WORD);
         assign s_axis_tready = ~full[write_bank];
-        assign step = full[read_bank] & (~last | can_finish);
+        assign step = full[read_bank] & weights & (~last | can_finish);
 
         (* ram_style = "distributed" *) reg [WIDTH-1:0] mem[0:(2<<SBITS)-1];
         reg [WIDTH-1:0] word;

@@ -52,7 +52,7 @@ class RtlStage(Stage):
 
 
 def _weight_stream(design: Design, port: WeightPort) -> StreamPort:
-    """A stream of weights, the same words once for every batch."""
+    """A stream of weights, the same words over and over."""
     node = design.instances[port.instance].node
     return StreamPort(
         name=port.name,
@@ -62,7 +62,8 @@ def _weight_stream(design: Design, port: WeightPort) -> StreamPort:
         elements_per_word=port.bytes,
         tdata_bits=port.bits,
         words_per_frame=0,
-        words_per_batch=len(port.words),
+        words_per_batch=len(port.words) * port.rounds,
+        words_per_round=len(port.words),
     )
 
 

@@ -12,8 +12,10 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.dataflow import attributes, cost
 from qnnc.compiler.dataflow.base import DataflowNode, Ports, Range, Stream, divisors
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.dataflow.folding import SIMDFolding
 from qnnc.compiler.dataflow.schedule import Intake, Schedule, cumulative
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 
@@ -59,6 +61,12 @@ class Border(DataflowNode[SIMDFolding]):
         places = np.zeros(self.out, dtype=bool)
         places[rows, columns] = True
         return places
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.channels)
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = len(inputs[0])
 
     def foldings(self) -> Iterable[SIMDFolding]:
         return (SIMDFolding(SIMD=simd) for simd in divisors(self.channels))

@@ -13,8 +13,10 @@ from typing_extensions import TypeVar
 
 from qnnc.compiler.dataflow import cost
 from qnnc.compiler.dataflow.base import DataflowNode, Ports, Stream, divisors
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.dataflow.schedule import Intake, Schedule
+from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
 
 F = TypeVar("F", bound=PEFolding, default=PEFolding)
@@ -46,6 +48,13 @@ class ChannelFold(DataflowNode[F]):
 
     def foldings(self) -> Iterable[F]:
         return (self.folding_type(PE=pe) for pe in divisors(self.channels))
+
+    def channel_links(self) -> list[ChannelLink]:
+        taken = np.arange(self.x_shape[-1])
+        return [ChannelLink(0, 0, taken, taken % self.channels)]
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        self.channels = len(outputs[0])
 
     def groups(self, folding: F) -> int:
         """Words of a vector."""

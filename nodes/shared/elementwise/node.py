@@ -21,6 +21,7 @@ from qnnc.compiler.dataflow.base import (
     Stream,
     divisors,
 )
+from qnnc.compiler.dataflow.channels import ChannelLink, Kept, all_channels
 from qnnc.compiler.dataflow.folding import PEFolding
 from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
@@ -92,6 +93,19 @@ class Elementwise(DataflowNode[PEFolding]):
     @abstractmethod
     def apply_to(self, x: IntArray, y: IntArray) -> IntArray:
         """The operation on integers, element by element; x and y broadcast."""
+
+    def channel_links(self) -> list[ChannelLink]:
+        return all_channels(self.shape[-1], inputs=len(self.stream_inputs))
+
+    def keep_channels(self, editor: Editor, inputs: Kept, outputs: Kept) -> None:
+        kept = outputs[0]
+        self.shape = (*self.shape[:-1], len(kept))
+        attributes.write(self.node, "lhs_shape", self.shape)
+        if not self.is_constant:
+            attributes.write(self.node, "rhs_shape", self.shape)
+        elif self.operand().size > 1:
+            self.replace_constant(editor, 1, self.constant_input(1).reshape(-1)[kept])
+            attributes.write(self.node, "rhs_shape", [len(kept)])
 
     def foldings(self) -> Iterable[PEFolding]:
         return (PEFolding(PE=pe) for pe in divisors(self.shape[-1]))

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A package onto a board over ssh: a stand-in for ssh runs its commands here, in a folder of its
+own, with a self-test that stands in for the accelerator."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.build import run_main
+from tests.support.small import SmallBuild
+
+Capture = pytest.CaptureFixture[str]
+DRIVER = """\
+import numpy
+class Accelerator:
+    def predict(self, samples):
+        return numpy.arange(len(samples)).reshape(-1, 1) % 2
+"""
+VALIDATE = """\
+import sys
+def find_pynq():
+    pass
+if __name__ == "__main__":
+    print("64 of 64 golden samples equal", flush=True)
+    sys.exit({code})
+"""
+
+
+def program(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home folder of a board that ssh reaches; what ssh was called with is in `asked`."""
+    home, tools = tmp_path / "home", tmp_path / "bin"
+    home.mkdir()
+    tools.mkdir()
+    program(
+        tools / "ssh", f'echo "$*" >> {tmp_path}/asked; for c; do :; done; cd {home} && sh -c "$c"'
+    )
+    program(tools / "sudo", 'exec "$@"')
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    return home
+
+
+@pytest.fixture
+def with_bitstream(small_build: SmallBuild, tmp_path: Path) -> Path:
+    out = small_build.copy(tmp_path / "out")
+    (out / "package" / "accelerator.bit").write_bytes(b"bits")
+    (out / "package" / "driver.py").write_text(DRIVER)
+    (out / "package" / "validate.py").write_text(VALIDATE.format(code=0))
+    return out
+
+
+def test_a_package_is_copied_and_validated(
+    capfd: Capture, with_bitstream: Path, board: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "s.npy", np.zeros((6, 12)))
+    np.save(tmp_path / "l.npy", np.array([0, 1, 0, 0, 0, 0]))
+    files = ("--samples", tmp_path / "s.npy", "--labels", tmp_path / "l.npy")
+    command = ("deploy", with_bitstream, "xilinx@pynq", "--port", "2222", *files)
+    code, output, errors = run_main(capfd, *command)
+    assert code == 0, errors
+    assert output.splitlines() == ["64 of 64 golden samples equal", "correct 4 of 6 (66.67 %)"]
+    for path in (with_bitstream / "package").iterdir():
+        assert (board / "qnnc" / path.name).read_bytes() == path.read_bytes()
+    assert (tmp_path / "asked").read_text().startswith("-p 2222 xilinx@pynq mkdir -p qnnc && tar")
+
+
+def test_a_board_that_answers_otherwise(capfd: Capture, with_bitstream: Path, board: Path) -> None:
+    (with_bitstream / "package" / "validate.py").write_text(VALIDATE.format(code=1))
+    assert run_main(capfd, "deploy", with_bitstream, "pynq")[0] == 1
+
+
+def test_what_cannot_be_deployed(
+    capfd: Capture, small_build: SmallBuild, with_bitstream: Path, board: Path, tmp_path: Path
+) -> None:
+    program(tmp_path / "bin" / "ssh", "exit 255")
+    for arguments, text in (
+        ((small_build.out, "pynq"), "has no accelerator.bit"),
+        ((tmp_path, "pynq"), "is not a build of qnnc"),
+        ((with_bitstream, "--", "-oProxyCommand=touch x"), "a board is user@host"),
+        ((with_bitstream, "a b"), "a board is user@host"),
+        ((with_bitstream, "pynq", "--folder", "../x"), "--folder is a path below the home"),
+        ((with_bitstream, "pynq", "--samples", tmp_path / "s.npy"), "belong together"),
+        ((with_bitstream, "pynq"), "ssh did not get through to pynq"),
+    ):
+        code, _, errors = run_main(capfd, "deploy", *arguments)
+        assert code == 2 and errors.count("\n") == 1 and text in errors, errors
+    assert list(board.iterdir()) == []
+
+
+def test_the_example_is_copied_once(capfd: Capture, tmp_path: Path, example: Path) -> None:
+    out = tmp_path / "my tfc"
+    code, output, errors = run_main(capfd, "example", "tfc", "--out", out)
+    assert code == 0, errors
+    for name in ("tfc_w2a2.onnx", "samples.npy", "labels.npy"):
+        assert (out / name).read_bytes() == (example / name).read_bytes()
+    assert f"qnnc build '{out}'/tfc_w2a2.onnx --board Pynq-Z1" in output
+    code, _, errors = run_main(capfd, "example", "tfc", "--out", out)
+    assert code == 2 and "is there already" in errors
+    code, _, errors = run_main(capfd, "example", "tcf")
+    assert code == 2 and "did you mean tfc?" in errors
