@@ -80,7 +80,9 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
                 notes[name] += _of_weights(node)
             elif reason(node):
                 reasons.setdefault(name, reason(node))
-    removed = _reasons_of([r for run in runs if run.name == RemoveChannels.name for r in run.reasons])
+    removed = _reasons_of(
+        [r for run in runs if run.name == RemoveChannels.name for r in run.reasons]
+    )
     for name, texts in notes.items():
         if set(places[name]) == {DATAFLOW}:
             reasons[name] = "; ".join([*texts, *([removed[name]] if name in removed else [])])
