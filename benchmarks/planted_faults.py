@@ -75,9 +75,20 @@ class Spoilt:
 
 
 def plant(
-    payload: bytes, root: Path, part: str, fasm: Sequence[str], count: int, seed: int
+    payload: bytes,
+    root: Path,
+    part: str,
+    fasm: Sequence[str],
+    count: int,
+    seed: int,
+    *,
+    used: bool = False,
 ) -> Spoilt:
-    """Plant faults, of all kinds in turn, in a bitstream."""
+    """Plant faults, of all kinds in turn, in a bitstream.
+
+    Args:
+        used: contents only of block RAM that the design uses; several faults may share a tile.
+    """
     rng = random.Random(seed)
     database = BitDatabase(root, part, Database(root, part).fabric)
     rows = [len(row) for row in database.rows]
@@ -88,15 +99,16 @@ def plant(
     for tile, features in decoded.tiles.items():
         for name in features:
             choices[_kind(name)].append((tile, name))
-    rams = [t for t, e in database.grid.items() if "BLOCK_RAM" in e.get("bits", {})]
+    rams = sorted({tile for tile, _ in choices["contents"]}) if used else []
+    rams = rams or [t for t, e in database.grid.items() if "BLOCK_RAM" in e.get("bits", {})]
     faults: list[Planted] = []
     busy: set[str] = set()
     wrong_codes: list[tuple[int, int]] = []
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         if kind == "check bits":
-            used = np.flatnonzero(frames.any(axis=1))
-            frame = int(rng.choice(used.tolist()))
+            written = np.flatnonzero(frames.any(axis=1))
+            frame = int(rng.choice(written.tolist()))
             address = list(database.numbers)[frame]
             wrong_codes.append((frame, rng.randrange(13)))
             faults.append(Planted(kind, f"frame 0x{address:08x}", "", ""))
@@ -109,7 +121,7 @@ def plant(
                 )
             else:
                 tile, name = rng.choice(choices[kind])
-            if tile not in busy:
+            if tile not in busy or (used and kind == "contents"):
                 break
         busy.add(tile)
         _flip(frames, database, tile, name, rng)
@@ -166,7 +178,9 @@ def main() -> int:
     start, missed, seen = time.perf_counter(), 0, Counter[str]()
     for batch in range(-(-told.count // BATCH)):
         size = min(BATCH, told.count - batch * BATCH)
-        spoilt = plant(payload, told.prjxray_db, told.part, fasm, size, told.seed + batch)
+        spoilt = plant(
+            payload, told.prjxray_db, told.part, fasm, size, told.seed + batch, used=told.netlist
+        )
         proof = examine(spoilt.payload, told.prjxray_db, told.part, fasm, module)
         left = [f for f in spoilt.missed(proof, without) if f.kind not in without]
         seen.update(fault.kind for fault in spoilt.faults)

@@ -78,17 +78,17 @@ class NotebookProgress:
 
     def warn(self, text: str) -> None:
         """A line of its own, which stays."""
-        from IPython.display import HTML, display
+        from IPython.display import display
 
-        display(HTML(f"<p>qnnc: warning: {html.escape(text)}</p>"))
+        line = f"qnnc: warning: {text}"
+        display({"text/html": f"<p>{html.escape(line)}</p>", "text/plain": line}, raw=True)
 
     def _show(self, text: str, done: float) -> None:
-        from IPython.display import HTML, display
+        from IPython.display import display
 
-        line = HTML(
-            f'<progress value="{done:.3f}" max="{self._count}"></progress> {html.escape(text)}'
-        )
+        bar = f'<progress value="{done:.3f}" max="{self._count}"></progress>'
+        line = {"text/html": f"{bar} {html.escape(text)}", "text/plain": text}
         if self._handle is None:
-            self._handle = display(line, display_id=True)
-        elif self._handle is not None:
-            self._handle.update(line)
+            self._handle = display(line, raw=True, display_id=True)
+        else:
+            self._handle.update(line, raw=True)

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 _NORM = "use BatchNormalization, which is absorbed into thresholds"
-_RECURRENT = "unroll it, or use convolutions over time"
+_RECURRENT = (
+    "use brevitas.nn.QuantLSTM, which quantizes the state that goes from step to step "
+    "(export_qonnx with dynamo=False), or write the steps out, with quantizers"
+)
 _LAST = "end the network before it and take labels with --top-k"
 _LABELS = "drop it and take labels with --top-k: it does not change their order"
 _PARTS = "use Split, Concat or a convolution, which take fixed places"
@@ -83,6 +86,10 @@ REWRITES: dict[str, str] = {
     "DynamicQuantizeLinear": "quantize with a constant scale (static quantization)",
 }
 """Operator -> what to write instead."""
+
+
+RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+"""Operators that carry a state in floating point."""
 
 
 def rewrite(operator: str) -> str:

@@ -50,4 +50,7 @@ NODES: Final[Mapping[str, Line]] = {
     ),
     "StreamingFIFO": Line("qnnc.nodes.streaming_fifo", serves="waiting"),
     "LabelSelect": Line("qnnc.nodes.label_select"),
+    "ReverseSteps": Line("qnnc.nodes.reverse_steps"),
+    "PreviousStates": Line("qnnc.nodes.previous_states"),
+    "NextStates": Line("qnnc.nodes.next_states"),
 }

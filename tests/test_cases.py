@@ -107,9 +107,14 @@ CASES = [
     # --- folding/ -------------------------------------------------------------------------------
     # --- recurrent/ -----------------------------------------------------------------------------
     exact("recurrent/unrolled3.onnx"),
+    refused("recurrent/torch_LSTM.onnx", "'/LSTM'", "LSTM", "state", "QuantLSTM"),
+    refused("recurrent/torch_GRU.onnx", "'/GRU'", "GRU", "state", "QuantLSTM"),
     # --- attention/ -----------------------------------------------------------------------------
     exact("attention/seqfirst.onnx"),
     # --- residual_binary/ -----------------------------------------------------------------------
+    exact("residual_binary/reb_M2_sum_pow2.onnx"),
+    exact("residual_binary/reb_M2_terms_learned.onnx"),
+    exact("residual_binary/reb_M3_sum_learned.onnx"),
     # --- sparse/ --------------------------------------------------------------------------------
     exact("sparse/small_dense.onnx"),
 ]

@@ -59,7 +59,7 @@ def test_a_declaration_imports_no_other_facet(op_type: str) -> None:
 def batches() -> dict[str, list[Case]]:
     """The cases of all nodes, at most 50 to a model, so that few simulators are compiled."""
     cases = [case for op_type in NODES for case in cases_of(op_type)]
-    assert {case.op_type for case in cases} == set(NODES)
+    assert {case.op_type for case in cases} == {n for n in NODES if not lacks(n, "cases")}
     count = -(-len(cases) // 50)
     ends = [len(cases) * i // count for i in range(count + 1)]
     found = [cases[start:end] for start, end in pairwise(ends)]
@@ -81,7 +81,8 @@ def test_all_cases_of_all_nodes(batch: str, cache: Path) -> None:
 
 def test_both_engines_agree(cache: Path) -> None:
     """A few nodes of each kind through CXXRTL, whatever engine the others have used."""
-    few = [cases_of(op_type)[-1] for op_type in list(NODES)[::2]]
+    found = [cases_of(op_type) for op_type in list(NODES)[::2]]
+    few = [cases[-1] for cases in found if cases]
     few += [with_dsps()[0], with_dsps()[18], of_shapes()[-2]]
     check_cases(few, cache, engine="cxxrtl")
 

@@ -23,6 +23,7 @@ from qnnc.backends.bitstream.prove import examine
 from qnnc.backends.bitstream.prove.features import BitDatabase, decode
 from qnnc.backends.bitstream.prove.packets import check_codes, load
 from qnnc.backends.bitstream.prove.terms import Terms
+from qnnc.backends.bitstream.prove.wanted import unreadable
 from qnnc.compiler.errors import WorkspaceError
 from tests.conftest import shared_file
 from tests.support.build import qnnc
@@ -173,6 +174,15 @@ def test_a_wrong_cell_is_found(name: str, what: str, key: str) -> None:
     else:
         assert found
         assert all(fault.where for fault in found)
+
+
+def test_what_cannot_be_read_back_is_told() -> None:
+    """No cell is passed over: a kind that is not known leaves the netlist unproved."""
+    assert unreadable(MODULE) == []
+    other = json.loads(json.dumps(MODULE))
+    other["cells"]["ff"]["type"] = "DSP48E1"
+    other["cells"]["block"]["parameters"]["RAM_MODE"] = "SDP"
+    assert unreadable(other) == ["1 DSP48E1", "1 RAMB18E1 of simple dual port"]
 
 
 def test_a_lost_or_foreign_cell_is_found() -> None:

@@ -53,7 +53,7 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     ]
     inputs = _ports(graph, graph.inputs, "s_axis")
     outputs = _ports(graph, graph.outputs, "m_axis")
-    wires = [_wire(graph, instances, edge) for edge in graph.inner]
+    wires = [_wire(graph, instances, edge) for edge in (*graph.inner, *graph.feedback)]
     weights = _weight_ports(instances)
     text = TEMPLATES.render(
         "top.sv.j2",
@@ -114,7 +114,7 @@ def _connected(
     by_port: dict[tuple[str, int, int], Port | Wire | WeightPort] = {
         ("s", port.instance, len(instances[port.instance].rtl.s_bits)): port for port in weights
     }
-    edges = [*graph.inputs, *graph.outputs, *graph.inner]
+    edges = [*graph.inputs, *graph.outputs, *graph.inner, *graph.feedback]
     for edge, end in zip(edges, ends, strict=True):
         if edge.source is not None:
             by_port["m", edge.source.node, edge.source.port] = end

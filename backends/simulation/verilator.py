@@ -128,6 +128,8 @@ def compile_model(
             "-j",
             str(how.jobs),
             "-O3",
+            # 5.006 makes wrong trees of inverted and plain bits (parities after an exclusive or)
+            "-fno-const-bit-op-tree",
             "--x-assign",
             "fast",
             "--x-initial",

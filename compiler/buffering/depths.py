@@ -75,6 +75,12 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
     ]
 
 
+def pace_of(graph: StreamGraph) -> int:
+    """Cycles per frame: those of the slowest node, or of a recurrence, whose nodes wait for each
+    other at every step."""
+    return _Model(graph).pace
+
+
 def executed(graph: StreamGraph) -> tuple[list[Schedule], Execution]:
     """Schedules of the nodes, and their execution for `FRAMES` frames that come as fast as they
     are taken, with no FIFOs but those that are nodes."""
@@ -101,7 +107,7 @@ class _Model:
         self.pace = max(node.cycles(node.folding()) for node in nodes)
         self.channels = [
             Channel((e.source.node, e.source.port), (e.target.node, e.target.port))
-            for e in graph.inner
+            for e in (*graph.inner, *graph.feedback)
             if e.source is not None and e.target is not None
         ]
         self.streams = [
@@ -112,6 +118,15 @@ class _Model:
         self.after: defaultdict[int, list[int]] = defaultdict(list)
         for channel in self.channels:
             self.after[channel.source[0]].append(channel.target[0])
+        if graph.feedback:
+            self.pace = max(self.pace, self._of_loops())
+
+    def _of_loops(self) -> int:
+        """Cycles per frame of nodes that wait for what they gave themselves a step before."""
+        execution = self.run([UNBOUNDED] * len(self.channels), throttled=False)
+        return max(
+            execution.interval(i, schedule.firings) for i, schedule in enumerate(self.schedules)
+        )
 
     def bits(self, channel: int) -> int:
         """Bits of an element."""

@@ -21,6 +21,8 @@ from qnnc.compiler.dataflow.schedule import Schedule
 from qnnc.compiler.ir.facts import IntArray
 
 UNBOUNDED = 1 << 60
+NOTHING = -1
+"""In place of a firing that is waited for."""
 Place = tuple[int, int]
 """How many frames back, and which of the frame's firings."""
 
@@ -62,6 +64,10 @@ class Graph:
     def __init__(self, actors: Sequence[Schedule], channels: Sequence[Channel]) -> None:
         self.actors = list(actors)
         self.channels = list(channels)
+        self._ways: nx.DiGraph[int] = nx.DiGraph()
+        self._ways.add_nodes_from(range(len(self.actors)))
+        self._ways.add_edges_from((c.source[0], c.target[0]) for c in self.channels)
+        self.cyclic = not nx.is_directed_acyclic_graph(self._ways)
         self._needs = [self._needed(channel) for channel in channels]
 
     def _given(self, channel: Channel) -> IntArray:
@@ -81,6 +87,8 @@ class Graph:
         if intake.room == 0 and np.array_equal(intake.needed, intake.freed):
             # elements are used up as they come: only the last must be there in time
             wait = np.maximum(0, wait - consumer.cycles)
+        if self.cyclic:
+            which[intake.needed == 0] = NOTHING
         return which, wait + producer.latency
 
     def _space(self, channel: Channel, capacity: int) -> list[Place]:
@@ -101,7 +109,7 @@ class Graph:
         Args:
             capacities: elements that each channel holds, besides the room in its consumer.
         """
-        if all(capacity >= UNBOUNDED for capacity in capacities):
+        if not self.cyclic and all(capacity >= UNBOUNDED for capacity in capacities):
             return self._without_bounds(frames)
         runs = [_Run(actor, frames) for actor in self.actors]
         for channel, needs, capacity in zip(self.channels, self._needs, capacities, strict=True):
@@ -127,13 +135,10 @@ class Graph:
 
         a running maximum once the cycles so far are subtracted."""
         into: list[list[int]] = [[] for _ in self.actors]
-        ways: nx.DiGraph[int] = nx.DiGraph()
-        ways.add_nodes_from(range(len(self.actors)))
         for number, channel in enumerate(self.channels):
             into[channel.target[0]].append(number)
-            ways.add_edge(channel.source[0], channel.target[0])
         starts = [np.zeros(actor.firings * frames, dtype=np.int64) for actor in self.actors]
-        for index in nx.topological_sort(ways):
+        for index in nx.topological_sort(self._ways):
             actor, ready = self.actors[index], starts[index]
             for number in into[index]:
                 source = self.channels[number].source[0]
@@ -190,6 +195,8 @@ class _Run:
                 time = releases[-1] if releases else 0
                 for source, times, per_frame, needs in sources:
                     which, wait = needs[index]
+                    if which == NOTHING:
+                        continue
                     which += frame * per_frame
                     if which >= len(times):
                         source.waiters.append(self)

@@ -223,6 +223,12 @@ class EstimateStage(Stage):
         )
         slowest = slowest_node(graph)
         cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
+        if graph.feedback:
+            from qnnc.compiler.buffering.depths import pace_of  # brings networkx, slow to load
+
+            target = graph.feedback[0].target
+            if (pace := pace_of(graph)) > cycles and target is not None:
+                cycles, bottleneck = pace, graph.nodes[target.node].name
         batch = batch_of(graph.nodes)
         fetched = sum(layer.memory_bytes for layer in build.layers)
         ports, waiting = 1, 0.0

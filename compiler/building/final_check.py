@@ -45,7 +45,8 @@ def verify_whole(build: Build, model: ir.Model, golden: Golden) -> None:
         VerificationError: it differs from the golden graph, or an integer leaves its range.
     """
     build.progress.detail("verifying the dataflow graph")
-    streams = list(dict.fromkeys(edge.value for edge in stream_graph(model).edges))
+    graph = stream_graph(model)
+    streams = list(dict.fromkeys(edge.value for edge in (*graph.edges, *graph.feedback)))
     most = min(SIMULATED_SAMPLES, max(4, KEPT // max(1, elements(streams))))
     most = build.options.frames or most
     coverage = build.coverage = Coverage(model)

@@ -30,12 +30,14 @@ from qnnc.compiler.passes.infer_shapes import InferShapes
 from qnnc.compiler.passes.insert_duplicates import InsertDuplicates
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
+from qnnc.compiler.passes.integer_states import IntegerStates
 from qnnc.compiler.passes.manager import PassManager
 from qnnc.compiler.passes.merge_thresholds import MergeThresholds
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
 from qnnc.compiler.passes.remove_channels import RemoveChannels
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
 from qnnc.compiler.passes.set_folding import SetFolding
+from qnnc.compiler.passes.split_residuals import SplitResiduals
 from qnnc.compiler.passes.text import check_name, parse_pipeline
 from qnnc.compiler.passes.tidy import Tidy
 from qnnc.compiler.passes.to_dataflow import ToDataflow
@@ -59,8 +61,10 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
         FoldConstants(),
         InferShapes(),
         HoistQuantizers(),
+        SplitResiduals(),
         ExpandQuantizers(),
         FoldConstants(),
+        IntegerStates(),
         ScaledInteger(),
         AbsorbTails(),
         MergeThresholds(),

@@ -12,6 +12,7 @@ from qnnc.compiler.dataflow.base import DataflowNode, Stream
 from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.edit import shape_of
+from qnnc.compiler.ir.operators.states import is_read
 
 MOST = 1 << 31
 """Of an integer attribute."""
@@ -83,7 +84,8 @@ def _check_streams(node: DataflowNode, folding: Folding) -> None:
     """The streams of a node carry its tensors, in whole words."""
     ports = node.ports(folding)
     inputs = [node.node.inputs[i] for i in node.stream_inputs]
-    ends = ((inputs, ports.inputs), (list(node.node.outputs), ports.outputs))
+    taken = () if is_read(node.node) else ports.inputs  # which come past the graph
+    ends = ((inputs, taken), (list(node.node.outputs), ports.outputs))
     for values, streams in ends:
         if len(values) < len(streams):
             raise ModelError(

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from qnnc.compiler.dataflow import DataflowNode, declaration, is_dataflow
 from qnnc.compiler.ir.facts import ACCELERATOR, part
 from qnnc.compiler.ir.layouts import OPERATORS as LAYOUTS
+from qnnc.compiler.ir.operators.states import is_read, is_write, loop_of, loops_in
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,17 @@ class Edge:
 
 @dataclass(frozen=True)
 class StreamGraph:
-    """Nodes in topological order, and edges; reshapes that keep the order are seen through."""
+    """Nodes in topological order, and edges; reshapes that keep the order are seen through.
+
+    Attributes:
+        nodes: in topological order of the edges.
+        edges: streams as the graph has them.
+        feedback: streams of recurrences from their end back to their start, which it has not.
+    """
 
     nodes: tuple[DataflowNode, ...]
     edges: tuple[Edge, ...]
+    feedback: tuple[Edge, ...] = ()
 
     @property
     def inputs(self) -> list[Edge]:
@@ -54,6 +62,13 @@ class StreamGraph:
     def outputs(self) -> list[Edge]:
         """Streams out of the accelerator."""
         return [edge for edge in self.edges if edge.target is None]
+
+    @cached_property
+    def looped(self) -> frozenset[int]:
+        """Numbers of the nodes that lie in recurrences."""
+        own = self.nodes[0].node.graph if self.feedback else None
+        found = {n for loop in loops_in(own or ()) for n in (loop.read, *loop.inside, loop.write)}
+        return frozenset(i for i, node in enumerate(self.nodes) if node.node in found)
 
     @cached_property
     def inner(self) -> list[Edge]:
@@ -97,7 +112,20 @@ def stream_graph(model: ir.Model) -> StreamGraph:
         for port, value in enumerate(node.outputs):
             if _reaches_host(value):
                 edges.append(Edge(value, End(i, port), None))
-    return StreamGraph(declared, tuple(edges))
+    return StreamGraph(declared, tuple(edges), _feedback(nodes))
+
+
+def _feedback(nodes: list[ir.Node]) -> tuple[Edge, ...]:
+    """From the second half of the outputs of a recurrence's end to its start."""
+    starts = {loop_of(node): i for i, node in enumerate(nodes) if is_read(node)}
+    found = []
+    for i, node in enumerate(nodes):
+        if is_write(node):
+            count = len(node.outputs) // 2
+            for port in range(count):
+                back = node.outputs[count + port]
+                found.append(Edge(back, End(i, count + port), End(starts[loop_of(node)], port)))
+    return tuple(found)
 
 
 def _is_stream(value: ir.Value | None) -> bool:

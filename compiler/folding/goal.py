@@ -46,6 +46,8 @@ class Goal:
         fps: frames per second to reach, or None for the fastest that fits the budget.
         memory: the ports to off-chip memory.
         reserved: of the budget, for FIFOs, which are known only once nodes are folded.
+        hurry: times which the cycles of nodes in recurrences count: those of one step follow each
+            other, so that each may take a share of the step only.
         lut_price: what a LUT costs, as a multiple of its share of the device.
         in_logic: weights may be part of the logic.
     """
@@ -56,6 +58,7 @@ class Goal:
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
+    hurry: float = 1.0
     lut_price: float = 1.0
     in_logic: bool = True
 
@@ -198,6 +201,12 @@ def choose(graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed] = ()) -> Choic
     return found
 
 
+def apply_choice(graph: StreamGraph, choice: Choice) -> None:
+    """Write the foldings of a choice into the nodes."""
+    for node, option in zip(graph.nodes, choice.options, strict=True):
+        node.apply(option.folding)
+
+
 def _link(graph: StreamGraph, index: int) -> Link:
     edge = graph.inner[index]
     assert edge.source is not None and edge.target is not None
@@ -226,8 +235,14 @@ def _options(
     graph: StreamGraph, goal: Goal, fixed: Sequence[Fixed], max_cycles: int | None = None
 ) -> list[list[Option]]:
     return [
-        options_of(node, max_cycles, given, in_logic=goal.in_logic)
-        for node, given in zip(graph.nodes, fixed, strict=True)
+        options_of(
+            node,
+            max_cycles,
+            given,
+            in_logic=goal.in_logic,
+            hurry=goal.hurry if i in graph.looped else 1.0,
+        )
+        for i, (node, given) in enumerate(zip(graph.nodes, fixed, strict=True))
     ]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ def options_of(
     fixed: Fixed = FREE,
     *,
     in_logic: bool = True,
+    hurry: float = 1.0,
 ) -> list[Option]:
     """Foldings of at most `max_cycles` cycles of which none is beaten in everything by another
     with the same streams.
@@ -41,13 +43,14 @@ def options_of(
     Args:
         fixed: attributes that are given.
         in_logic: weights may be part of the logic.
+        hurry: times which the node's cycles count.
     """
     groups: defaultdict[tuple[tuple[int, ...], tuple[int, ...]], list[Option]]
     groups = defaultdict(list)
     for folding in node.foldings():
         if not keeps(folding, fixed) or (node.in_logic(folding) and not in_logic):
             continue
-        cycles = node.cycles(folding)
+        cycles = math.ceil(node.cycles(folding) * hurry)
         if max_cycles is not None and cycles > max_cycles:
             continue
         if max_cycles is not None and node.in_logic(folding) and cycles * FAR < max_cycles:

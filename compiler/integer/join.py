@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.integer import residual
 from qnnc.compiler.integer.arithmetic import bounds_of, of_two, widened, with_constant
 from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.ir import intervals
 from qnnc.compiler.ir.edit import Editor, attribute, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 
+Grid = tuple[list[int], float]
+"""Factors, and the scale that they share."""
 MAX_FACTOR = 256
 """Largest integer by which a tensor is multiplied to bring it onto another's scale."""
 MAX_SHIFT_BITS = 31
@@ -33,7 +36,8 @@ def add(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[For
     """
     a, b = (_known(node, form) for form in forms[:2])
     sign = -1 if node.op_type == "Sub" else 1
-    factors, scale = common_grid([a.scale, b.scale])
+    terms = residual.is_product(a.base) and residual.is_product(b.base)
+    factors, scale = common_grid([a.scale, b.scale], residual.grid_of if terms else None)
     operands = [
         multiplied(editor, node, form, factor * s)
         for form, factor, s in zip((a, b), factors, (1, sign), strict=True)
@@ -107,23 +111,29 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
     return [Form(y, np.asarray(scale), np.asarray(offset))]
 
 
-def common_grid(scales: Sequence[FloatArray]) -> tuple[list[IntArray], FloatArray]:
+def common_grid(
+    scales: Sequence[FloatArray], grid_of: Callable[[tuple[float, ...]], Grid] | None = None
+) -> tuple[list[IntArray], FloatArray]:
     """Integer factors and one scale with factor * scale = each tensor's own scale; they broadcast
     against the tensors.
+
+    Args:
+        grid_of: finds those of one place; by default small factors.
 
     Raises:
         Unsupported: the scales are not small multiples of a common one.
     """
+    grid_of = grid_of or _grid_of
     whole = np.broadcast_arrays(*scales)
     shape = whole[0].shape
     flat = np.stack([np.asarray(s, dtype=np.float64).reshape(-1) for s in whole])
     factors = np.empty(flat.shape, dtype=np.int64)
     grid = np.empty(flat.shape[1])
-    known: dict[tuple[float, ...], tuple[list[int], float]] = {}
+    known: dict[tuple[float, ...], Grid] = {}
     for column in range(flat.shape[1]):
         key = tuple(flat[:, column].tolist())
         if key not in known:
-            known[key] = _grid_of(key)
+            known[key] = grid_of(key)
         factors[:, column], grid[column] = known[key]
     return [f.reshape(shape) for f in factors], grid.reshape(shape)
 

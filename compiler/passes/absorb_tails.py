@@ -42,6 +42,7 @@ from qnnc.compiler.tails.collect import (
     SeveralAnchors,
     Tail,
     collect,
+    computed_inputs,
     is_tail_end,
 )
 from qnnc.compiler.tails.evaluate import evaluate
@@ -56,6 +57,7 @@ from qnnc.compiler.tails.table import (
     make_table,
     mirrored,
 )
+from qnnc.compiler.tails.tables import tables_between
 
 
 @dataclass
@@ -94,7 +96,25 @@ class AbsorbTails(Pass):
                 )
             except Unsupported as reason:
                 self.leave(producer, f"the function before this quantizer stays: {reason}")
+        changed |= self._merge_sums(model, editor)
         remove_unused(model)
+        return changed
+
+    def _merge_sums(self, model: ir.Model, editor: Editor) -> bool:
+        """Make sums of tables of one integer (the terms of a residual quantizer) one table."""
+        changed = False
+        for node in list(model.graph):
+            total = node.outputs[0]
+            if node.op_type not in ("Add", "Sub") or integer(total) is None:
+                continue
+            parts = computed_inputs(node)
+            if len(parts) < 2 or not tables_between(parts) >= set(parts):
+                continue
+            try:
+                self._absorb(model, editor, collect(total))
+                changed = True
+            except Unsupported as reason:
+                self.leave(node, f"this sum of codes stays: {reason}")
         return changed
 
     def _absorb_any(self, model: ir.Model, editor: Editor, codes: ir.Value) -> None:
@@ -269,8 +289,7 @@ def _whole(fact: Integer | None) -> Integer | None:
 
 def _check_rising(tail: Tail, steps: Steps) -> None:
     """Raise Unsupported unless the code follows the order of what a maximum is taken of."""
-    turns = tail.curves is None or any(c is not None and c.cuts for c in tail.curves)
-    if turns or not keeps_direction(steps):
+    if tail.turns or not keeps_direction(steps):
         raise Unsupported(
             "a maximum is taken before a function that rounding lets fall where its code changes; "
             "put a quantizer before the maximum"

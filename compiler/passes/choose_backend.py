@@ -11,6 +11,7 @@ from qnnc.compiler.dataflow import declaration, is_dataflow
 from qnnc.compiler.dataflow.registry import lacks
 from qnnc.compiler.errors import ModelError, OptionError, quote
 from qnnc.compiler.ir.facts import sources
+from qnnc.compiler.ir.operators.states import is_read, is_write
 from qnnc.compiler.passes.base import Pass
 from qnnc.compiler.plugins import close_matches
 
@@ -44,6 +45,11 @@ class ChooseBackend(Pass):
                     style = exceptions[name]
                     unused.pop(name, None)
             style = _resolved(node, style)
+            if style == "hls" and (is_read(node) or is_write(node)):
+                raise ModelError(
+                    f"node {quote(node.name)} is an end of a recurrence, which only the rtl "
+                    f"backend makes; give --backend {self.choice},{node.op_type}=rtl"
+                )
             if style == "hls" and declaration(node).weight_bytes(declaration(node).folding()):
                 raise ModelError(
                     f"node {quote(node.name)} takes its weights from memory, which only the rtl "

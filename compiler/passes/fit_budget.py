@@ -18,6 +18,8 @@ from qnnc.compiler.passes.set_folding import NOTHING, SetFolding
 from qnnc.compiler.resources import Resources
 
 TRIES = 6
+SPARE = 1.02
+"""By how much more a recurrence that is late is hurried than it is late."""
 SHARES = (1.0, 0.5, 0.25)
 """Of FIFOs' cost: a smaller folding may need smaller ones."""
 
@@ -28,7 +30,8 @@ class FitBudget(SetFolding):
 
     How deep FIFOs have to be depends on the folding, so that set-folding cannot know their cost.
     Where the whole exceeds the budget, FIFOs and width converters are taken out, what was too
-    much is kept free, and folding and insertion are done again, until all of it fits.
+    much is kept free, and folding and insertion are done again, until all of it fits. So they are
+    where converters and FIFOs make a recurrence slower than the frames per second allow.
 
     Options:
         depth: as of insert-fifos.
@@ -40,33 +43,52 @@ class FitBudget(SetFolding):
 
     def run(self, model: ir.Model) -> bool:
         self._check()
-        reserved, over = NOTHING, list[str]()
+        reserved, over, margin = NOTHING, list[str](), 1.0
         for again in range(TRIES):
             graph = stream_graph(model)
             total, allowed = total_of(graph), self.allowed(graph)
-            over = total.exceeding(allowed)
-            if not over:
+            over, late = total.exceeding(allowed), self._late(graph)
+            if not over and late <= 1:
                 return again > 0
-            wanted = reserved.most(_fifos(graph).only(over))
-            if again:
-                wanted += total.less(allowed)
+            wanted = reserved
+            if over:
+                wanted = reserved.most(_fifos(graph).only(over))
+                wanted += total.less(allowed) if again else NOTHING
+            margin *= max(1.0, late * SPARE)
             remove_inserted(model)
-            reserved = self._fold_again(stream_graph(model), reserved, wanted)
+            reserved = self._fold_again(stream_graph(model), reserved, wanted, margin)
             InsertWidthConverters().run(model)
             InsertFifos(self.depth).run(model)
+        if not over:
+            raise TargetError(
+                f"{self.fps:,.0f} frames/s are more than the steps of the recurrence keep, with "
+                f"what lies between its nodes, in each of {TRIES} foldings; ask for fewer"
+            )
         raise TargetError(
             f"with its FIFOs the network takes more than the budget of {' and '.join(over)} in "
             f"each of {TRIES} foldings; ask for fewer frames/s or for more of the board (--budget)"
         )
 
-    def _fold_again(self, graph: StreamGraph, least: Resources, most: Resources) -> Resources:
+    def _late(self, graph: StreamGraph) -> float:
+        """What a recurrence takes of the cycles that it may, with converters and FIFOs in it; 1
+        where there is none, or no frames per second are asked for."""
+        most = self.goal(graph).max_cycles if graph.feedback else None
+        if most is None:
+            return 1.0
+        from qnnc.compiler.buffering.depths import pace_of  # brings networkx, slow to load
+
+        return pace_of(graph) / most
+
+    def _fold_again(
+        self, graph: StreamGraph, least: Resources, most: Resources, margin: float
+    ) -> Resources:
         """Fold with `most` reserved, or where no folding leaves so much, with some of what is
         more than `least`; returns what was reserved."""
         refusal: TargetError | None = None
         for share in SHARES:
             reserved = least + most.less(least).scaled(share)
             try:
-                self.fold(graph, reserved)
+                self.fold(graph, reserved, margin)
             except TargetError as error:
                 refusal = refusal or error
             else:

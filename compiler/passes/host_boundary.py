@@ -23,14 +23,16 @@ from qnnc.compiler.ir.facts import (
     sources,
     user_operator,
 )
+from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.rewrites import rewrite
+from qnnc.compiler.rewrites import RECURRENT, rewrite
 
 CORE = frozenset(
     {
         (QNNC, "IntegerConv"),
         (QNNC, "SumPool"),
         (QNNC, "InsertZeros"),
+        (QNNC, "StateWrite"),
         (QONNX, "XnorPopcountMatMul"),
         (QONNX, "MultiThreshold"),
         *(
@@ -119,6 +121,8 @@ class HostBoundary(Pass):
 
 def _on_integers(node: ir.Node) -> bool:
     source = node.inputs[0] if node.inputs else None
+    if is_read(node):
+        return integer(node.outputs[0]) is not None
     if (node.domain, node.op_type) not in CORE or source is None:
         return False
     labels = node.op_type in ("TopK", "ArgMax")
@@ -231,6 +235,13 @@ def _has_quantized_weights(node: ir.Node) -> bool:
 
 def _why_nothing(model: ir.Model) -> str:
     products = [node for node in model.graph if node.op_type in ("MatMul", "Gemm", "Conv")]
+    recurrent = [node for node in model.graph if node.op_type in RECURRENT]
+    if recurrent and not products:
+        node = recurrent[0]
+        return (
+            f"node {quote(_named(node))}: {node.op_type} carries its state in floating point from "
+            f"step to step, also where its weights are quantized; {rewrite(node.op_type)}"
+        )
     if not products:
         return "the model has no MatMul, so that there is nothing to accelerate"
     node = products[0]

@@ -74,7 +74,7 @@ def _inferred(model: ir.Model, skip: Collection[ir.Node]) -> ir.Model:
     leave no doubt."""
     pads: dict[str, list[int]] = {}
     while True:
-        plain = expand(model, skip=skip)
+        plain = expand(model, skip=skip, cut=True)
         for node in plain.graph if pads else ():
             if (given := pads.get(str(node.outputs[0].name))) is not None:
                 node.attributes["pads"] = ir.AttrInt64s("pads", given)

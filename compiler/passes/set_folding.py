@@ -78,17 +78,18 @@ class SetFolding(Pass):
         self.fold(stream_graph(model))
         return True
 
-    def fold(self, graph: StreamGraph, reserved: Resources = NOTHING) -> None:
+    def fold(self, graph: StreamGraph, reserved: Resources = NOTHING, margin: float = 1.0) -> None:
         """Choose and write the foldings of all nodes.
 
         Args:
             reserved: of the budget, for what is inserted later.
+            margin: by how much recurrences are to be faster than the goal.
 
         Raises:
             OptionError: options are wrong, or not for this graph.
             TargetError: the goal cannot be reached; says what stops it and what helps.
         """
-        from qnnc.compiler.folding.goal import choose  # brings scipy, slow to load
+        from qnnc.compiler.folding.goal import apply_choice, choose  # brings scipy, slow to load
 
         self._offer(graph)
         goal = self.goal(graph, reserved)
@@ -98,8 +99,11 @@ class SetFolding(Pass):
         except TargetError as error:
             helps = self._external_helps(graph, goal, fixed)
             raise TargetError(f"{error}{helps}") from error
-        for node, option in zip(graph.nodes, choice.options, strict=True):
-            node.apply(option.folding)
+        apply_choice(graph, choice)
+        if graph.feedback:
+            from qnnc.compiler.folding.recurrence import paced
+
+            choice = paced(graph, goal, choice, fixed, margin)
         if choice.gap > WORTH_SAYING:
             text = f"the search was broken off: up to {choice.gap:.1%} of the cost could be saved"
             self.reasons.append(Reason(self.name, (), text))

@@ -18,7 +18,9 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir import operators
 from qnnc.compiler.ir.builder import PlainBuilder
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
+from qnnc.compiler.ir.operators.states import is_read, loops_in
 from qnnc.compiler.ir.quantizers import quantizer
+from qnnc.compiler.reference.loops import STEP, write_loop
 
 OPSET = 21
 IR_VERSION = 10
@@ -58,6 +60,7 @@ def expand(
     any_batch: bool = False,
     any_shape: bool = False,
     skip: Collection[ir.Node] = (),
+    cut: bool = False,
 ) -> ir.Model:
     """Write (part of) a model in standard ONNX operators; the model itself is not changed.
 
@@ -68,6 +71,7 @@ def expand(
         any_batch: make the first dimension of every input free.
         any_shape: make all dimensions of every input free.
         skip: nodes to write as Identity of their first input.
+        cut: leave recurrences open: states before each step become inputs.
 
     Raises:
         ModelError: an operator is unknown, or has wrong parameters.
@@ -75,11 +79,16 @@ def expand(
     graph = model.graph
     writer = _Writer(any_batch, any_shape, frozenset(skip))
     starts = list(graph.inputs if inputs is None else inputs)
+    listed = list(graph if nodes is None else nodes)
+    wanted = list(graph.outputs if outputs is None else outputs)
+    if cut:
+        states = [v for node in listed if is_read(node) for v in node.outputs]
+        starts += [value for value in states if value not in starts]
+        listed = [node for node in listed if not is_read(node)]
     for value in starts:
         writer.start(value)
-    for node in graph if nodes is None else nodes:
-        writer.copy(node)
-    ends = [writer.value(v) for v in (graph.outputs if outputs is None else outputs)]
+    _write(writer, listed, wanted)
+    ends = [writer.value(v) for v in wanted]
     plain = ir.Graph(
         [writer.map[v] for v in starts],
         ends,
@@ -91,6 +100,46 @@ def expand(
     return ir.Model(plain, ir_version=IR_VERSION)
 
 
+def _write(writer: _Writer, nodes: list[ir.Node], wanted: Collection[ir.Value]) -> None:
+    """Write nodes in order. A recurrence is written whole where its StateWrite stands; what waits
+    for anything inside comes after."""
+    loops = {loop.write: loop for loop in loops_in(nodes)}
+    inside = {node: loop for loop in loops.values() for node in (loop.read, *loop.inside)}
+    waiting: list[ir.Node] = []
+    open_: set[ir.Value] = {v for node in inside for v in node.outputs}
+    for node in nodes:
+        if node in inside:
+            continue
+        if node in loops:
+            loop = loops[node]
+            own = {loop.read, *loop.inside}
+            asked = {
+                v
+                for n in own
+                for v in n.outputs
+                if v in wanted or any(user not in own for user, _ in v.uses())
+            }
+            write_loop(writer, writer.step(), loop, asked)
+            open_ -= {v for n in own for v in n.outputs}
+            writer.copy(node)
+            late, waiting = waiting, []
+            for other in late:
+                _copy_or_wait(writer, other, open_, waiting)
+            continue
+        _copy_or_wait(writer, node, open_, waiting)
+
+
+def _copy_or_wait(
+    writer: _Writer, node: ir.Node, open_: set[ir.Value], waiting: list[ir.Node]
+) -> None:
+    if any(value in open_ for value in node.inputs):
+        waiting.append(node)
+        open_.update(node.outputs)
+    else:
+        writer.copy(node)
+        open_ -= set(node.outputs)
+
+
 class _Writer:
     def __init__(self, any_batch: bool, any_shape: bool, skip: frozenset[ir.Node]) -> None:
         self.builder = PlainBuilder()
@@ -99,6 +148,12 @@ class _Writer:
         self.any_batch = any_batch
         self.any_shape = any_shape
         self.skip = skip
+
+    suffix = ""
+
+    def step(self) -> _StepWriter:
+        """What writes the body of a recurrence."""
+        return _StepWriter(self)
 
     def start(self, value: ir.Value) -> None:
         shape = value.shape
@@ -136,7 +191,7 @@ class _Writer:
             for i, v in enumerate(node.inputs)
             if v is not None and (i == 0 or v.const_value is None)
         ]
-        self.builder.prefix = f"{node.outputs[0].name}/"
+        self.builder.prefix = f"{node.outputs[0].name}{self.suffix}/"
         for old, new in zip(node.outputs, reference(self.builder, inputs), strict=True):
             self._finish(old, new)
 
@@ -145,7 +200,7 @@ class _Writer:
             None if value is None else self.value(value) for value in node.inputs
         ]
         attributes = list(node.attributes.values())
-        if self.any_batch and node.op_type == "Reshape":
+        if (self.any_batch or self.suffix) and node.op_type == "Reshape":
             target = self._free_batch(node)
             if target is not None:  # in which 0 stands for the batch, whatever allowzero said
                 inputs[1] = target
@@ -197,6 +252,35 @@ class _Writer:
     def _finish(self, old: ir.Value, new: ir.Value) -> None:
         if new in self.named:  # a definition that passes an input through
             new = self.builder.op("Identity", new)
-        new.name = old.name
+        new.name = f"{old.name}{self.suffix}"
         self.named.add(new)
         self.map[old] = new
+
+
+class _StepWriter(_Writer):
+    """Writes one step of a recurrence; constants are the graph's around it."""
+
+    suffix = STEP
+
+    def __init__(self, outer: _Writer) -> None:
+        super().__init__(outer.any_batch, outer.any_shape, outer.skip)
+        self._outer = outer
+        self.builder = PlainBuilder(f"loop{len(outer.builder.nodes)}{STEP}/")
+        self.builder.initializers = outer.builder.initializers
+
+    def value(self, value: ir.Value) -> ir.Value:
+        if value in self.map:
+            return self.map[value]
+        return self._outer.value(value)
+
+    def _free_batch(self, node: ir.Node) -> ir.Value | None:
+        """A Reshape inside keeps batch and steps; of those there is one now."""
+        target, source = constant(node.inputs[1]), node.inputs[0]
+        assert source is not None
+        shape, old = shape_of(node.outputs[0]), shape_of(source)
+        if target is None or shape[:2] != old[:2]:
+            raise ModelError(
+                f"node {quote(node.name)}: Reshape mixes the steps of a recurrence; reshape the "
+                "sequence before or after it"
+            )
+        return self.builder.constant([0, 1, *shape[2:]], np.int64)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a tail's code changes, by bisection of its pieces.
 
-A range is cut where the tail turns round, so that the tail rises or falls all along each piece.
+A range is cut where the tail turns round, and where a table that it goes through takes a step, so
+that it rises or falls all along each piece.
 Two things are proved there by single evaluations. Comparisons, sums, products and the like never
 go back, not even by rounding. A library's tanh may go back by its last bits; but from an integer
 on at which a code is reached though tanh were off by twice its error, that code is reached at all
@@ -18,10 +19,13 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.ir.facts import IntArray
+from qnnc.compiler.ir.operators.multi_threshold import table_of
 from qnnc.compiler.tails.curves import Curve
 from qnnc.compiler.tails.evaluator import CHUNK, Evaluator, Steps
 
 MOST_PIECES = 64
+MOST_STEPS = 1024
+"""Thresholds of the tables that a tail goes through, counted for one channel."""
 MOST_ROUNDED = 4
 """Functions of a library that one tail may have."""
 HALVINGS = 64
@@ -80,11 +84,7 @@ def _pieces(evaluator: Evaluator) -> Pieces:
         raise Unsupported(
             f"it has more than {MOST_ROUNDED} functions that are rounded, and {large}"
         )
-    pieces = Pieces(
-        evaluator.low[None].copy(),
-        evaluator.high[None].copy(),
-        np.ones((1, evaluator.channels), dtype=np.int64),
-    )
+    pieces = _between_steps(evaluator, large)
     rounded = False
     for node, found in zip(tail.nodes, tail.curves, strict=True):
         if found is None:
@@ -98,6 +98,23 @@ def _pieces(evaluator: Evaluator) -> Pieces:
             pieces = _cut(evaluator, pieces, node, found, signs)
         rounded = rounded or found.rounded > 0
     return pieces
+
+
+def _between_steps(evaluator: Evaluator, large: str) -> Pieces:
+    """The range of each channel, cut at the thresholds of the tables that the tail goes through."""
+    tables = [table_of(node) for node in evaluator.tail.tables]
+    steps = sum(table.thresholds.shape[1] for table in tables)
+    if steps >= MOST_STEPS:
+        raise Unsupported(f"it goes through tables of {steps} thresholds, and {large}")
+    starts = [evaluator.low[None]]
+    for table in tables:
+        own = table.thresholds.T
+        if own.shape[1] > 1 and own.shape[1] != evaluator.channels:
+            raise Unsupported(f"it goes through a table of other channels, and {large}")
+        starts.append(np.broadcast_to(own, (len(own), evaluator.channels)))
+    low = np.sort(np.clip(np.concatenate(starts), evaluator.low, evaluator.high + 1), axis=0)
+    high = np.concatenate([low[1:] - 1, evaluator.high[None]])
+    return Pieces(low, high, np.ones_like(low))
 
 
 def _cut(

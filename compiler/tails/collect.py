@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +14,10 @@ from qnnc.compiler.errors import Unsupported, quote
 from qnnc.compiler.integer import layout
 from qnnc.compiler.ir.edit import QNNC, constant, shape_of
 from qnnc.compiler.ir.facts import integer
-from qnnc.compiler.tails.curves import KNOWN, Curve, curve
+from qnnc.compiler.ir.operators.multi_threshold import table_of
+from qnnc.compiler.ir.operators.states import is_read
+from qnnc.compiler.tails.curves import KNOWN, Curve, added_to, curve
+from qnnc.compiler.tails.tables import is_table, tables_between
 
 ELEMENTWISE = frozenset(KNOWN) | {
     "Reciprocal",
@@ -59,6 +62,8 @@ class Tail:
         curves: of its operators in order, None for those that only move elements; or None where
             one of them has no curve that is known.
         exclusive: nothing else uses the anchor or anything inside.
+        tables: threshold tables on the anchor that it goes through. Between their thresholds what
+            they give stands still, and the curves are those of the other operators.
     """
 
     anchor: ir.Value
@@ -69,12 +74,22 @@ class Tail:
     axes: tuple[int, ...]
     curves: tuple[Curve | None, ...] | None
     exclusive: bool
+    tables: tuple[ir.Node, ...] = ()
+
+    @property
+    def turns(self) -> bool:
+        """It may both rise and fall, for all that is known."""
+        if self.curves is None or self.tables:
+            return True
+        return any(c is not None and bool(c.cuts) for c in self.curves)
 
 
 def is_tail_end(value: ir.Value) -> bool:
     """A quantizer's code that is still computed in floating point."""
     node = value.producer()
     if integer(value) is None or node is None or node.domain not in ("", QNNC):
+        return False
+    if is_read(node):
         return False
     return not any(v is not None and integer(v) is not None for v in node.inputs)
 
@@ -95,6 +110,8 @@ def collect(codes: ir.Value) -> Tail:
         Unsupported: it has an operator that is not elementwise, or several starting points.
     """
     nodes, anchors = walk_back(codes, check_elementwise)
+    if len(anchors) > 1 and (between := tables_between(anchors)):
+        nodes, anchors = walk_back(codes, check_elementwise, between)
     if len(anchors) != 1:
         named = ", ".join(quote(v.name) for v in anchors)
         raise SeveralAnchors(f"it combines {len(anchors)} integer tensors ({named})")
@@ -102,12 +119,13 @@ def collect(codes: ir.Value) -> Tail:
 
 
 def walk_back(
-    codes: ir.Value, check: Callable[[ir.Node], None]
+    codes: ir.Value, check: Callable[[ir.Node], None], between: Collection[ir.Value] = ()
 ) -> tuple[list[ir.Node], list[ir.Value]]:
     """The operators between integer tensors and `codes`, in order, and those tensors.
 
     Args:
         check: raises Unsupported for an operator that must not be there.
+        between: integer tensors that are gone through.
 
     Raises:
         FloatingInput: one starts from a model input that is not integer.
@@ -129,7 +147,7 @@ def walk_back(
             stack.append((node, True))
             for value in computed_inputs(node):
                 inner = value.producer()
-                if integer(value) is not None:
+                if integer(value) is not None and value not in between:
                     anchors[value] = None
                 elif inner is None:
                     raise FloatingInput(str(value.name))
@@ -141,6 +159,8 @@ def walk_back(
 def check_elementwise(node: ir.Node) -> None:
     """Raise Unsupported for an operator that is neither elementwise nor moves elements."""
     known = node.op_type in ELEMENTWISE or node.op_type in layout.OPERATORS
+    if is_table(node):
+        return
     if node.domain not in ("", QNNC) or not known:
         raise Unsupported(f"{node.op_type} node {quote(node.name)} is not elementwise")
 
@@ -159,6 +179,12 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]) -> Tail:
     place, axes = _where_it_differs(anchor, codes, nodes)
     if np.prod(shape_of(anchor)) != np.prod(shape_of(codes)):
         raise Unsupported("it broadcasts its input to a larger tensor")
+    tables = tuple(node for node in nodes if is_table(node))
+    known = None
+    if tables:
+        known = _curves_between_steps(anchor, nodes)
+    elif chain:
+        known = _curves(nodes)
     own = set(nodes)
     inside = [anchor, *(v for node in nodes for v in node.outputs if v is not codes)]
     exclusive = all(user in own for value in inside for user, _ in value.uses()) and not any(
@@ -171,8 +197,9 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]) -> Tail:
         layouts,
         place,
         tuple(sorted(axes)),
-        _curves(nodes) if chain else None,
+        known,
         exclusive,
+        tables,
     )
 
 
@@ -182,6 +209,29 @@ def _curves(nodes: list[ir.Node]) -> tuple[Curve | None, ...] | None:
     for node in nodes:
         known = None if node.op_type in layout.OPERATORS else curve(node)
         if known is None and node.op_type not in layout.OPERATORS:
+            return None
+        found.append(known)
+    return tuple(found)
+
+
+def _curves_between_steps(
+    anchor: ir.Value, nodes: list[ir.Node]
+) -> tuple[Curve | None, ...] | None:
+    """The curves of operators, None for those that stand still where no table steps; or None if
+    the others are no chain of known ones."""
+    still: set[ir.Value] = set()
+    found: list[Curve | None] = []
+    for node in nodes:
+        sources = computed_inputs(node)
+        moving = [v for v in sources if v not in still]
+        if not moving or (is_table(node) and moving == [anchor]):
+            still.update(node.outputs)
+            found.append(None)
+            continue
+        if len(moving) > 1 or is_table(node):
+            return None
+        known = curve(node) if len(sources) == 1 else added_to(node, moving[0])
+        if known is None:
             return None
         found.append(known)
     return tuple(found)
@@ -240,6 +290,9 @@ def _varying_axes(node: ir.Node) -> set[int]:
         source = node.inputs[0]
         assert source is not None
         return {1 - len(shape_of(source))}
+    if is_table(node):
+        table = table_of(node)
+        return {table.axis} if table.thresholds.shape[0] > 1 else set()
     axes: set[int] = set()
     for value in node.inputs:
         array = constant(value)

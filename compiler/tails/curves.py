@@ -97,6 +97,13 @@ def _add(node: ir.Node, index: int) -> Curve | None:
     return Curve((_sign(-1 if node.op_type == "Sub" and index == 1 else 1),))
 
 
+def added_to(node: ir.Node, value: ir.Value) -> Curve | None:
+    """The curve of a sum or difference as `value` changes and the other operand does not."""
+    if node.op_type not in ("Add", "Sub") or list(node.inputs).count(value) != 1:
+        return None
+    return Curve((_sign(-1 if node.op_type == "Sub" and node.inputs[1] is value else 1),))
+
+
 def _multiply(node: ir.Node, index: int) -> Curve | None:
     other = _operand(node, 1 - index)
     if other is None or not np.all(np.isfinite(other)):

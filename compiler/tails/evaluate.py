@@ -23,7 +23,7 @@ def evaluate(model: ir.Model, tail: Tail, max_elements: int, max_steps: int) -> 
             has more than `max_steps` steps, as far as that is soon seen.
     """
     evaluator = Evaluator(model, tail)
-    if tail.curves is not None and not any(c is not None and c.cuts for c in tail.curves):
+    if not tail.turns:
         ends = [evaluator.run(x[None])[0] for x in (evaluator.low, evaluator.high)]
         check_steps(int(np.abs(ends[1] - ends[0]).max()), max_steps)
     span = int((evaluator.high - evaluator.low).max()) + 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.ir.edit import constant
+from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.ir.quantizers import QUANTIZERS
 from qnnc.compiler.reference import BatchRunner, Session, Tensors, expand
 from qnnc.compiler.reference.batches import stacked
@@ -80,6 +81,9 @@ class Golden:
         self._free = expand(model, outputs=watched, any_batch=True)
         self._fixed = expand(model, outputs=watched)
         self._runner = BatchRunner(model, watched, plain=(self._free, self._fixed))
+        if any(is_read(node) for node in graph):  # a replay starts from sums inside recurrences
+            self._free = expand(model, outputs=watched, any_batch=True, cut=True)
+            self._fixed = expand(model, outputs=watched, cut=True)
 
     def first(self, elements: int) -> BatchRunner | None:
         """What computes the first of the watched tensors, at least one and no more than have so
@@ -132,7 +136,8 @@ class Golden:
             if any(len(self._shapes.get(n, a.shape)) != a.ndim for n, a in feeds.items()):
                 raise ModelError("tensors whose first dimension is not the batch")
             found = session.run(feeds, [target])[target]
-            if found.ndim == 0 or len(found) != count:
+            one = self._shapes.get(target, (1, *found.shape[1:]))
+            if found.ndim == 0 or len(found) != count or one != (1, *found.shape[1:]):
                 raise ModelError("a result whose first dimension is not the batch")
             return found
         parts = [

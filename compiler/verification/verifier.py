@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qnnc.compiler.dataflow import Role, role_of
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import Integer, integer
+from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.reference import BatchRunner, Tensors
 from qnnc.compiler.verification.bounds import rounding_bound
 from qnnc.compiler.verification.compare import (
@@ -229,7 +230,7 @@ def integers(model: ir.Model) -> list[ir.Value]:
     """Integer tensors of a model that depend on its inputs, and integer inputs, in order."""
     known = dict.fromkeys(model.graph.inputs)
     for node in model.graph:
-        if any(value in known for value in node.inputs):
+        if any(value in known for value in node.inputs) or is_read(node):
             known.update(dict.fromkeys(node.outputs))
     return [value for value in known if integer(value) is not None]
 

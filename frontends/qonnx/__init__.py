@@ -15,6 +15,7 @@ from qnnc.frontends.onnx_file import (
     to_canonical_opset,
     uses_integers,
 )
+from qnnc.frontends.qonnx.lstm_cell import expand_lstm_cells
 
 DOMAINS = {
     "onnx.brevitas": QONNX,
@@ -47,7 +48,9 @@ class QonnxFrontend(Frontend):
 def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """Canonical IR of a QONNX model in memory; raises ModelError as `Frontend.load` does."""
     canonical_names(proto)
-    return to_canonical_opset(proto, DOMAINS)
+    model = to_canonical_opset(proto, DOMAINS)
+    expand_lstm_cells(model)
+    return model
 
 
 def canonical_names(proto: onnx.ModelProto) -> None:

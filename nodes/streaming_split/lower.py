@@ -18,6 +18,7 @@ from qnnc.compiler.lowering.streams import (
     channels_last,
     image_shape,
 )
+from qnnc.nodes.reverse_steps.lower import reverse
 from qnnc.nodes.streaming_split.node import StreamingSplit
 
 
@@ -49,6 +50,9 @@ def cut(streams: Streams) -> None:
         laid = streams.layout_of(streams.source())
         streams.follow(node.outputs[0], laid, laid.order)
         return
+    if len(cut_axes) == 1 and ranges[cut_axes[0]] == range(shape[cut_axes[0]])[::-1]:
+        reverse(streams, cut_axes[0])
+        return
     if len(cut_axes) > 1 or ranges[cut_axes[0]].step != 1:
         from qnnc.nodes.upsample_nearest_neighbour.repeat import pick  # which uses this module
 
@@ -65,6 +69,8 @@ def _split(streams: Streams, axis: int, sizes: list[int], outputs: dict[int, obj
     x = streams.source()
     shape = shape_of(x)
     as_image, step = laid_out(streams, shape, axis)
+    if len(shape) == 3 and streams.laid(x).order is None:  # a sequence, cut as it comes
+        as_image, step = False, math.prod(shape[axis + 1 :])
     stream = streams.image(x) if as_image else streams.plain(x)
     counts = [size * step for size in sizes]
     slow = math.prod(shape) // sum(counts)

@@ -48,7 +48,8 @@ def simulated_failure(
     """Emulate and simulate the accelerator of a model, folded for `fps`, and compare every stream;
     None if all is well, or else the streams that differ."""
     compiled, verifier = compile_with_verifier(model, samples=frames, fps=fps)
-    streams = list(dict.fromkeys(edge.value for edge in stream_graph(compiled).edges))
+    graph = stream_graph(compiled)
+    streams = list(dict.fromkeys(edge.value for edge in (*graph.edges, *graph.feedback)))
     _, tensors = verifier.check_and_keep(compiled, streams, frames)
     emulated = run_emulator(compiled, tensors, cache)
     if emulated.mismatches or not emulated.tensors:

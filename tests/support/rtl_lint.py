@@ -95,6 +95,7 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_sign_product": [{"A_SIGNED": 0}],
     "qnnc_small_product": _PRODUCTS,
     "qnnc_stream_control": [{"BYTES": 24, "WORDS": 100}, {"LOOP": 256, "BYTES": 8}],
+    "qnnc_state": [{"STEPS": 1, "WORDS": 1, "DEPTH": 3}, {"STEPS": 5, "WORDS": 8, "DEPTH": 10}],
     "qnnc_strided": [{"COUNT": 7, "LENGTH": 1, "REPEAT": 3}],
     "qnnc_threshold_stage": [{"SIGNED": 0, "DEPTH": 8, "ABITS": 3}],
     "qnnc_transposed": [{"ROWS": 1}, {"READS": 1}, {"ROWS": 5, "COLUMNS": 7, "ABITS": 6}],

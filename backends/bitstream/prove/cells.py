@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from qnnc.backends.bitstream.prove.features import Features
-from qnnc.backends.bitstream.prove.routing import ONE, ZERO, Routing
+from qnnc.backends.bitstream.prove.routing import ONE, ZERO, Fault, Routing
 from qnnc.backends.bitstream.prove.wires import SitePin
 from qnnc.compiler.errors import VerificationError
 
@@ -60,6 +60,7 @@ class Extraction:
             out.
         buffers: what each clock buffer passes on.
         sources: output pins of sites at which each net leaves.
+        faults: what cannot be read back, by pin; its net is an unknown one.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Extraction:
         self.outputs: dict[str, Net] = {}
         self.buffers: dict[str, Net] = {}
         self.sources: dict[Net, set[SitePin]] = {}
+        self.faults: dict[str, Fault] = {}
         self._waiting: deque[tuple[Cell, str, Site, str]] = deque()
 
     def run(self) -> None:
@@ -91,7 +93,8 @@ class Extraction:
             cell.pins[pin] = ONE if net is None else net
         for cell in self.cells.values():
             if cell.pins.pop("UPPER", ONE) != ONE:
-                raise VerificationError(f"{cell.name}: the half of a LUT is chosen by a signal")
+                text = "the half of a LUT is chosen by a signal"
+                self.faults.setdefault(cell.name, Fault("cell", cell.name, text))
 
     def settings(self, site: Site) -> Features:
         """Features of a slice."""
@@ -120,7 +123,12 @@ class Extraction:
         self._waiting.extend((cell, pin, site, there) for pin, there in pins.items())
 
     def _output(self, pin: SitePin) -> Net | None:
-        net = self._behind(self, pin)
+        try:
+            net = self._behind(self, pin)
+        except VerificationError as error:
+            name = f"{pin.tile}.{pin.site}.{pin.pin}"
+            self.faults.setdefault(name, Fault("cell", name, str(error)))
+            return f"unknown.{name}"
         if net is not None:
             self.sources.setdefault(net, set()).add(pin)
         return net

@@ -242,6 +242,7 @@ class Equality:
     def define(self, net: Net) -> Term:
         """A net as what drives it."""
         if net not in self._defined:
+            self._defined[net] = self.terms.of("loop", net)  # what a loop finds
             self._defined[net] = self._define(net)
         return self._defined[net]
 

@@ -17,6 +17,7 @@ from qnnc.backends.bitstream.prove.features import BitDatabase, Decoded, decode
 from qnnc.backends.bitstream.prove.names import Lookup, differences, recorded
 from qnnc.backends.bitstream.prove.packets import FRAME_WORDS, Loaded, check_codes, load, payload_of
 from qnnc.backends.bitstream.prove.routing import Fault, Routing
+from qnnc.backends.bitstream.prove.wanted import unreadable
 from qnnc.backends.bitstream.prove.wires import Wires, has_connectivity
 from qnnc.compiler.errors import VerificationError
 
@@ -181,12 +182,22 @@ def _connections(
         tile, _, wire = fault.where.partition(".")
         fault.net = names.get(wires.node(tile, wire), "")
     proof.add("drivers", routing.faults, f"{routing.count:,} pips, each wire with one driver")
+    missing = unreadable(module) if module is not None else []
+    why = f"the netlist has {', '.join(missing)}, which cannot be read back" if missing else ""
+    if module is not None and not names:
+        why = "the FASM does not say which net a route is of"
+    if why:
+        proof.leave("clocks", why)
+        proof.leave("netlist", why)
+        return
     design = extraction(routing)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _DEPTH))
     try:
         design.run()
         _clocks(proof, design)
+        if design.faults:
+            proof.add("cells", design.faults.values(), "cells that cannot be read back")
         if module is None:
             proof.leave("netlist", "no netlist to compare with")
         else:
@@ -200,7 +211,8 @@ def _connections(
                 f"equal to what was routed, by truth tables: {result.functions:,} functions, "
                 f"{elements}, {result.pins:,} pins of the processing system",
             )
-        proof.design = design
+        if not design.faults:
+            proof.design = design
     except (VerificationError, RecursionError) as error:
         text = "a combinational loop" if isinstance(error, RecursionError) else str(error)
         proof.add(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,21 @@ _FLIP_FLOPS = {  # reset pin, its value, synchronous
     "FDRE": ("R", 0, 1), "FDSE": ("S", 1, 1), "FDCE": ("CLR", 0, 0), "FDPE": ("PRE", 1, 0),
 }  # fmt: skip
 STATE = (*_FLIP_FLOPS, "RAM64M", "RAM32M", "RAM64X1D", "RAM32X1D", "SRL16E", "SRLC32E", "RAMB18E1")
+
+
+_LOGIC = {*(f"LUT{i}" for i in range(1, 7)), "INV", "BUFG", "MUXF7", "MUXF8", "CARRY4", "PS7"}
+
+
+def unreadable(module: Mapping[str, Any]) -> list[str]:
+    """Kinds of cells of a netlist that cannot be read back from bits, with how many there are."""
+    counts: Counter[str] = Counter()
+    for cell in module["cells"].values():
+        kind = str(cell["type"])
+        if kind == "RAMB18E1" and _text(cell["parameters"].get("RAM_MODE", "TDP")) != "TDP":
+            kind = "RAMB18E1 of simple dual port"
+        if kind not in _LOGIC and kind not in STATE:
+            counts[kind] += 1
+    return [f"{count} {kind}" for kind, count in sorted(counts.items())]
 
 
 class Wanted:
@@ -90,7 +106,7 @@ class Wanted:
             return self.terms.net(bit)
         if kind in STATE and kind not in _FLIP_FLOPS:
             return element(self.terms, self.record(bit))
-        raise VerificationError(f"net {bit} of {name} ({kind}) has no route of its own in the bits")
+        return self.terms.net(bit)  # the bits have no such net: whatever reads it will differ
 
     def _carry(self, cell: Mapping[str, Any], port: str, index: int) -> Term:
         if index:

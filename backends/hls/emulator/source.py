@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -71,11 +72,11 @@ def source(network: Network) -> str:
             "name": step.name,
             "kernel": step.kernel,
             "arguments": _arguments(step),
-            "taps": [
-                {**_tensor(c, ""), "index": taps[c.name]} for c in step.outputs if c.name in taps
-            ],
+            "begins": step.steps if _changes(network.steps, i, i - 1) else 0,
+            "ends": step.steps if _changes(network.steps, i, i + 1) else 0,
+            **_taps(network, i, taps),
         }
-        for step in network.steps
+        for i, step in enumerate(network.steps)
     ]
     return (
         templates()
@@ -90,6 +91,42 @@ def source(network: Network) -> str:
             taps=[_tensor(c, f"tap_{i}.bin") for i, c in enumerate(tapped(network))],
         )
     )
+
+
+def _changes(steps: Sequence[Step], index: int, beside: int) -> bool:
+    """Step `index` is the first or last of its recurrence's."""
+    other = steps[beside].steps if 0 <= beside < len(steps) else 0
+    return steps[index].steps != other
+
+
+def _taps(network: Network, index: int, taps: Mapping[str, int]) -> dict[str, object]:
+    """What is looked at after a step, and, at the end of a recurrence, what leaves that."""
+    step = network.steps[index]
+    if not step.steps:
+        return {"taps": _shown(step.outputs, taps, 0), "left": []}
+    inside = {c.name for s in network.steps if s.steps for c in s.inputs}
+    taken = [c for c in step.outputs if c.name in inside]
+    left: list[Channel] = []
+    if _changes(network.steps, index, index + 1):
+        made = [c for s in network.steps[: index + 1] if s.steps for c in s.outputs]
+        left = [c for c in made if c.name not in inside]
+    return {"taps": _shown(taken, taps, step.steps), "left": _shown(left, taps, 0)}
+
+
+def _shown(
+    channels: Iterable[Channel], taps: Mapping[str, int], steps: int
+) -> list[dict[str, object]]:
+    """Taps of whole tensors, or of one step after the other."""
+    return [
+        {
+            **_tensor(c, ""),
+            "index": taps[c.name],
+            "words": c.stream.words // max(1, steps),
+            "offset": f" + t * {c.stream.elements // steps}" if steps else "",
+        }
+        for c in channels
+        if c.name in taps
+    ]
 
 
 def _table_name(step: Step, index: int) -> str:

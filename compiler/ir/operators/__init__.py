@@ -14,6 +14,7 @@ from qnnc.compiler.ir.operators import (
     insert_zeros,
     integer_conv,
     multi_threshold,
+    states,
     sum_pool,
     xnor_popcount,
 )
@@ -26,6 +27,8 @@ _REFERENCES: dict[
     (QNNC, "Dequantize"): dequantize.reference,
     (QNNC, "InsertZeros"): insert_zeros.reference,
     (QNNC, "IntegerConv"): integer_conv.reference,
+    (QNNC, states.READ): states.reference,
+    (QNNC, states.WRITE): states.reference,
     (QNNC, "SumPool"): sum_pool.reference,
 }
 

@@ -24,5 +24,6 @@ class Hls(HlsNode[Reordering, ReorderingFolding]):
         ports, block = node.ports(folding), node.block_words(folding)
         x = ports.inputs[0]
         loops = [f"qnnc::loop<{loop.count}, {loop.stride}>" for loop in node.loops(folding)]
-        name = template("reorder", x.datatype, x.lanes, block, x.words // block, *loops)
+        first = node.first_word(folding)
+        name = template("reorder", x.datatype, x.lanes, block, x.words // block, first, *loops)
         return Kernel(HEADER, name, ports)

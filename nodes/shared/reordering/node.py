@@ -52,6 +52,10 @@ class Reordering(DataflowNode[ReorderingFolding]):
     def loops(self, folding: ReorderingFolding) -> tuple[Loop, ...]:
         """Loops in words that read a block, innermost first."""
 
+    def first_word(self, folding: ReorderingFolding) -> int:
+        """The word of a block that is read first."""
+        return 0
+
     def read_words(self, folding: ReorderingFolding) -> int:
         """Words that are read from a block."""
         return math.prod(loop.count for loop in self.loops(folding))

@@ -19,8 +19,9 @@ template <class LOOP, class... LOOPS> struct nest<LOOP, LOOPS...> {
   static const int words = LOOP::count * nest<LOOPS...>::words;
 };
 
-// BLOCKS blocks of BLOCK words; LOOPS from the innermost to the outermost.
-template <class T, int LANES, int BLOCK, int BLOCKS, class... LOOPS> struct reorder {
+// BLOCKS blocks of BLOCK words, of which word FIRST is read first; LOOPS from the innermost to the
+// outermost.
+template <class T, int LANES, int BLOCK, int BLOCKS, int FIRST, class... LOOPS> struct reorder {
   typedef word_t<T, LANES> W;
 
   static void run(stream<W> &in, stream<W> &out) {
@@ -42,7 +43,11 @@ template <class T, int LANES, int BLOCK, int BLOCKS, class... LOOPS> struct reor
     const int counts[levels] = {LOOPS::count...};
     const int strides[levels] = {LOOPS::stride...};
     int counters[levels] = {};
-    int bases[levels] = {};  // the address at which each loop's round has begun
+    int bases[levels];  // the address at which each loop's round has begun
+    for (int level = 0; level < levels; level++) {
+#pragma HLS UNROLL
+      bases[level] = FIRST;
+    }
 #pragma HLS ARRAY_PARTITION variable = counters complete
 #pragma HLS ARRAY_PARTITION variable = bases complete
     for (int i = 0; i < nest<LOOPS...>::words; i++) {

@@ -33,6 +33,7 @@ def generate(node: Reordering) -> NodeRtl:
             about=f"{node.op_type}: {' x '.join(str(loop.count) for loop in loops)} words",
             block_words=node.block_words(folding),
             half_bits=half_bits,
+            first_word=node.first_word(folding),
             width=stream.bits,
             depth=node.depth(folding),
             loops=loops,

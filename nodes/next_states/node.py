@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NextStates: every state goes on, and back to the PreviousStates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+from qonnx.core.datatype import BaseDataType
+
+from qnnc.compiler.dataflow import attributes
+from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream
+from qnnc.compiler.dataflow.folding import Folding
+from qnnc.compiler.ir.builder import Builder
+from qnnc.compiler.resources import Resources
+from qnnc.nodes.shared.states import States, described
+
+
+class NextStates(States):
+    """Inputs: the states after each step, [1, T, C]; outputs: the same for those who use them, then
+    the same for the PreviousStates of the same `loop`, which take them past the graph."""
+
+    op_type = "NextStates"
+
+    x_types: tuple[BaseDataType, ...] = attributes.integer_types("inputDataTypes")
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        channels: Sequence[int],
+        lows: Sequence[int],
+        highs: Sequence[int],
+        steps: int,
+        loop: str,
+        x: Sequence[BaseDataType],
+    ) -> NewNode:
+        """The states of a recurrence of so many steps, on their ranges; `x` is how they come."""
+        return cls.new(
+            **described(channels, lows, highs, steps, loop),
+            loop_end="write",
+            inputDataTypes=[kind.name for kind in x],
+        )
+
+    def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
+        self.x_types = tuple(inputs)
+
+    def output_ranges(self, inputs: Sequence[Range]) -> list[Range]:
+        return [*self.ranges, *self.ranges]
+
+    def ports(self, folding: Folding) -> Ports:
+        inputs = tuple(
+            Stream(stream.shape, kind, stream.lanes)
+            for stream, kind in zip(self.states, self.x_types, strict=True)
+        )
+        return Ports(inputs, (*self.states, *self.states))
+
+    def cycles(self, folding: Folding) -> int:
+        return max(stream.words for stream in self.states)
+
+    def latency(self, folding: Folding) -> int:
+        return 1
+
+    def resources(self, folding: Folding) -> Resources:
+        bits = sum(stream.bits for stream in self.states)
+        return Resources(LUT=2 * (bits + 3 * len(self.states)), FF=4 * (bits + len(self.states)))
+
+    def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+        return [b.op("Identity", x) for x in (*inputs, *inputs)]
