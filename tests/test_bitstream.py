@@ -154,6 +154,13 @@ def test_a_shape_is_filled_in_without_place_and_route(
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.strip()) == 64
     assert qnnc(["shape", built, "--out", shape]).returncode == 2  # nothing is overwritten
+    old = tmp_path / "old"
+    shutil.copytree(built, old)
+    with (old / "shell" / "qnnc_shell.sv").open("a") as file:
+        file.write("// as another version made it\n")
+    done = qnnc(["shape", old, "--out", tmp_path / "old.zip"])
+    assert done.returncode == 2
+    assert "is not what this version of qnnc makes" in done.stderr
     model = save(tmp_path / "new.onnx", reverse=True)
     common = ["--until", "bitstream", "--fps", "500000", "--cache-dir", cache, "--prjxray-db",
               tools.database, "--verify", "none"]  # fmt: skip

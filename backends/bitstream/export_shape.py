@@ -9,7 +9,7 @@ from pathlib import Path
 from qnnc.backends.bitstream.flow import shape_of
 from qnnc.backends.bitstream.shapes import FILES, save_shape
 from qnnc.backends.bitstream.stages.bitstream import FOLDER
-from qnnc.backends.bitstream.stages.driver import make_build_shell
+from qnnc.backends.bitstream.stages.driver import SHELL, make_build_shell
 from qnnc.backends.rtl.resimulate import remake
 from qnnc.compiler.building.workspace import REPORT, Workspace, read_report
 from qnnc.compiler.errors import WorkspaceError
@@ -33,6 +33,13 @@ def export_shape(folder: Path, out: Path) -> str:
         if made is None or made.flow != "nextpnr":
             raise WorkspaceError(f"{folder} has no bitstream made by nextpnr")
         build = remake(folder, Path(name))
-        shape = shape_of(routed, build, make_build_shell(build), made)
+        shell = make_build_shell(build)
+        for source, text in {**shell.design.sources, **shell.top_sources}.items():
+            path = folder / SHELL / source
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                raise WorkspaceError(
+                    f"{path} is not what this version of qnnc makes; build the bitstream again"
+                )
+        shape = shape_of(routed, build, shell, made)
         save_shape(shape, out)
     return shape.key
