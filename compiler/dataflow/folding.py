@@ -44,7 +44,8 @@ class Folding:
             if attribute is None:
                 continue
             value = attribute.value
-            if not isinstance(value, (int, str)) or type(value) is not type(field.default):
+            fits = isinstance(value, type(field.default))
+            if not isinstance(value, (int, str)) or not fits:
                 raise ModelError(
                     f"{node.op_type} node {quote(node.name)}: {field.name} cannot be {value!r}"
                 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -191,7 +192,7 @@ def _with(
     shape: tuple[int, int],
     tables: list[IntArray],
     base: int,
-    folding: dict[str, int | str],
+    folding: Mapping[str, int | str],
 ) -> Case:
     """A node with tables of thresholds, or of thresholds and values, for [vectors, channels]."""
     thresholds = tables[0]
@@ -210,7 +211,7 @@ def _with(
     )
     streams = ((x_type, shape),), ((out, shape),)
     definition = partial(_codes, tables, base)
-    return Case(new, *streams, definition, folding, tuple(tables), near=thresholds)
+    return Case(new, *streams, definition, dict(folding), tuple(tables), near=thresholds)
 
 
 def _codes(tables: list[IntArray], base: int, x: IntArray) -> list[IntArray]:
