@@ -90,7 +90,7 @@ def word_bytes(bits: int) -> int:
 def assign(traffic: Traffic, memory: MemoryPorts) -> Assignment:
     """Spread what is read over the fewest ports that do not make a batch any longer.
 
-    Without weights from memory everything goes over one port.
+    Without weights from memory everything uses one port.
     """
     reads = (*traffic.inputs, *traffic.weights)
     written = sum(traffic.outputs)

@@ -18,7 +18,7 @@ from tests.support.small import SAMPLES, SmallBuild, write_small
 
 
 class Listener:
-    """Notes what it is told."""
+    """Records what it is notified of."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, int, int]] = []

@@ -256,7 +256,7 @@ def test_the_other_nextpnr(tmp_path: Path, cache: Path) -> None:
 
 
 def test_without_tools(tmp_path: Path, cache: Path) -> None:
-    """As far as it goes, with one line for the rest; asked for by name, an error."""
+    """As far as possible, with one line for the rest; asked for by name, an error."""
     path = tmp_path / "bin"
     path.mkdir()
     for name in ("g++", "gcc", "as", "ld", "ar", "sh", "make", "perl", "cc", "c++", "ccache"):

@@ -136,7 +136,7 @@ def test_contents_through_marks_equal_contents_routed(seed: int) -> None:
     assert put_contents(fasm, places, marked) == fasm
 
 
-def test_lost_marks_are_told() -> None:
+def test_lost_marks_are_reported() -> None:
     contents = some_contents(3)
     marked = marks(contents)
     fasm, cells = routed(marked, 3)

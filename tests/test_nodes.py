@@ -137,10 +137,12 @@ def test_random_nodes(cases: tuple[list[Case], ...], cache: Path) -> None:
 
 
 def test_a_nodes_name_is_in_its_folder_and_the_table_alone() -> None:
-    """Everything else asks for roles and purposes."""
+    """Everything else asks for roles and purposes; FINN's names are FINN's."""
     found = []
     for folder in ("compiler", "backends", "frontends", "explore", "cli"):
         for path in (ROOT / "src" / "qnnc" / folder).rglob("*.py"):
+            if path.name == "finn_names.py":
+                continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and node.value in NODES:
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}")

@@ -117,7 +117,7 @@ def test_one_wrong_weight_bit_is_found(chain: Chain, cache: Path, engine: str) -
 
 
 def test_a_missing_output_word_ends_as_deadlock(chain: Chain, cache: Path) -> None:
-    """A frame too few goes in: the testbench gives up instead of waiting for ever."""
+    """With a frame too few the testbench gives up instead of waiting for ever."""
     port = chain.design.inputs[0]
     name = str(port.value.name)
     tensors = {**chain.tensors}

@@ -53,6 +53,9 @@ struct Model {
 };
 """
 
+TREES = "-fno-const-bit-op-tree"
+"""Verilator 5.006 makes wrong trees of plain and inverted bits."""
+
 
 def installed() -> str | None:
     """Path of Verilator, or None."""
@@ -108,7 +111,9 @@ def compile_model(
     headers = [path.read_text(encoding="utf-8") for path in sorted(include.glob("*.h"))]
     level = "-O0" if how.short else "-O1"
     optimization = f"OPT_FAST={level} OPT_SLOW=-O0 OPT_GLOBAL={level}"
-    key = digest("verilator", version(), optimization, *headers, *texts, *macros.values(), main)
+    key = digest(
+        "verilator", version(), TREES, optimization, *headers, *texts, *macros.values(), main
+    )
     target = cache / f"{key}-verilator"
     if target.exists():
         return target
@@ -128,8 +133,7 @@ def compile_model(
             "-j",
             str(how.jobs),
             "-O3",
-            # 5.006 makes wrong trees of inverted and plain bits (parities after an exclusive or)
-            "-fno-const-bit-op-tree",
+            TREES,
             "--x-assign",
             "fast",
             "--x-initial",

@@ -7,5 +7,5 @@ python -m benchmarks.mutation --survivors --resume build/mutation.jsonl    # tho
 Each mutant is one change of one operator, number or call in the packages below. It is put into a
 copy of the project, where tests that execute its line run until one fails. The sample is drawn with
 a seed, the same share of each package; the planted ones are always in it. Results are kept, one
-line a mutant; a run that was stopped goes on.
+line per mutant; a run that was stopped is resumed.
 """

@@ -63,10 +63,10 @@ def _show(found: Comparison) -> None:
     changed = found.changed
     console.print(f"\n{len(changed)} of {len(found.layers)} layers differ", highlight=False)
     for layer in changed:
-        console.print(escape(_told(found, layer)), highlight=False, soft_wrap=True)
+        console.print(escape(_line(found, layer)), highlight=False, soft_wrap=True)
 
 
-def _told(found: Comparison, layer: LayerRow) -> str:
+def _line(found: Comparison, layer: LayerRow) -> str:
     if not all(layer.present):
         only = [name for name, there in zip(found.names, layer.present, strict=True) if there]
         return f"  {layer.name}: only in {', '.join(only)}"

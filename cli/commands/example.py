@@ -23,21 +23,26 @@ def example(
     import shlex
     from importlib.resources import as_file, files
 
-    from qnnc.compiler.errors import OptionError, WorkspaceError
     from qnnc.compiler.files import new_folder, write_bytes
-    from qnnc.compiler.plugins import close_matches
 
     root = files("qnnc.cli") / "examples"
     known = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
-    if name not in known:
-        raise OptionError(
-            f"unknown example {name!r}{close_matches(name, known)} (known: {', '.join(known)})"
-        )
     folder = out or Path(name)
-    if folder.exists():
-        raise WorkspaceError(f"{folder} is there already; choose another --out")
+    _check(name, known, folder)
     with as_file(root / name) as source, new_folder(folder) as target:
         for file in sorted(source.iterdir()):
             write_bytes(target / file.name, file.read_bytes())
     typer.echo(f"{folder}: a network, samples, labels. Build it with\n")
     typer.echo("    " + COMMAND.format(folder=shlex.quote(str(folder))))
+
+
+def _check(name: str, known: list[str], folder: Path) -> None:
+    from qnnc.compiler.errors import OptionError, WorkspaceError
+    from qnnc.compiler.plugins import close_matches
+
+    if name not in known:
+        raise OptionError(
+            f"unknown example {name!r}{close_matches(name, known)} (known: {', '.join(known)})"
+        )
+    if folder.exists():
+        raise WorkspaceError(f"{folder} is there already; choose another --out")

@@ -22,14 +22,14 @@ EXPONENTS = range(-8, 17, 2)
 ELEMENTS = 512
 """That are tried of an input."""
 LOST = 0.02
-"""Where codes tell no more than that, the input is lost."""
-TOLD = 0.2
-"""What they tell at a better size."""
+"""Where codes distinguish no more than that, the input is lost."""
+FOUND = 0.2
+"""What they distinguish at a better size."""
 
 
 def size_warning(model: ir.Model, golden: Golden, inputs: Mapping[str, NDArray[np.float32]]) -> str:
-    """What to tell the user if inputs are far too large or far too small for the first quantizer;
-    else an empty string. A quantizer of two values tells nothing.
+    """A warning if inputs are far too large or far too small for the first quantizer;
+    else an empty string. A quantizer of two values shows nothing.
 
     Args:
         model: as imported, the input declared.
@@ -46,21 +46,23 @@ def size_warning(model: ir.Model, golden: Golden, inputs: Mapping[str, NDArray[n
     for reach in (largest, *(2.0**exponent for exponent in EXPONENTS)):
         found[reach] = golden.run({name: uniform * np.float32(reach)}, [first])[first]
     every = np.concatenate([codes.reshape(-1) for codes in found.values()])
-    shares = {reach: _told(codes, every.min(), every.max()) for reach, codes in found.items()}
+    shares = {
+        reach: _distinguished(codes, every.min(), every.max()) for reach, codes in found.items()
+    }
     best = max(shares, key=lambda reach: shares[reach])
-    if shares[largest] > LOST or shares[best] < TOLD:
+    if shares[largest] > LOST or shares[best] < FOUND:
         return ""
     what = "saturate" if largest > best else "are indistinguishable to"
     return (
         f"inputs up to {largest:g} at {quote(name)} {what} the first quantizer ({quote(first)}), "
-        f"which tells values of about {best:g} apart; is --input-scale missing or wrong, such as "
+        f"which distinguishes values of about {best:g}; is --input-scale missing or wrong, such as "
         "1/255?"
     )
 
 
-def _told(codes: NDArray[np.float32], low: float, high: float) -> float:
-    """What codes tell of their inputs: the share that is not at the quantizer's ends, or the share
-    that differs from the most frequent code, whichever is less."""
+def _distinguished(codes: NDArray[np.float32], low: float, high: float) -> float:
+    """How far codes distinguish their inputs: the share that is not at the quantizer's ends, or
+    the share that differs from the most frequent code, whichever is less."""
     between = float(np.mean((codes > low) & (codes < high)))
     _, counts = np.unique(codes, return_counts=True)
     return min(between, 1 - float(counts.max()) / codes.size)

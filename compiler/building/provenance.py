@@ -68,7 +68,7 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
     places: dict[str, dict[Place, None]] = {name: {} for name in trail.operators}
     nodes: dict[str, dict[str, None]] = {name: {} for name in trail.operators}
     runs = list(runs)
-    reasons = _told([r for run in runs for r in run.reasons])
+    reasons = _reasons_of([r for run in runs for r in run.reasons])
     notes: dict[str, list[str]] = {name: [] for name in trail.operators}
     for node in model.graph:
         for name in sources(node):
@@ -80,7 +80,9 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
                 notes[name] += _of_weights(node)
             elif reason(node):
                 reasons.setdefault(name, reason(node))
-    removed = _told([r for run in runs if run.name == RemoveChannels.name for r in run.reasons])
+    removed = _reasons_of(
+        [r for run in runs if run.name == RemoveChannels.name for r in run.reasons]
+    )
     for name, texts in notes.items():
         if set(places[name]) == {DATAFLOW}:
             reasons[name] = "; ".join([*texts, *([removed[name]] if name in removed else [])])
@@ -88,12 +90,12 @@ def origins(model: ir.Model, trail: Trail, runs: Iterable[PassRun]) -> list[Node
 
 
 def _of_weights(node: ir.Node) -> list[str]:
-    """What a product says of its weights."""
+    """A product's notes on its weights."""
     found = declaration(node)
     return found.notes(found.folding()) if found.reads() is not None else []
 
 
-def _told(reasons: Sequence[Reason]) -> dict[str, str]:
+def _reasons_of(reasons: Sequence[Reason]) -> dict[str, str]:
     """The last reason that a pass gave for each node of the user's model, with what helps."""
     return {
         name: f"{r.text}; {r.remedy}" if r.remedy else r.text for r in reasons for name in r.sources

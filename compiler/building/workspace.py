@@ -25,7 +25,7 @@ REPORT = "report.json"
 MODEL = "model"
 """Folder of the quantized, the compiled and the dataflow graph."""
 STOPPED = "stopped.onnx"
-"""In it, the IR of a build that was told to stop after a pass."""
+"""In it, the IR of a build that stopped after a pass on request."""
 FAILED = "failed"
 """In the folder of a finished build, what a later one has left that failed."""
 

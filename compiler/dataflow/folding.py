@@ -43,8 +43,9 @@ class Folding:
             attribute = node.attributes.get(field.name)
             if attribute is None:
                 continue
-            value, wanted = attribute.value, type(field.default)
-            if not isinstance(value, (int, str)) or type(value) is not wanted:
+            value = attribute.value
+            fits = isinstance(value, type(field.default))
+            if not isinstance(value, (int, str)) or not fits:
                 raise ModelError(
                     f"{node.op_type} node {quote(node.name)}: {field.name} cannot be {value!r}"
                 )

@@ -23,7 +23,7 @@ from qnnc.compiler.folders.partial import LOCK, MARK, is_partial
 MANIFEST = "manifest.json"
 FORMAT = "qnnc manifest 1"
 JOURNAL = ".swap.json"
-"""Says what is left to do of a swap that goes file by file."""
+"""What is left to do of a swap made file by file."""
 NESTED = ("failed", "finn")
 """Folders within a build's that have a manifest of their own."""
 EMPTY = "folder"

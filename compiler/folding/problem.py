@@ -54,7 +54,7 @@ class MemoryStream:
         port: of its inputs or outputs; None for its weights, which it may have on the chip.
         elements: elements per frame.
         bits: bits per element.
-        written: it goes into memory.
+        written: it is written to memory.
     """
 
     node: int

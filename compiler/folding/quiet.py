@@ -12,7 +12,7 @@ from contextlib import contextmanager
 @contextmanager
 def quiet_output() -> Iterator[None]:
     """HiGHS writes a line to the process's standard output for some solutions it finds, whatever
-    it is told; it would stand in the middle of JSON."""
+    its options; it would land in the middle of JSON."""
     sys.stdout.flush()
     kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:

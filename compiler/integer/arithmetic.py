@@ -35,7 +35,7 @@ def with_constant(
     """x plus or times constants that broadcast against it, as a tensor of its own.
 
     Args:
-        node: the new node goes in front of it.
+        node: the new node is inserted before it.
         op: "Add" or "Mul".
         origins: what the new node does; `node` by default.
 
@@ -78,7 +78,7 @@ def of_two(
     """The sum or product of two integer tensors, whose interval is known, without a fact.
 
     Args:
-        node: the new node goes in front of it, and has its output's shape.
+        node: the new node is inserted before it, and has its output's shape.
     """
     narrow = carrier(smallest_type(found.least, found.greatest)) == np.float32
     if not narrow or any(value.dtype == ir.DataType.DOUBLE for value in operands):

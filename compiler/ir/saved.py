@@ -100,8 +100,7 @@ def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
 
 @contextmanager
 def blaming(path: Path | None) -> Iterator[None]:
-    """Say of whatever goes wrong in the block that a saved IR is to blame, if it is not as qnnc
-    wrote it.
+    """Blame a saved IR for whatever fails in the block, if the IR is not as qnnc wrote it.
 
     Args:
         path: the IR's file, or None if there is none.

@@ -11,13 +11,13 @@ import onnx_ir as ir
 from qnnc.compiler.ir.edit import shape_of
 from qnnc.compiler.ir.facts import IntArray
 from qnnc.compiler.lowering.streams import (
-    Laid,
+    StreamLayout,
     Streams,
     image_shape,
 )
 
 
-def with_last(streams: Streams, x: ir.Value, axis: int) -> Laid:
+def with_last(streams: Streams, x: ir.Value, axis: int) -> StreamLayout:
     """The stream of a tensor with a given axis last, which is channels last for axis 1."""
     shape = shape_of(x)
     numbers = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
@@ -26,11 +26,11 @@ def with_last(streams: Streams, x: ir.Value, axis: int) -> Laid:
     stream = streams.ordered(
         x, moved.reshape(-1), image_shape(shape) if is_image else [int(d) for d in moved.shape]
     )
-    return Laid(stream, streams.laid(x).order)
+    return StreamLayout(stream, streams.layout_of(x).order)
 
 
 def along_stream(
-    values: IntArray, axis: int, shape: tuple[int, ...], laid: Laid
+    values: IntArray, axis: int, shape: tuple[int, ...], laid: StreamLayout
 ) -> IntArray | None:
     """Values that broadcast along an axis of a tensor, for the stream's last dimension; None if
     they differ along others of its dimensions."""

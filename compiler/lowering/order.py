@@ -17,7 +17,7 @@ from qnnc.compiler.lowering.streams import Streams
 def move(streams: Streams) -> None:
     """Reshape, Transpose, Flatten, Squeeze, Unsqueeze, DepthToSpace, SpaceToDepth."""
     node, x = streams.node, streams.source()
-    laid = streams.laid(x)
+    laid = streams.layout_of(x)
     # number in the output of each element of the input
     place = np.empty(math.prod(shape_of(x)), dtype=np.int64)
     place[_picks(streams)] = np.arange(place.size)

@@ -45,7 +45,7 @@ SPATIAL = frozenset(
 
 
 @dataclass(frozen=True, eq=False)
-class Laid:
+class StreamLayout:
     """A tensor as a stream.
 
     Attributes:
@@ -76,7 +76,7 @@ class Streams:
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
         self.node: ir.Node
-        self._laid: dict[ir.Value, Laid] = {}
+        self._layouts: dict[ir.Value, StreamLayout] = {}
 
     # --- tensors ----------------------------------------------------------------------------
 
@@ -104,14 +104,14 @@ class Streams:
 
     # --- reading ----------------------------------------------------------------------------
 
-    def laid(self, value: ir.Value) -> Laid:
+    def layout_of(self, value: ir.Value) -> StreamLayout:
         """The stream of a tensor, in whatever order; one from the host is put in order there."""
-        if value not in self._laid:
+        if value not in self._layouts:
             producer = value.producer()
             if producer is not None and part(producer) == ACCELERATOR:
                 raise self.error(f"tensor {quote(value.name)} has no stream")
-            self._laid[value] = self._entry(value)
-        return self._laid[value]
+            self._layouts[value] = self._entry(value)
+        return self._layouts[value]
 
     def image(self, value: ir.Value) -> ir.Value:
         """The stream [1, H, W, C] of a tensor [1, C, H, W] or [1, C, L]."""
@@ -128,10 +128,10 @@ class Streams:
 
     def ordered(self, value: ir.Value, order: IntArray | None, shape: Sequence[int]) -> ir.Value:
         """The stream of a tensor in a given order and shape, shuffled if need be."""
-        laid = self.laid(value)
+        laid = self.layout_of(value)
         if same_order(laid.order, order):
             return self.reshaped(laid.value, shape)
-        wanted = Laid(laid.value, order).numbers
+        wanted = StreamLayout(laid.value, order).numbers
         place = np.empty_like(wanted)
         place[laid.numbers] = np.arange(place.size)
         return self._shuffled(value, laid, place[wanted], order, shape)
@@ -195,11 +195,11 @@ class Streams:
         return list(producer.outputs)
 
     def define(self, tensor: ir.Value, stream: ir.Value, order: IntArray | None) -> None:
-        """Say which stream carries a tensor, in which flat order (see `Laid`), and let the stream
-        take over the tensor's name and fact."""
+        """Record which stream carries a tensor, in which flat order (see `StreamLayout`); the
+        stream takes over the tensor's name and fact."""
         if same_order(order, None):
             order = None
-        self._laid[tensor] = Laid(stream, order)
+        self._layouts[tensor] = StreamLayout(stream, order)
         fact = integer(tensor)
         if fact is None or integer(stream) is None:
             return
@@ -208,18 +208,18 @@ class Streams:
         set_integer(stream, restated(fact, given, shape_of(tensor), shape_of(stream), order))
         tensor.name, stream.name = f"{tensor.name}#lowered", tensor.name
 
-    def follow(self, tensor: ir.Value, laid: Laid, order: IntArray | None) -> None:
-        """A tensor that is the same stream as another, in another flat order (see `Laid`)."""
-        self._laid[tensor] = Laid(laid.value, None if same_order(order, None) else order)
+    def follow(self, tensor: ir.Value, laid: StreamLayout, order: IntArray | None) -> None:
+        """A tensor that is the same stream as another, in another flat order."""
+        self._layouts[tensor] = StreamLayout(laid.value, None if same_order(order, None) else order)
 
     # --- the boundary -----------------------------------------------------------------------
 
-    def _entry(self, value: ir.Value) -> Laid:
+    def _entry(self, value: ir.Value) -> StreamLayout:
         shape = shape_of(value)
         if not self._is_image(value):
             if shape != frame_shape(shape):
-                return Laid(self._framed(value), None)
-            return Laid(value, None)
+                return StreamLayout(self._framed(value), None)
+            return StreamLayout(value, None)
         perm = [0, *range(2, len(shape)), 1]
         y = self.editor.insert(
             self.node,
@@ -235,7 +235,7 @@ class Streams:
         set_part(producer, HOST_PRE)
         order = channels_last(shape)
         set_integer(y, restated(fact, fact, shape, shape_of(y), order))
-        return Laid(y, order)
+        return StreamLayout(y, order)
 
     def _framed(self, value: ir.Value) -> ir.Value:
         """A tensor whose first dimension is not the batch, as one frame."""
@@ -274,7 +274,7 @@ class Streams:
 
     def restore(self, tensor: ir.Value) -> ir.Value:
         """A stream back in the order and shape of its tensor, for the host."""
-        laid = self._laid[tensor]
+        laid = self._layouts[tensor]
         shape, y = shape_of(tensor), _unshaped(laid.value)
         if laid.order is not None:
             if same_order(laid.order, channels_last(shape)) and len(shape) in (3, 4):
@@ -321,7 +321,7 @@ class Streams:
     def _shuffled(
         self,
         tensor: ir.Value,
-        laid: Laid,
+        laid: StreamLayout,
         picks: IntArray,
         order: IntArray | None,
         shape: Sequence[int],
@@ -348,7 +348,7 @@ class Streams:
             [shape],
             [whole],
         )[0]
-        self._laid[tensor] = Laid(stream, None if same_order(order, None) else order)
+        self._layouts[tensor] = StreamLayout(stream, None if same_order(order, None) else order)
         return stream
 
 

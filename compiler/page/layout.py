@@ -93,7 +93,7 @@ def _ranks(count: int, edges: Sequence[Edge], late: Collection[int]) -> list[int
     waiting = [len(found) for found in above]
     order = [node for node in range(count) if not waiting[node]]
     ranks = [0] * count
-    for node in order:  # grows as it goes
+    for node in order:  # grows within the loop
         for user in below[node]:
             ranks[user] = max(ranks[user], ranks[node] + 1)
             waiting[user] -= 1

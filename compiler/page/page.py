@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page as text: one file that needs nothing else, whatever names the model has.
 
-Every text goes through Jinja's escaping. What scripts read is JSON without a single `<`, and the
+Every text is escaped by Jinja. What scripts read is JSON without a single `<`, and the
 only script that a browser may run is the one whose digest the page names.
 """
 

@@ -76,7 +76,8 @@ class LabelSelect(DataflowNode[PEFolding]):
         )
 
     def cycles(self, folding: PEFolding) -> int:
-        return max(self.labels // folding.PE, self.k) * self.vectors
+        giving = 1 if folding.PE > 1 else self.k + 1  # as the next frame comes, but for a cycle
+        return max(self.labels // folding.PE, giving) * self.vectors
 
     def latency(self, folding: PEFolding) -> int:
         return self.labels // folding.PE + 2 + (folding.PE - 1).bit_length()

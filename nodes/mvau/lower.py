@@ -31,7 +31,7 @@ def matmul(streams: Streams) -> None:
     node, x = streams.node, streams.source()
     output, weights = node.outputs[0], constant(node.inputs[1])
     assert weights is not None
-    laid, shape = streams.laid(x), shape_of(x)
+    laid, shape = streams.layout_of(x), shape_of(x)
     k = shape[-1]
     values = np.rint(weights).astype(np.int64)
     if laid.order is not None and laid.order.size == k:

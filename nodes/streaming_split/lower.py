@@ -47,7 +47,7 @@ def cut(streams: Streams) -> None:
         ranges[axis] = range(shape[axis])[slice(int(starts[i]), int(ends[i]), step)]
     cut_axes = [a for a in names if len(ranges[a]) != shape[a] or ranges[a].step != 1]
     if not cut_axes:
-        laid = streams.laid(streams.source())
+        laid = streams.layout_of(streams.source())
         streams.follow(node.outputs[0], laid, laid.order)
         return
     if len(cut_axes) == 1 and ranges[cut_axes[0]] == range(shape[cut_axes[0]])[::-1]:

@@ -211,7 +211,7 @@ def _with(
     )
     streams = ((x_type, shape),), ((out, shape),)
     definition = partial(_codes, tables, base)
-    return Case(new, *streams, definition, folding, tuple(tables), near=thresholds)
+    return Case(new, *streams, definition, dict(folding), tuple(tables), near=thresholds)
 
 
 def _codes(tables: list[IntArray], base: int, x: IntArray) -> list[IntArray]:

@@ -23,7 +23,7 @@ from qnnc.nodes.thresholding.node import Thresholding
 def thresholds(streams: Streams) -> None:
     """A MultiThreshold becomes a Thresholding; rows of the table follow the channels."""
     node, x = streams.node, streams.source()
-    table, laid = table_of(node), streams.laid(x)
+    table, laid = table_of(node), streams.layout_of(x)
     output = node.outputs[0]
     shape = shape_of(x)
     inputs = [laid.value, *node.inputs[1:]]

@@ -28,7 +28,7 @@ def axes_in_stream(streams: Streams, x: ir.Value) -> tuple[ir.Value, list[int]]:
     tensor has them, or channels last."""
     shape = shape_of(x)
     rank = len(shape)
-    order = streams.laid(x).order
+    order = streams.layout_of(x).order
     last = [0, *range(2, rank), 1]
     if rank == 4 or (rank == 3 and order is not None and same_order(order, channels_last(shape))):
         return streams.ordered(x, channels_last(shape), [shape[a] for a in last]), last

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models that cannot be compiled: one function a kind, with what the error must name."""
+"""Models that cannot be compiled: one function per kind, with what the error must name."""
 
 from __future__ import annotations
 
@@ -488,7 +488,7 @@ def _external(location: str, **entries: str) -> Write:
 
 _add("external data outside", _external("../secret.bin"), "'w0'", "outside")
 _add("external data at an absolute path", _external("{folder}/secret.bin"), "'w0'", "outside")
-_add("external data behind a link", _external("link.bin"), "'w0'", "outside")
+_add("external data through a link", _external("link.bin"), "'w0'", "outside")
 _add("external data missing", _external("absent.bin"), "'w0'", "missing")
 _add("external data without a place", _external(""), "'w0'", "outside")
 _add("external data with a zero byte", _external("a\0b"), "'w0'", "outside")

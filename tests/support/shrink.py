@@ -201,7 +201,7 @@ def _digits(array: np.ndarray) -> int:
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
-    """Static shapes of tensors, as far as they can be told."""
+    """Static shapes of tensors, as far as they are known."""
     from qnnc.compiler.errors import QnncError
     from qnnc.compiler.passes.infer_shapes import InferShapes
     from qnnc.frontends.qonnx import from_proto

@@ -19,7 +19,11 @@ _WIDTHS = (1, 2, 4, 9, 18)
 
 
 def clock_buffer(design: Extraction, site: Site) -> Net | None:
-    """A BUFG passes its first input on, a BUFH its only one, if they are switched on so."""
+    """A BUFG passes its first input on, a BUFH its only one, if they are switched on so.
+
+    Raises:
+        VerificationError: the buffer is used, but not set up.
+    """
     every = design.routing.settings.get(site.tile, {})
     if site.kind == "BUFHCE":
         prefix, wanted = f"BUFHCE.{site.name}.", ["IN_USE", "ZINV_CE"]
@@ -36,7 +40,11 @@ def clock_buffer(design: Extraction, site: Site) -> Net | None:
 
 
 def block_ram(design: Extraction, site: Site, pin: str) -> Net:
-    """An output of an 18 kb block RAM."""
+    """An output of an 18 kb block RAM.
+
+    Raises:
+        VerificationError: it is not switched on, or set up as qnnc sets up none.
+    """
     half = f"RAMB18_Y{site.name.rpartition('Y')[2]}"
     name = f"{site.tile}.{half}"
     if name not in design.cells:

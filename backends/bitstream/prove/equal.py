@@ -269,7 +269,11 @@ class Equality:
         raise VerificationError(f"{cell.name} ({cell.kind}) has no name in the netlist")
 
     def record(self, cell: Cell, pin: str, bit: Any) -> Record:
-        """A state element of the bits."""
+        """A state element of the bits.
+
+        Raises:
+            VerificationError: the netlist has another one in its place.
+        """
         if cell.kind == "RAMB18":
             want = self.wanted.cells[self.wanted.drivers[bit][0]]
             if want["type"] != "RAMB18E1":

@@ -131,7 +131,11 @@ class BitDatabase:
 
     def blocks(self, tile: str) -> Iterator[tuple[str, Block, str, dict[str, str]]]:
         """Where a tile has bits: bus, place, tile type of its features, and what its sites are
-        called there (prjxray describes some tile types by others)."""
+        called there (prjxray describes some tile types by others).
+
+        Raises:
+            WorkspaceError: the tile lies outside of the part.
+        """
         entry = self.grid[tile]
         for bus, bits in entry.get("bits", {}).items():
             alias = bits.get("alias") or {}

@@ -32,7 +32,11 @@ class Slice:
         self.settings: Features = design.settings(site)
 
     def chosen(self, mux: str, letter: str) -> Net | None:
-        """What a multiplexer in front of an output or a flip-flop lets through."""
+        """What a multiplexer in front of an output or a flip-flop lets through.
+
+        Raises:
+            VerificationError: two of its inputs are on at once, or one that cannot be read back.
+        """
         on = [name for name in self.settings if name.startswith(f"{mux}.")]
         if len(on) != 1:
             if not on:
@@ -112,7 +116,11 @@ class Slice:
         return f"{name}.{pin}"
 
     def flip_flop(self, letter: str, second: str = "") -> Net:
-        """Q of a flip-flop; `second` "5" is the one beside O5."""
+        """Q of a flip-flop; `second` "5" is the one beside O5.
+
+        Raises:
+            VerificationError: it is set up as no flip-flop of qnnc is.
+        """
         name = f"{self.site.text}.{letter}{second}FF"
         if name in self.design.cells:
             return f"{name}.Q"

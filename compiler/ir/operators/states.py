@@ -91,7 +91,11 @@ def loops_in(nodes: Iterable[ir.Node]) -> list[Loop]:
 
 
 def reference(node: ir.Node, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
-    """What a StateWrite gives, some of it twice in hardware."""
+    """What a StateWrite gives, some of it twice in hardware.
+
+    Raises:
+        ModelError: a StateRead has no StateWrite.
+    """
     if is_read(node):
         raise ModelError(f"node {quote(node.name)} cannot be written without its StateWrite")
     count = len(inputs)

@@ -11,7 +11,7 @@ from qnnc.compiler.ir.edit import constant, shape_of
 from qnnc.compiler.ir.facts import IntArray, Integer, set_integer
 from qnnc.compiler.lowering.channels import with_last
 from qnnc.compiler.lowering.streams import (
-    Laid,
+    StreamLayout,
     Streams,
     channels_last,
     frame_shape,
@@ -35,7 +35,7 @@ def elementwise(kind: type[Elementwise], streams: Streams) -> None:
 
 def _with_constant(kind: type[Elementwise], streams: Streams) -> None:
     node, x = streams.node, streams.source()
-    operand, laid = node.inputs[1], streams.laid(x)
+    operand, laid = node.inputs[1], streams.layout_of(x)
     array = constant(operand)
     assert array is not None and operand is not None
     shape, values = shape_of(x), np.rint(array).astype(np.int64)
@@ -78,7 +78,7 @@ def _with_constant(kind: type[Elementwise], streams: Streams) -> None:
     streams.define(node.outputs[0], y, laid.order)
 
 
-def _spread(values: IntArray, shape: tuple[int, ...], laid: Laid) -> IntArray | None:
+def _spread(values: IntArray, shape: tuple[int, ...], laid: StreamLayout) -> IntArray | None:
     flat = np.broadcast_to(values, shape).reshape(-1)[laid.numbers]
     rows = flat.reshape(-1, shape_of(laid.value)[-1])
     return rows[0] if bool(np.all(rows == rows[:1])) else None
@@ -88,7 +88,7 @@ def _of_two(kind: type[Elementwise], streams: Streams) -> None:
     node = streams.node
     x, y = streams.source(0), streams.source(1)
     if shape_of(x) == shape_of(y):
-        left, order = streams.laid(x).value, streams.laid(x).order
+        left, order = streams.layout_of(x).value, streams.layout_of(x).order
         right = streams.ordered(y, order, shape_of(left))
     else:
         left, right, order = _broadcast(streams, x, y)
