@@ -247,7 +247,8 @@ def _beside(
 def random_of(rng: np.random.Generator, kind: BaseDataType, shape: tuple[int, ...]) -> IntArray:
     """Random integers of a shape, over the whole range of a type."""
     if kind == BIPOLAR:
-        return rng.choice([-1, 1], size=shape).astype(np.int64)
+        signs: IntArray = rng.choice([-1, 1], size=shape).astype(np.int64)
+        return signs
     return rng.integers(int(kind.min()), int(kind.max()), size=shape, endpoint=True)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from qnnc.compiler.dataflow import DataflowNode, Role
-from qnnc.compiler.dataflow.registry import facet, lacks, our_names
+from qnnc.compiler.dataflow.registry import facet, lacks, our_names, serving
 from qnnc.compiler.errors import OptionError, quote
 from qnnc.compiler.folding.settings import Setting
 from qnnc.compiler.ir.facts import sources
@@ -29,10 +29,14 @@ LEFT_OUT = frozenset(
     }
 )
 """Attributes that qnnc decides otherwise, or has nothing for."""
-INSERTED = frozenset(
-    {"StreamingFIFO", "StreamingDataWidthConverter", "IODMA", "TLastMarker", "Reshape"}
-)
+ADDED = frozenset({"IODMA", "TLastMarker", "Reshape"})
+"""FINN's operators around a network, which nothing of ours corresponds to."""
 ALL = "all"
+
+
+def _inserted() -> frozenset[str]:
+    """Operators that either compiler inserts by itself, after folding."""
+    return ADDED | {serving("waiting"), serving("width-conversion")}
 
 
 class FinnNames:
@@ -55,7 +59,7 @@ class FinnNames:
 
     def knows(self, name: str) -> bool:
         """Whether a name looks like one of FINN's."""
-        return (_operator(name) or _base(name)) in {*self._operators, *INSERTED, ALL}
+        return (_operator(name) or _base(name)) in {*self._operators, *_inserted(), ALL}
 
     def translated(self, setting: Setting) -> tuple[list[int], Setting, list[str]]:
         """The nodes that a setting is for, what is asked of them, and what is left out.
@@ -80,7 +84,7 @@ class FinnNames:
                 and (setting.name == ALL or node.op_type == wanted)
             ]
             return places, asked, ignored
-        if operator in INSERTED:
+        if operator in _inserted():
             return [], asked, [operator]
         return [self._place(setting, operator)], asked, ignored
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qnnc.compiler.buffering.depths import pace_of
 from qnnc.compiler.dataflow.stream_graph import StreamGraph
 from qnnc.compiler.errors import TargetError
 from qnnc.compiler.folding.by_hand import Fixed
@@ -33,6 +32,8 @@ def paced(
     Raises:
         TargetError: they cannot; says what they reach.
     """
+    from qnnc.compiler.buffering.depths import pace_of  # brings networkx, slow to load
+
     wanted = None if goal.max_cycles is None else math.floor(goal.max_cycles / margin)
     best, best_pace, hurry = first, pace_of(graph), 1.0
     refusal = ""

@@ -69,7 +69,7 @@ def _split(streams: Streams, axis: int, sizes: list[int], outputs: dict[int, obj
     x = streams.source()
     shape = shape_of(x)
     as_image, step = laid_out(streams, shape, axis)
-    if len(shape) == 3 and streams.laid(x).order is None:  # a sequence, cut as it comes
+    if len(shape) == 3 and streams.layout_of(x).order is None:  # a sequence, cut as it comes
         as_image, step = False, math.prod(shape[axis + 1 :])
     stream = streams.image(x) if as_image else streams.plain(x)
     counts = [size * step for size in sizes]
