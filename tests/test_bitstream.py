@@ -149,6 +149,7 @@ def test_a_shape_is_filled_in_without_place_and_route(
     built: Path, tools: Tools, tmp_path: Path, cache: Path
 ) -> None:
     """Another network of the same shape comes to the bitstream that placing and routing would."""
+    tools.behave()
     shape = tmp_path / "shape.zip"
     done = qnnc(["shape", built, "--out", shape])
     assert done.returncode == 0, done.stderr

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.networks import MlpSpec, mlp
 from qnnc.backends.bitstream.update.update import check_same
 from qnnc.backends.rtl.stitch import stitch
+from qnnc.compiler.api import build
 from qnnc.compiler.dataflow import declaration
 from qnnc.compiler.dataflow.constant_matrix import MatrixPlan, plan_matrix
 from qnnc.compiler.dataflow.constant_matrix.digits import signed_digits
@@ -96,3 +100,14 @@ def test_the_solver_offers_it_unless_weights_must_stay_in_memories() -> None:
     assert [node.in_logic(o.folding) for o in found] == [True]
     assert [node.in_logic(o.folding) for o in kept] == [False]
     assert found[0].resources.LUT < kept[0].resources.LUT
+
+
+@pytest.mark.parametrize("updatable", [False, True])
+def test_a_build_keeps_weights_that_are_to_be_updated(updatable: bool, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    onnx.save(mlp(MlpSpec((8, 6, 4), 2, 2, "relu", 2)), model)
+    report = build(
+        model, out=tmp_path / "out", until="estimate", fps=1e8, budget=math.inf, updatable=updatable
+    )
+    memories = {layer.weights for layer in report.layers if layer.weights}
+    assert memories == ({"distributed"} if updatable else {"logic"})

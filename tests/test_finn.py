@@ -334,7 +334,7 @@ def test_unknown_operators_and_wrong_weights_are_refused() -> None:
         from_finn(older("Unheard", FINN), Path())
     proto = older("MVAU", FINN)
     proto.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.full((6, 4), 7.0), "w"))
-    with pytest.raises(ModelError, match="are no INT2"):
+    with pytest.raises(ModelError, match="are not INT2"):
         from_finn(proto, Path())
 
 

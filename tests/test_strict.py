@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.networks import MlpSpec, mlp
 from qnnc.compiler import api
-from qnnc.compiler.building import compile_stages, final_check
+from qnnc.compiler.building import answers, compile_stages, final_check
 from qnnc.compiler.errors import ModelError
 from qnnc.compiler.strict import strict_numbers
 
@@ -68,6 +68,6 @@ def test_no_verification_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     onnx.save(mlp(MlpSpec((6, 4), 2, 2, "relu", 2)), model)
     api.compile(model, out=tmp_path / "out")
     np.save(tmp_path / "x.npy", np.zeros((2, 6), np.float32))
-    monkeypatch.setattr(api, "near_ties", lambda *_: WRONG["overflow"]())
+    monkeypatch.setattr(answers, "near_ties", lambda *_: WRONG["overflow"]())
     with pytest.raises(ModelError, match=r"in verification, .*overflow"):
         api.verify(tmp_path / "out", tmp_path / "x.npy")

@@ -245,7 +245,8 @@ def _why_nothing(model: ir.Model) -> str:
     if not products:
         return "the model has no MatMul, so that there is nothing to accelerate"
     node = products[0]
-    if not any(_has_quantized_weights(product) for product in products):
+    quantized = any(integer(value) is not None for each in model.graph for value in each.outputs)
+    if not quantized and not any(_has_quantized_weights(product) for product in products):
         return (
             f"this is a float network: no layer has quantized weights ({user_operator(node)} "
             f"{quote(_named(node))}, ...); build it with --quantize SAMPLES, or see first what "

@@ -135,8 +135,8 @@ class SetFolding(Pass):
             self.fps or None,
             MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
             reserved,
-            self.lut_price,
-            not self.updatable,
+            lut_price=self.lut_price,
+            in_logic=not self.updatable,
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:

@@ -150,7 +150,8 @@ def radar(study: Study, results: Results, folder: Path) -> Path | None:
         for name in names:
             values = [scores[n][places[name]] for n in axes_of]
             axis.plot([*angles, angles[0]], [*values, values[0]], label=name, linewidth=1.4)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
+        if names:
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     return save(plots, drawn, folder, "figure-7-radar")
 
 

@@ -2,12 +2,14 @@
 // A master that sends whatever it likes, and answers whenever it likes.
 module proof (
     input wire aclk,
+    input wire [31:0] awaddr,
     input wire [1:0] awid,
     input wire awvalid,
     input wire [3:0] wstrb,
     input wire wlast,
     input wire wvalid,
     input wire bready,
+    input wire [31:0] araddr,
     input wire [1:0] arid,
     input wire [3:0] arlen,
     input wire arvalid,
@@ -23,7 +25,7 @@ module proof (
   ) dut (
       .aclk(aclk),
       .aresetn(aresetn),
-      .s_axi_awaddr(32'd0),
+      .s_axi_awaddr(awaddr),
       .s_axi_awlen(4'd0),
       .s_axi_awid(awid),
       .s_axi_awvalid(awvalid),
@@ -37,7 +39,7 @@ module proof (
       .s_axi_bid(bid),
       .s_axi_bvalid(bvalid),
       .s_axi_bready(bready),
-      .s_axi_araddr(32'd0),
+      .s_axi_araddr(araddr),
       .s_axi_arlen(arlen),
       .s_axi_arid(arid),
       .s_axi_arvalid(arvalid),

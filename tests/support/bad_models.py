@@ -379,7 +379,7 @@ def _(proto: onnx.ModelProto) -> None:
     drop(proto, "Quant_a0_q")
 
 
-@spoilt("no quantizer at all", "quantizer")
+@spoilt("no quantizer at all", "no layer has quantized weights")
 def _(proto: onnx.ModelProto) -> None:
     for name in ("x_q", "w0_q", "a0_q", "w1_q"):
         drop(proto, f"Quant_{name}")
