@@ -80,7 +80,7 @@ def _run(proto: onnx.ModelProto, name: str, samples: Array) -> dict[str, Array]:
     names = [value.name for value in proto.graph.output]
     with_batch = session(free)
     try:
-        found = [
+        found: list[Any] = [
             with_batch.run(names, {name: samples[i : i + BATCH]})
             for i in range(0, len(samples), BATCH)
         ]
@@ -146,7 +146,7 @@ def _matched(
             path, more = folder / f"{index}.onnx", folder / f"{index}_all.onnx"
             onnx.save(proto, path)
             debug.modify_model_output_intermediate_tensors(path, more)
-            reader = iter([{name: sample[None]} for sample in samples])
+            reader: Any = iter([{name: sample[None]} for sample in samples])
             found.append(debug.collect_activations(str(more), reader))
             paths.append(str(path))
         matched = debug.create_activation_matching(found[1], found[0])

@@ -212,12 +212,13 @@ def _quantized(
         "entropy": CalibrationMethod.Entropy,
         "percentile": CalibrationMethod.Percentile,
     }
+    reader: Any = _Reader(name, samples)  # what their class wants is there
     try:
         with quiet():
             quantize_static(
                 source,
                 target,
-                _Reader(name, samples),
+                reader,
                 quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,

@@ -324,9 +324,10 @@ class _Cell:
         if shape is None and weights is not None and (made := weights.producer()) is not None:
             source = made.inputs[0]
             shape = source.shape if source is not None else None
-        if shape is None or not isinstance(shape[0], int):
+        size = shape[0] if shape is not None else None
+        if not isinstance(size, int):
             raise ModelError(f"node {quote(self.node.name)}: the shape of its weights is not known")
-        return int(shape[0])
+        return size
 
     def _codes(self, value: ir.Value, grid: Grid, channels: int, name: str) -> ir.Value:
         """The integers that a quantizer gives, less its zero point."""

@@ -234,7 +234,7 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     def offer_external(self, batch: int) -> bool:
         self.held = batch
-        self.__dict__.pop("_reuses", None)
+        vars(self).pop("_reuses", None)
         return bool(self._reuses)
 
     def is_external(self, folding: MVAUFolding) -> bool:

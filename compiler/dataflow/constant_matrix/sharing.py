@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,7 +255,7 @@ class _Block:
         count: int,
         shift: int,
         same: bool,
-        uses: NDArray[np.float32],
+        uses: NDArray[np.floating[Any]],
         second_high: NDArray[np.int64],
     ) -> None:
         """Gains of pairs (row, any) at `shift`, and of (any, row) at `-shift`."""
