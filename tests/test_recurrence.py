@@ -24,6 +24,9 @@ from tests.support.build import compile_model, compile_proto
 from tests.support.graph_check import simulated_failure
 from tests.support.lstm import Lstm
 
+FLOAT32 = 1e-5
+"""Steps from a halfway place within which float32 may round either way."""
+
 
 def outputs(model: Any, x: np.ndarray) -> list[np.ndarray]:
     """What a compiled model gives for samples."""
@@ -49,7 +52,10 @@ def test_a_cell_is_what_brevitas_computes(
     x = x[:, 0] if lstm.batch_first else x
     found = outputs(model, x)
     for i, sample in enumerate(x):
-        for mine, theirs in zip(found, lstm.forward(sample.reshape(steps, -1)), strict=True):
+        forward = lstm.forward(sample.reshape(steps, -1))
+        if lstm.nearest < FLOAT32:
+            continue  # halfway between two codes: float32's rounding decides, not arithmetic
+        for mine, theirs in zip(found, forward, strict=True):
             assert np.array_equal(mine[i].reshape(theirs.shape), theirs)
 
 

@@ -37,6 +37,7 @@ class Lstm:
         inputs, hidden, steps: sizes.
         bits: of input, weights, gates and hidden state.
         scales: of the quantizers, by name; sigmoids are unsigned.
+        nearest: how near the last `forward` came to a place halfway between two codes, in steps.
     """
 
     inputs: int = 5
@@ -51,6 +52,7 @@ class Lstm:
     batch_first: bool = True
     start: bool = False
     scales: dict[str, float] = field(default_factory=dict)
+    nearest: float = np.inf
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
@@ -93,7 +95,8 @@ class Lstm:
     def forward(self, x: Array) -> tuple[Array, Array, Array]:
         """Hidden states of every step [T, H] in the input's order, the last one, and the last cell
         state, for a sequence [T, I]: Brevitas' forward, in float32."""
-        q = {name: lambda v, p=p: quantized(v, *p) for name, p in self.of.items()}
+        self.nearest = np.inf
+        q = {name: lambda v, p=p: self._quantized(v, *p) for name, p in self.of.items()}
         x = q["output"](x)
         h, c = (start[0] for start in self.starts)
         found = np.empty((self.steps, self.hidden), np.float32)
@@ -115,6 +118,11 @@ class Lstm:
             h = q["output"](g["output"] * q["hidden_state_tanh"](np.tanh(c)))
             found[t] = h
         return found, h, c
+
+    def _quantized(self, x: Array, scale: float, bits: int, signed: bool) -> Array:
+        steps = np.asarray(x, np.float64) / np.float64(np.float32(scale))
+        self.nearest = min(self.nearest, float(np.abs(steps - np.floor(steps) - 0.5).min()))
+        return quantized(x, scale, bits, signed)
 
     def model(self, *, head: int = 0) -> onnx.ModelProto:
         """As Brevitas writes it; with a head, a product of the last step in the place of the
