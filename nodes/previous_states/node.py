@@ -16,7 +16,7 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.facts import IntArray, as_integers
 from qnnc.compiler.resources import Resources
-from qnnc.nodes.shared.states import States, described
+from qnnc.nodes.shared.states.node import Recurrence, States
 
 
 class PreviousStates(States):
@@ -29,17 +29,9 @@ class PreviousStates(States):
     op_type = "PreviousStates"
 
     @classmethod
-    def create(
-        cls,
-        *,
-        channels: Sequence[int],
-        lows: Sequence[int],
-        highs: Sequence[int],
-        steps: int,
-        loop: str,
-    ) -> NewNode:
-        """The states of a recurrence of so many steps, on their ranges."""
-        return cls.new(**described(channels, lows, highs, steps, loop), loop_end="read")
+    def create(cls, *, recurrence: Recurrence) -> NewNode:
+        """The states of a recurrence, on their ranges."""
+        return cls.new(**recurrence.attributes("read"))
 
     def start(self, index: int) -> IntArray:
         """The initial state, [C]."""
