@@ -36,7 +36,7 @@ from qnnc.compiler.ir.facts import ACCELERATOR, IntArray, Integer, set_integer, 
 from qnnc.compiler.reference import Session, expand
 
 FACETS = ("node", "lower", "rtl", "hls", "finn", "cases")
-"""What a node's folder holds, a file each."""
+"""What a node's folder holds, one file each."""
 PRESSURES = (
     Pressure(source=60, sink=40, seed=3),
     Pressure(source=30, sink=100, seed=5),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NextStates: every state goes on, and back to the PreviousStates."""
+"""NextStates: every state, for its consumers and back to PreviousStates."""
 
 from __future__ import annotations
 

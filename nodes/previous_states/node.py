@@ -55,7 +55,7 @@ class PreviousStates(States):
         return 2
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A vector a step; the first takes nothing, and what comes last is not wanted."""
+        """One vector per step; the first takes nothing, and what comes last is dropped."""
         steps = np.arange(1, self.steps + 1, dtype=np.int64)
         words = max(stream.words for stream in self.states) // self.steps
         intakes = []
