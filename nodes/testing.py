@@ -36,7 +36,7 @@ from qnnc.compiler.ir.facts import ACCELERATOR, IntArray, Integer, set_integer, 
 from qnnc.compiler.reference import Session, expand
 
 FACETS = ("node", "lower", "rtl", "hls", "finn", "cases")
-"""What a node's folder holds, a file each."""
+"""What a node's folder holds, one file each."""
 PRESSURES = (
     Pressure(source=60, sink=40, seed=3),
     Pressure(source=30, sink=100, seed=5),
@@ -148,20 +148,17 @@ def check_cases(cases: Sequence[Case], cache: Path, engine: str = "auto") -> Non
 
 
 def _on_time(model: ir.Model, done: Mapping[str, NDArray[np.int64]]) -> None:
-    """Every frame but the first three took as long as its node declares. FIFOs are left out: one
-    of depth 2 passes a word every other cycle.
+    """Every frame but the first three took as long as its node declares.
 
     Args:
         done: for each stream out, the cycles at which its frames ended.
     """
     late = []
     for node in map(declaration, model.graph):
-        if "depth" in node.node.attributes:  # a FIFO
-            continue
         expected = node.cycles(node.folding())
         for output in node.node.outputs:
-            ends = done.get(str(output.name))
-            if ends is not None:
+            if output.is_graph_output():
+                ends = done[str(output.name)]
                 found = (ends[-1] - ends[2]) / (len(ends) - 3)
                 if abs(found - expected) > 0.01 * expected:
                     late.append((node.name, node.folding(), expected, found))

@@ -26,7 +26,7 @@ from qnnc.nodes.mvau.cases import embedded, in_logic, mvau
 from qnnc.nodes.testing import PRESSURES, agreed, model_of, random_inputs
 from tests.support.rtl import run_rtl
 
-ONE_FRAME_A_CYCLE = 1
+ONE_FRAME_PER_CYCLE = 1
 
 
 def test_rtl_is_exact_in_primitives_and_under_back_pressure(cache: Path) -> None:
@@ -95,8 +95,8 @@ def test_the_solver_offers_it_unless_weights_must_stay_in_memories() -> None:
     rng = np.random.default_rng(3)
     model = model_of([mvau(rng, mw=16, mh=8, x="UINT2", w="INT2", pe=1, simd=1)])
     node = declaration(next(iter(model.graph)))
-    found = options_of(node, ONE_FRAME_A_CYCLE)
-    kept = options_of(node, ONE_FRAME_A_CYCLE, in_logic=False)
+    found = options_of(node, ONE_FRAME_PER_CYCLE)
+    kept = options_of(node, ONE_FRAME_PER_CYCLE, in_logic=False)
     assert [node.in_logic(o.folding) for o in found] == [True]
     assert [node.in_logic(o.folding) for o in kept] == [False]
     assert found[0].resources.LUT < kept[0].resources.LUT

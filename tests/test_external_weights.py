@@ -96,7 +96,7 @@ POSITIONS: list[dict[str, Any]] = [
     {"reuse": 5, "vectors": 5, "mw": 16, "mh": 8, "x": "BINARY", "w": "BINARY", "pe": 8, "simd": 4},
     {"reuse": 7, "vectors": 49, "mw": 8, "mh": 6, "x": "INT8", "w": "INT8", "pe": 3, "simd": 4},
 ]
-"""Units of one vector a weight word, and of several positions of a frame."""
+"""Units of one vector per weight word, and of several positions of a frame."""
 
 
 def test_positions_share_weights_without_holding_frames(cache: Path) -> None:
@@ -158,7 +158,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
         budget = Resources(3000, DEVICE.FF, bram, 0)
         memory = MemoryPorts(1, bytes_per_cycle, bytes_per_cycle)
-        goal = Goal(DEVICE, budget, 100.0, fps, memory)
+        goal = Goal(DEVICE, budget, 100.0, fps=fps, memory=memory)
         return choose(graph, goal).options[0]
 
     assert chosen(64, bytes_per_cycle=0.3).folding.mem_mode == "internal_decoupled"
@@ -208,7 +208,7 @@ def test_a_network_is_exact_and_its_memory_is_reported(
     assert {s.name for s in streams} <= names
 
 
-def test_what_does_not_fit_is_told_of_the_batch(network: Path, tmp_path: Path) -> None:
+def test_a_refusal_names_the_batch_that_would_fit(network: Path, tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="--batch 16"):
         build(network, out=tmp_path / "out", budget=0.05, until="estimate", verify="none")
 
@@ -322,8 +322,8 @@ def test_branches_wait_for_convolutions_with_weights_from_memory(
     assert pace == pytest.approx(performance.ii_cycles_estimate, rel=0.05)
 
 
-def test_what_does_not_fit_is_told_of_weights_from_memory() -> None:
-    """Of a convolution's too, and only where that helps."""
+def test_a_refusal_names_weights_from_memory() -> None:
+    """Those of a convolution, too, and only where that helps."""
     rng = np.random.default_rng(8)
     spec = nodes.mvau(rng, mw=256, mh=256, x="INT4", w="INT4", pe=1, simd=1, vectors=16)
     small = {"LUT": 3000, "BRAM18": 12, "DSP": 1, "budget": 1.0}

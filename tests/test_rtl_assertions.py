@@ -18,6 +18,7 @@ from qnnc.backends.simulation.simulate import Pressure, build_program, simulate
 from qnnc.compiler.errors import VerificationError
 from tests.support import nodes
 from tests.support.rtl import reference
+from tests.support.rtl_lint import with_defect
 from tests.support.shell import Host, compiled, inverter
 
 PLANTED = [
@@ -73,9 +74,9 @@ def test_a_violation_ends_the_simulation(
     module: str, right: str, wrong: str, label: str, tmp_path: Path, cache: Path
 ) -> None:
     design = stitch(nodes.model_of(small(np.random.default_rng(3))))
-    text = design.parts[f"{module}.sv"]
-    assert right in text
-    planted = replace(design, parts={**design.parts, f"{module}.sv": text.replace(right, wrong)})
+    file = f"{module}.sv"
+    parts = {**design.parts, file: with_defect(design.parts[file], right, wrong)}
+    planted = replace(design, parts=parts)
     with pytest.raises(VerificationError, match=rf"assertion of the RTL fails: \S+\.{label}$"):
         run(planted, tmp_path, cache)
 
@@ -91,8 +92,7 @@ def test_a_violation_ends_the_simulated_board(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     library = dict(shell.library())
-    assert right in library[f"{module}.sv"]
-    library[f"{module}.sv"] = library[f"{module}.sv"].replace(right, wrong)
+    library[f"{module}.sv"] = with_defect(library[f"{module}.sv"], right, wrong)
     monkeypatch.setattr(shell, "library", lambda: library)
     board = inverter([(8, 60), (8, 60)])
     program = compiled(board, tmp_path, cache, "verilator")

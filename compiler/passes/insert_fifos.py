@@ -30,7 +30,8 @@ class InsertFifos(Pass):
     takes in the next vector while it works on one, and all others pass words on as they come.
 
     Options:
-        depth: insert a FIFO of this many words on every stream instead; 0 for what is needed.
+        depth: insert a FIFO of this many words on every stream instead; 0 for what is needed. With
+            2, a stream passes a word in every other cycle.
     """
 
     name = "insert-fifos"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = "internal_embedded"
 MAX_BITS = 100_000
-"""Bits of inputs to add up, over all outputs, beyond which a Z7020 has not the LUTs."""
+"""Bits of inputs to add up, over all outputs, beyond which a Z7020 does not have the LUTs."""
 CONTROL_LUTS, CONTROL_REGISTERS = 10, 10
 _KEPT = "qnnc.matrix"
 

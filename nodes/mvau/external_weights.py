@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """External weights: a word of weights is used for some vectors before the next comes.
 
-Vectors are positions of an image, or the frames of a dense layer. For one vector a word the unit is
-the one with weights of its own, but for the port that they come over. For more, it holds two
-batches of so many vectors of its input and one of its results. It goes through the words of the
-weight matrix once per batch: for each word the corresponding part of every vector of the batch, so
-that memory has that many cycles for a word. Sums of all vectors are under way at once; they wait in
+Vectors are positions of an image, or the frames of a dense layer. For one vector per word the
+unit is the one with weights of its own, but for the port that they come over. For more, it holds
+two batches of so many vectors of its input and one of its results. It reads the words of the weight
+matrix once per batch: for each word the corresponding part of every vector of the batch, so that
+memory has that many cycles for a word. Sums of all vectors are under way at once; they wait in
 shift registers. Results come word by word and are put back into the order of vectors, each batch in
 the places that the one before leaves.
 """
@@ -24,7 +24,7 @@ MAX_PORT = 64
 DEEPEST = cost.BLOCK_SHAPES[-1][0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExternalWeights:
     """The weight stream and the buffers of a unit.
 

@@ -238,7 +238,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         return bool(self._reuses)
 
     def is_external(self, folding: MVAUFolding) -> bool:
-        """Weights come from outside."""
+        """Weights come as a stream."""
         return folding.mem_mode == "external"
 
     def is_buffered(self, folding: MVAUFolding) -> bool:
@@ -268,13 +268,13 @@ class MVAU(DataflowNode[MVAUFolding]):
         """The weight stream and the buffers of a folding with external weights."""
         dot = self.dot_product(folding)
         return ExternalWeights(
-            folding.reuse,
-            self.steps(folding),
-            self.passes(folding),
-            folding.PE * folding.SIMD * dot.w_bits,
-            folding.SIMD * dot.x_bits,
-            folding.PE * self.out_type.bitwidth(),
-            folding.ram_style == "block",
+            reuse=folding.reuse,
+            steps=self.steps(folding),
+            passes=self.passes(folding),
+            word_bits=folding.PE * folding.SIMD * dot.w_bits,
+            x_bits=folding.SIMD * dot.x_bits,
+            y_bits=folding.PE * self.out_type.bitwidth(),
+            block=folding.ram_style == "block",
         )
 
     def _dsp_helps(self) -> bool:

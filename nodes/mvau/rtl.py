@@ -67,7 +67,7 @@ def generate_buffered(node: MVAU, folding: MVAUFolding) -> NodeRtl:
 
 
 def weight_words(node: MVAU, folding: MVAUFolding) -> NDArray[np.uint8]:
-    """The stream of weights from outside, [words, bytes], once through the matrix."""
+    """The stream of external weights, [words, bytes], once through the matrix."""
     outside = node.external(folding)
     bits = _weight_bits(node, folding)
     words = np.zeros((len(bits), outside.beats * outside.port_bytes), dtype=np.uint8)

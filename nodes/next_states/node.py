@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NextStates: every state goes on, and back to the PreviousStates."""
+"""NextStates: every state, for its consumers and back to PreviousStates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qnnc.compiler.dataflow.base import NewNode, Ports, Range, Stream
 from qnnc.compiler.dataflow.folding import Folding
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.resources import Resources
-from qnnc.nodes.shared.states import States, described
+from qnnc.nodes.shared.states.node import Recurrence, States
 
 
 class NextStates(States):
@@ -25,22 +25,9 @@ class NextStates(States):
     x_types: tuple[BaseDataType, ...] = attributes.integer_types("inputDataTypes")
 
     @classmethod
-    def create(
-        cls,
-        *,
-        channels: Sequence[int],
-        lows: Sequence[int],
-        highs: Sequence[int],
-        steps: int,
-        loop: str,
-        x: Sequence[BaseDataType],
-    ) -> NewNode:
-        """The states of a recurrence of so many steps, on their ranges; `x` is how they come."""
-        return cls.new(
-            **described(channels, lows, highs, steps, loop),
-            loop_end="write",
-            inputDataTypes=[kind.name for kind in x],
-        )
+    def create(cls, *, recurrence: Recurrence, x: Sequence[BaseDataType]) -> NewNode:
+        """The states of a recurrence, on their ranges; they arrive in the types `x`."""
+        return cls.new(**recurrence.attributes("write"), inputDataTypes=[kind.name for kind in x])
 
     def set_types(self, inputs: Sequence[BaseDataType], outputs: Sequence[BaseDataType]) -> None:
         self.x_types = tuple(inputs)

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qnnc.compiler.ir.edit import shape_of
-from qnnc.compiler.ir.facts import Integer
-from qnnc.compiler.ir.operators.states import READ, loop_of
+from qnnc.compiler.ir.operators.states import READ
 from qnnc.compiler.lowering import Lowering
 from qnnc.compiler.lowering.streams import Streams
 from qnnc.nodes.previous_states.node import PreviousStates
+from qnnc.nodes.shared.states.lower import emit, recurrence_of
 
 MOST_STATES = 2
 """As the C++ has it."""
@@ -18,26 +17,12 @@ MOST_STATES = 2
 
 def read(streams: Streams) -> None:
     """A stream for each state."""
-    node = streams.node
-    facts = [streams.fact(value) for value in node.outputs]
-    if len(facts) > MOST_STATES:
-        raise streams.error(f"a recurrence of {len(facts)} states; {MOST_STATES} are the most")
-    shapes = [shape_of(value) for value in node.outputs]
-    lows, highs = ([int(f.low.min()) for f in facts], [int(f.high.max()) for f in facts])
-    made = streams.emit(
-        PreviousStates.create(
-            channels=[shape[-1] for shape in shapes],
-            lows=lows,
-            highs=highs,
-            steps=shapes[0][1],
-            loop=loop_of(node),
-        ),
-        list(node.inputs[1:]),
-        shapes,
-        [Integer.of(low, high) for low, high in zip(lows, highs, strict=True)],
-    )
-    for value, stream in zip(node.outputs, made, strict=True):
-        streams.define(value, stream, None)
+    count = len(streams.node.outputs)
+    if count > MOST_STATES:
+        raise streams.error(f"a recurrence of {count} states; {MOST_STATES} are the most")
+    found = recurrence_of(streams)
+    starts = list(streams.node.inputs[1:])
+    emit(streams, PreviousStates.create(recurrence=found), starts, found, copies=1)
 
 
 LOWERINGS: Mapping[str, Lowering] = {READ: read}

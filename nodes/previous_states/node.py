@@ -16,7 +16,7 @@ from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.facts import IntArray, as_integers
 from qnnc.compiler.resources import Resources
-from qnnc.nodes.shared.states import States, described
+from qnnc.nodes.shared.states.node import Recurrence, States
 
 
 class PreviousStates(States):
@@ -29,17 +29,9 @@ class PreviousStates(States):
     op_type = "PreviousStates"
 
     @classmethod
-    def create(
-        cls,
-        *,
-        channels: Sequence[int],
-        lows: Sequence[int],
-        highs: Sequence[int],
-        steps: int,
-        loop: str,
-    ) -> NewNode:
-        """The states of a recurrence of so many steps, on their ranges."""
-        return cls.new(**described(channels, lows, highs, steps, loop), loop_end="read")
+    def create(cls, *, recurrence: Recurrence) -> NewNode:
+        """The states of a recurrence, on their ranges."""
+        return cls.new(**recurrence.attributes("read"))
 
     def start(self, index: int) -> IntArray:
         """The initial state, [C]."""
@@ -63,7 +55,7 @@ class PreviousStates(States):
         return 2
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A vector a step; the first takes nothing, and what comes last is not wanted."""
+        """One vector per step; the first takes nothing, and what comes last is dropped."""
         steps = np.arange(1, self.steps + 1, dtype=np.int64)
         words = max(stream.words for stream in self.states) // self.steps
         intakes = []

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """ReverseSteps: a sequence from its end."""
 
-LACKS = {"finn": "FINN has no node that turns a sequence round"}
+LACKS = {"finn": "FINN has no node that reverses a sequence"}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Slice that goes backwards through the steps becomes ReverseSteps (streaming_split/lower.py,
-which has the Slices)."""
+"""A Slice that goes backwards through the steps becomes ReverseSteps; streaming_split/lower.py,
+which lowers every Slice, calls it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ LOWERINGS: Mapping[str, Lowering] = {}
 
 
 def reverse(streams: Streams, axis: int) -> None:
-    """The operator's input, turned round along an axis of which those before have size one.
+    """The operator's input, reversed along an axis; those before it have size one.
 
     Raises:
-        ModelError: another axis has steps of its own before it.
+        ModelError: an axis before it is not of size one.
     """
     x, output = streams.source(), streams.node.outputs[0]
     shape = shape_of(x)
     if math.prod(shape[:axis]) != 1:
-        raise streams.error("it turns another axis round than the first; only sequences can be")
+        raise streams.error(
+            "it reverses an axis other than the first; only sequences can be reversed"
+        )
     fact, steps, channels = streams.fact(x), shape[axis], math.prod(shape[axis + 1 :])
     stream = streams.reshaped(streams.plain(x), (1, steps, channels))
     y = streams.emit(

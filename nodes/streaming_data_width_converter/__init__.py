@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """StreamingDataWidthConverter: words of another width."""
 
-LACKS = {"lower": "the pass insert-width-converters puts it in"}
+LACKS = {"lower": "the pass insert-width-converters inserts it"}

@@ -18,7 +18,12 @@ from qnnc.compiler.resources import Resources
 
 
 class StreamingFIFO(Fifo):
-    """Input x; output x. depth is in words of folded_shape[-1] elements, at least 2."""
+    """Input x; output x. depth is in words of folded_shape[-1] elements, at least 2.
+
+    With a depth of 2 a word passes in every other cycle: the only word in memory has to move to
+    the output register before the next one is taken. A register slice would pass one per cycle,
+    but takes a LUT for each bit, twice as many as this memory.
+    """
 
     op_type = "StreamingFIFO"
     short_name = "fifo"
@@ -68,7 +73,7 @@ class StreamingFIFO(Fifo):
         return Ports((stream,), (stream,))
 
     def cycles(self, folding: Folding) -> int:
-        return math.prod(self.shape) // self.lanes
+        return math.prod(self.shape) // self.lanes * (2 if self.depth == 2 else 1)
 
     def latency(self, folding: Folding) -> int:
         return 2

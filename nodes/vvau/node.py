@@ -34,7 +34,7 @@ class VVAU(ChannelFold[VVAUFolding]):
     constant); output [1, OH, OW, C].
 
     With binaryXnorMode, both operands are 0/1 codes of -1/+1 and the output counts the equal
-    pairs. PE channels are worked on at once, one element of the window a cycle.
+    pairs. PE channels are worked on at once, one element of the window per cycle.
     """
 
     op_type = "VVAU"

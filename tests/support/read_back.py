@@ -94,7 +94,7 @@ def _block() -> dict[str, Any]:
 
 
 _TWO_BY_TWO = f"{sum((0xF0F0 >> i & 1) << 2 * i for i in range(32)):064b}"
-"""Contents of a RAM32M: two bits a word."""
+"""Contents of a RAM32M: two bits per word."""
 
 MODULE: dict[str, Any] = {
     "cells": {

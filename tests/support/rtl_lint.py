@@ -128,6 +128,12 @@ def macros() -> dict[str, str]:
     return {name: text for name, text in library().items() if name.endswith(".svh")}
 
 
+def with_defect(text: str, right: str, wrong: str) -> str:
+    """SystemVerilog in which every occurrence of what is right is replaced by what is wrong."""
+    assert right in text, right
+    return text.replace(right, wrong)
+
+
 def wrapper(text: str, name: str, parameters: Parameters) -> str:
     """A module `name` around the one in the text, with its ports and other parameters."""
     header = re.search(r"^module (\w+)(.*?^\));$", text, re.MULTILINE | re.DOTALL)

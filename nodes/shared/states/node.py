@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
@@ -20,6 +21,34 @@ MOST_LANES = 16
 def lanes_of(channels: int) -> int:
     """Elements of a word: a vector in a few cycles, in words that are not too wide."""
     return max(d for d in divisors(channels) if d <= MOST_LANES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence:
+    """What both ends of a recurrence declare.
+
+    Attributes:
+        loop: its name.
+        steps: T, vectors of a sequence.
+        channels: elements of each state.
+        ranges: of each state: what its quantizer and its initial value may give.
+    """
+
+    loop: str
+    steps: int
+    channels: tuple[int, ...]
+    ranges: tuple[Range, ...]
+
+    def attributes(self, end: Literal["read", "write"]) -> dict[str, Attribute]:
+        """Of the node at one end."""
+        return {
+            "NumChannels": list(self.channels),
+            "low": [r.least for r in self.ranges],
+            "high": [r.greatest for r in self.ranges],
+            "numInputVectors": [1, self.steps],
+            "loop": self.loop,
+            "loop_end": end,
+        }
 
 
 class States(DataflowNode[Folding]):
@@ -51,16 +80,3 @@ class States(DataflowNode[Folding]):
             Stream((1, self.steps, channels), kind, lanes_of(channels))
             for channels, kind in zip(self.channels, self.types, strict=True)
         ]
-
-
-def described(
-    channels: Sequence[int], lows: Sequence[int], highs: Sequence[int], steps: int, loop: str
-) -> dict[str, Attribute]:
-    """Attributes of both ends of a recurrence."""
-    return {
-        "NumChannels": list(channels),
-        "low": list(lows),
-        "high": list(highs),
-        "numInputVectors": [1, steps],
-        "loop": loop,
-    }
