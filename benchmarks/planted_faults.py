@@ -5,10 +5,10 @@
 
 A fault is one bit: of a LUT, a pip, a setting, a block RAM's contents or a frame's check bits.
 Check bits (but for the last kind) and checksums are made right again, as they would be if the
-tools had made the fault, so that neither of them tells. Faults are planted some at a time, each
-in a tile of its own. With --netlist the recorded FASM counts for nothing, as if it had the same
-faults: only the netlist, the drivers and the bits tell. A fault that then goes unnoticed changes no
-function (half of a LUT that is not looked at, a cell that nothing reads).
+tools had made the fault, so that neither of them reveals it. Faults are planted some at a time,
+each in a tile of its own. With --netlist the recorded FASM counts for nothing, as if it had the
+same faults: only the netlist, the drivers and the bits can reveal them. A fault that is then missed
+changes no function (half of a LUT that is not looked at, a cell that nothing reads).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from qnnc.backends.bitstream.fasm import Database
 from qnnc.backends.bitstream.fasm.frames import set_check_bits
 from qnnc.backends.bitstream.fasm.stream import configuration
 from qnnc.backends.bitstream.prove import Proof, examine
-from qnnc.backends.bitstream.prove.features import BitDatabase, decode
+from qnnc.backends.bitstream.prove.features import BitDatabase, decode, own_name
 from qnnc.backends.bitstream.prove.names import recorded
 from qnnc.backends.bitstream.prove.packets import load, payload_of
 
@@ -143,14 +143,12 @@ def _kind(name: str) -> str:
 def _flip(
     frames: np.ndarray, database: BitDatabase, tile: str, name: str, rng: random.Random
 ) -> None:
-    """Turn one bit of a feature over."""
+    """Flip one bit of a feature."""
     found = []
     for bus, block, kind, sites in database.blocks(tile):
         for rules in database.rules(kind, bus).values():
             for rule in rules:
-                site, dot, rest = rule.name.partition(".")
-                called = f"{sites[site]}.{rest}" if dot and site in sites else rule.name
-                if called == name:
+                if own_name(rule.name, sites) == name:
                     found += [(block, position) for position in rule.ones]
     block, position = rng.choice(sorted(found))
     frame, bit = block.frame + (position >> 12), block.offset + (position & 4095)
@@ -166,22 +164,28 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--netlist", action="store_true")
-    told = parser.parse_args()
-    routed = told.build / "bitstream"
+    chosen = parser.parse_args()
+    routed = chosen.build / "bitstream"
     payload = (routed / "accelerator.bit").read_bytes()
     fasm = (routed / "accelerator.fasm").read_text(encoding="utf-8").splitlines()
     module = None
-    if told.netlist:
+    if chosen.netlist:
         text = (routed / "netlist.json").read_text(encoding="utf-8")
         module = json.loads(text)["modules"]["qnnc_top"]
-    without = ("record", "check bits") if told.netlist else ()
+    without = ("record", "check bits") if chosen.netlist else ()
     start, missed, seen = time.perf_counter(), 0, Counter[str]()
-    for batch in range(-(-told.count // BATCH)):
-        size = min(BATCH, told.count - batch * BATCH)
+    for batch in range(-(-chosen.count // BATCH)):
+        size = min(BATCH, chosen.count - batch * BATCH)
         spoilt = plant(
-            payload, told.prjxray_db, told.part, fasm, size, told.seed + batch, used=told.netlist
+            payload,
+            chosen.prjxray_db,
+            chosen.part,
+            fasm,
+            size,
+            chosen.seed + batch,
+            used=chosen.netlist,
         )
-        proof = examine(spoilt.payload, told.prjxray_db, told.part, fasm, module)
+        proof = examine(spoilt.payload, chosen.prjxray_db, chosen.part, fasm, module)
         left = [f for f in spoilt.missed(proof, without) if f.kind not in without]
         seen.update(fault.kind for fault in spoilt.faults)
         missed += len(left)

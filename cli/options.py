@@ -26,6 +26,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Labels = Annotated[
     Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
 ]
+PrjxrayDb = Annotated[
+    Path | None,
+    typer.Option(
+        help="Family folder of a prjxray database; by default the build's.",
+        envvar="QNNC_PRJXRAY_DB",
+    ),
+]
 Samples = Annotated[Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")]
 TopK = Annotated[int, typer.Option(min=0, help="Output this many labels.")]
 

@@ -129,6 +129,13 @@ def test_update(built: Path, tools: Tools, tmp_path: Path, cache: Path) -> None:
     assert done.stdout.strip() == hashlib.sha256(new).hexdigest()
     assert new != old
     assert new == expected_payload(copy, tools)
+    # the report does not claim a proof of bits that were exchanged
+    before, after = (
+        json.loads((folder / "report.json").read_text())["implementation"]["proof"]
+        for folder in (built, copy)
+    )
+    assert [check["name"] for check in after] == [check["name"] for check in before] != []
+    assert {check["status"] for check in after} == {"not done"}
     # a build from scratch agrees
     fresh = tmp_path / "fresh"
     done = qnnc(

@@ -94,6 +94,9 @@ def test_what_cannot_be_deployed(
         code, _, errors = run_main(capfd, "deploy", *arguments)
         assert code == 2 and errors.count("\n") == 1 and text in errors, errors
     assert list(board.iterdir()) == []
+    program(tmp_path / "bin" / "ssh", "exit 2")
+    code, _, errors = run_main(capfd, "deploy", with_bitstream, "pynq")
+    assert code == 2 and "did not unpack the package (exit code 2); free space" in errors
 
 
 def test_the_example_is_copied_once(capfd: Capture, tmp_path: Path, example: Path) -> None:

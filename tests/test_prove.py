@@ -176,7 +176,7 @@ def test_a_wrong_cell_is_found(name: str, what: str, key: str) -> None:
         assert all(fault.where for fault in found)
 
 
-def test_what_cannot_be_read_back_is_told() -> None:
+def test_what_cannot_be_read_back_is_reported() -> None:
     """No cell is passed over: a kind that is not known leaves the netlist unproved."""
     assert unreadable(MODULE) == []
     other = json.loads(json.dumps(MODULE))

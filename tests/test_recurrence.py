@@ -16,11 +16,13 @@ from onnx import numpy_helper
 
 from qnnc.backends.simulation.simulate import Pressure
 from qnnc.compiler.dataflow import is_dataflow
+from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import ModelError, TargetError
 from qnnc.compiler.reference import BatchRunner
 from tests.conftest import shared_file
 from tests.support import witness
-from tests.support.build import compile_model, compile_proto
+from tests.support.build import compile_model, compile_proto, compile_with_verifier
+from tests.support.emulator import run_emulator
 from tests.support.graph_check import simulated_failure
 from tests.support.lstm import Lstm
 
@@ -59,6 +61,31 @@ def test_a_cell_is_what_brevitas_computes(
             assert np.array_equal(mine[i].reshape(theirs.shape), theirs)
 
 
+def brevitas_lstm(inputs: int, hidden: int, **options: Any) -> Any:
+    """A module that gives the hidden states of Brevitas' LSTM."""
+    torch = pytest.importorskip("torch")
+    qnn = pytest.importorskip("brevitas.nn")
+    torch.manual_seed(1)
+    lstm = qnn.QuantLSTM(inputs, hidden, batch_first=True, **options)
+
+    class Outputs(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = lstm
+
+        def forward(self, x: Any) -> Any:
+            return self.lstm(x)[0]
+
+    return Outputs()
+
+
+def loaded(module: Any, x: Any) -> Any:
+    """What the frontend makes of it."""
+    from qnnc.frontends.brevitas import load
+
+    return load(module, x)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -69,27 +96,13 @@ def test_a_cell_is_what_brevitas_computes(
 )
 def test_brevitas_own_forward(options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
-    qnn = pytest.importorskip("brevitas.nn")
-    from qnnc.frontends.brevitas import load
-
-    torch.manual_seed(1)
-    lstm = qnn.QuantLSTM(5, 4, batch_first=True, **options)
-
-    class Outputs(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.lstm = lstm
-
-        def forward(self, x: Any) -> Any:
-            return self.lstm(x)[0]
-
-    module = Outputs()
+    module = brevitas_lstm(5, 4, **options)
     with torch.no_grad():
         module.train()(torch.randn(16, 6, 5))  # the scales settle
         module.eval()
         x = torch.randn(64, 6, 5)
         expected = module(x).numpy()
-    model, outcome, _ = compile_model(load(module, x[:1]), samples=6, each=False)
+    model, outcome, _ = compile_model(loaded(module, x[:1]), samples=6, each=False)
     assert outcome.mismatches == 0
     assert np.array_equal(outputs(model, x.numpy())[0].reshape(expected.shape), expected)
 
@@ -122,6 +135,22 @@ def test_the_loop_gives_what_its_steps_written_out_give() -> None:
 def test_hardware_is_exact_under_back_pressure(reverse: bool, cache: Path) -> None:
     proto = Lstm(3, 4, 4, start=True, reverse=reverse, seed=3).model(head=3)
     assert simulated_failure(proto, cache, Pressure(source=60, sink=40, seed=3)) is None
+
+
+def test_the_emulator_compares_every_recurrence(cache: Path) -> None:
+    """Streams out of a first recurrence are compared before a second one has read them."""
+    torch = pytest.importorskip("torch")
+    module = brevitas_lstm(3, 2, num_layers=2, coupled_input_forget_gates=True)
+    with torch.no_grad():
+        module.train()(torch.randn(16, 3, 3))  # the scales settle
+        module.eval()
+    given = loaded(module, torch.randn(1, 3, 3))
+    model, verifier = compile_with_verifier(given, samples=2, fps=100)
+    graph = stream_graph(model)
+    streams = list(dict.fromkeys(e.value for e in (*graph.edges, *graph.feedback)))
+    _, tensors = verifier.check_and_keep(model, streams, 2)
+    found = run_emulator(model, tensors, cache)
+    assert (found.mismatches, found.tensors > 50) == (0, True), found.detail
 
 
 def test_folding_keeps_the_pace_of_the_steps() -> None:

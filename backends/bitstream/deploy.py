@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package onto a board: copied, validated and measured by the user's own ssh."""
+"""Deploying a package: copied to a board, validated and measured there over the user's ssh."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def deploy(
     Args:
         target: user@host.
         samples: inputs to label on the board.
-        labels: theirs.
+        labels: of the samples.
         folder: on the board, below the home folder; made if it is not there.
 
     Returns:
@@ -62,7 +62,7 @@ def deploy(
     Raises:
         OptionError: an argument is not of its form.
         WorkspaceError: there is no such build, or it has no package or no bitstream.
-        ToolError: there is no ssh, or it does not reach the board.
+        ToolError: there is no ssh, it does not reach the board, or the board cannot take the files.
     """
     if TARGET.fullmatch(target) is None:
         raise OptionError(f"a board is user@host, not {target[:80]!r}")
@@ -114,6 +114,11 @@ def _archive(package: Path, samples: Path | None, labels: Path | None) -> bytes:
 
 def _run(command: list[str], target: str, data: bytes | None = None) -> int:
     done = subprocess.run(command, input=data, check=False)
-    if done.returncode == NO_CONNECTION or (data is not None and done.returncode):
+    if done.returncode == NO_CONNECTION:
         raise ToolError(f"ssh did not get through to {target} (exit code {done.returncode})")
+    if data is not None and done.returncode:
+        raise ToolError(
+            f"{target} did not unpack the package (exit code {done.returncode}); free space there, "
+            "or give a --folder that can be written"
+        )
     return done.returncode

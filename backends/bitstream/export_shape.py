@@ -16,7 +16,7 @@ from qnnc.compiler.errors import WorkspaceError
 
 
 def export_shape(folder: Path, out: Path) -> str:
-    """Write the shape of a build's bitstream; its key.
+    """Write the shape of a build's bitstream; returns its key.
 
     Raises:
         WorkspaceError: the build has no bitstream by nextpnr, or `out` is there already.

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qnnc.backends.bitstream.fasm import Database, assemble, database_root
+from qnnc.backends.bitstream.fasm import Database, assemble, needed_database
 from qnnc.backends.bitstream.fasm.bitfile import bit_file
 from qnnc.backends.bitstream.netlist.contents import Contents, movable_cells, patch, shell_contents
 from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
@@ -40,8 +41,7 @@ def make_bitstream(
         TargetError: it does not fit or cannot be routed.
         ToolError, WorkspaceError: a tool or the database is at fault.
     """
-    root = database_root(build.options.prjxray_db, build.board.part)
-    assert root is not None
+    root = needed_database(build.options.prjxray_db, build.board.part)
     database = Database(root, build.board.part)
     build.progress.detail("linking the netlist")
     nodes = synthesize(design, build.options.cache, build.options.jobs)
@@ -73,7 +73,7 @@ def make_bitstream(
         features=sum(1 for line in fasm if line.strip()),
         payload_sha256=digest,
         untimed=untimed(netlist["modules"][TOP]),
-        proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
+        proof=proof,
     )
 
 
@@ -85,9 +85,7 @@ def fill_shape(build: Build, shell: Shell, source: Path, folder: Path) -> Implem
         WorkspaceError: it is broken, or there is no database.
     """
     part = build.board.part
-    root = database_root(build.options.prjxray_db, part)
-    if root is None:
-        raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
+    root = needed_database(build.options.prjxray_db, part)
     shape = load_shape(source)
     check_shape(shape, shape_key(shell, part), part, build.clock_mhz, source)
     for name, text in shape.texts.items():
@@ -111,7 +109,7 @@ def fill_shape(build: Build, shell: Shell, source: Path, folder: Path) -> Implem
         features=sum(1 for line in fasm if line.strip()),
         payload_sha256=digest,
         untimed=untimed(netlist["modules"][TOP]),
-        proof=[ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks],
+        proof=proof,
     )
 
 
@@ -127,19 +125,23 @@ def shape_of(folder: Path, build: Build, shell: Shell, made: Implementation) -> 
     return Shape(shape_key(shell, part), part, made.fmax_mhz, made.tool, texts)
 
 
-def prove_files(routed: Path, root: Path, part: str, build: Build) -> Proof:
-    """Check a .bit file against the FASM and the netlist beside it.
+def examine_files(routed: Path, root: Path, part: str, notify: Callable[[str], None]) -> Proof:
+    """Check a .bit file against the FASM and the netlist beside it; `notify` hears of each step."""
+    netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
+    filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
+    return examine((routed / BIT).read_bytes(), root, part, filled, netlist, notify)
 
-    Where only the netlist that is read back differs, the build goes on with a warning: all that
-    the assembler did is right then, and `qnnc prove` says more.
+
+def prove_files(routed: Path, root: Path, part: str, build: Build) -> list[ProofCheck]:
+    """The same for the report of a build.
+
+    Where only the netlist that is read back differs, the build continues with a warning: then
+    all that the assembler did is right, and `qnnc prove` says more.
 
     Raises:
         VerificationError: it is not what was routed; the first fault is named.
     """
-    netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
-    filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
-    data = (routed / BIT).read_bytes()
-    proof = examine(data, root, part, filled, netlist, build.progress.detail)
+    proof = examine_files(routed, root, part, build.progress.detail)
     read_back = [fault for fault in proof.faults if fault.check in ("cells", "netlist")]
     others = [fault for fault in proof.faults if fault.check not in ("cells", "netlist")]
     if others:
@@ -154,7 +156,7 @@ def prove_files(routed: Path, root: Path, part: str, build: Build) -> Proof:
             f"the netlist read back from the bitstream is not the one routed: {first.kind} "
             f"at {first.where}: {first.what}; run qnnc prove on the build before using it"
         )
-    return proof
+    return [ProofCheck(name=c.name, status=c.status, detail=c.detail) for c in proof.checks]
 
 
 def fill(

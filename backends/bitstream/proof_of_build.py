@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-from qnnc.backends.bitstream.fasm import database_root
-from qnnc.backends.bitstream.flow import BIT, FILLED, NETLIST
-from qnnc.backends.bitstream.prove.proof import Proof, examine
+from qnnc.backends.bitstream.fasm import needed_database
+from qnnc.backends.bitstream.flow import BIT, FILLED, NETLIST, examine_files
+from qnnc.backends.bitstream.prove.proof import Proof
 from qnnc.backends.bitstream.prove.routing import Fault
 from qnnc.backends.bitstream.prove.verilog import write_verilog
-from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.backends.bitstream.simulated.run import run_on_board
 from qnnc.backends.bitstream.stages.bitstream import FOLDER
 from qnnc.backends.simulation import verilator
@@ -26,12 +24,13 @@ def prove(
     folder: Path,
     prjxray_db: Path | None = None,
     frames: int = 64,
-    told: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Proof:
     """Prove a build's bitstream.
 
     Args:
-        frames: on the simulated board, in the end; 0 for none.
+        frames: on the simulated board, at the end; 0 for none.
+        notify: called with each step.
 
     Raises:
         WorkspaceError: the build has no bitstream by nextpnr, or no database is known.
@@ -41,16 +40,12 @@ def prove(
     with Workspace(folder).reading() as settings:
         options = options_from(settings, folder)
         part = find_board(options.board).part
-        root = database_root(prjxray_db or options.prjxray_db, part)
-        if root is None:
-            raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
+        root = needed_database(prjxray_db or options.prjxray_db, part)
         if not all((routed / name).is_file() for name in (BIT, FILLED, NETLIST)):
             raise WorkspaceError(
                 f"{folder} has no bitstream made by nextpnr; build it with --until bitstream"
             )
-        filled = (routed / FILLED).read_text(encoding="utf-8").splitlines()
-        netlist = json.loads((routed / NETLIST).read_text(encoding="utf-8"))["modules"][TOP]
-        proof = examine((routed / BIT).read_bytes(), root, part, filled, netlist, told)
+        proof = examine_files(routed, root, part, notify)
     if frames == 0:
         proof.leave("board", "not asked for")
     elif proof.design is None:
@@ -58,7 +53,7 @@ def prove(
     elif not verilator.installed():
         proof.leave("board", "the simulation of the netlist read back needs Verilator")
     else:
-        told("simulating the netlist read back")
+        notify("simulating the netlist read back")
         _on_board(proof, folder, frames)
     return proof
 

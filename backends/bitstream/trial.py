@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from qnnc.backends.bitstream.fasm import Database, assemble, database_root
+from qnnc.backends.bitstream.fasm import Database, assemble, needed_database
 from qnnc.backends.bitstream.netlist.for_nextpnr import adapt
 from qnnc.backends.bitstream.nextpnr import find_nextpnr, route
 from qnnc.backends.bitstream.nextpnr.tool import GET
@@ -36,27 +36,27 @@ def try_tools(
     program: str = "",
     chipdb: Path | None = None,
     prjxray_db: Path | None = None,
-    told: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> list[Check]:
     """Take a counter from Verilog to a bitstream, and prove that.
 
     Args:
         part: to make it for.
         program: a nextpnr, instead of looking for one.
+        notify: called with each step.
 
     Returns:
-        what the proof checked.
+        What the proof checked.
 
     Raises:
+        WorkspaceError: there is no database, or it is broken.
         ToolError: a tool is missing or fails.
         VerificationError: the bitstream is not the counter.
     """
     tool = find_nextpnr(part, program, chipdb)
     if tool is None:
         raise ToolError(f"no nextpnr was found: {GET}")
-    root = database_root(prjxray_db, part)
-    if root is None:
-        raise ToolError("no prjxray database: give its family folder with --prjxray-db")
+    root = needed_database(prjxray_db, part)
     with tempfile.TemporaryDirectory(prefix="qnnc-trial-") as name:
         folder = Path(name)
         (folder / "trial.v").write_text(_DESIGN, encoding="utf-8")
@@ -68,11 +68,11 @@ def try_tools(
         netlist = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
         adapt(netlist, _TOP, {})
         (folder / "netlist.json").write_text(json.dumps(netlist), encoding="utf-8")
-        told(f"{tool.version()} places and routes a counter")
+        notify(f"{tool.version()} places and routes a counter")
         routed = route(tool, part, folder / "netlist.json", folder, _CLOCK_MHZ)
         fasm = routed.fasm.read_text(encoding="utf-8").splitlines()
         payload = assemble(fasm, Database(root, part), "trial")
-        proof = examine(payload, root, part, fasm, netlist["modules"][_TOP], told)
+        proof = examine(payload, root, part, fasm, netlist["modules"][_TOP], notify)
     if proof.failed:
         first = proof.faults[0]
         raise VerificationError(

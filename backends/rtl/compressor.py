@@ -72,7 +72,7 @@ class TreeWriter:
         gated: Sequence[GatedRows] = (),
         inverted: Mapping[int, int] | None = None,
     ) -> TreeText:
-        """Write the tree over gated pairs and plain bits, a vector a column, and the operands of
+        """Write the tree over gated pairs and plain bits, a vector per column, and the operands of
         each of the plan's gated additions; the vectors' widths must be the plan's.
 
         Args:
@@ -129,7 +129,7 @@ class TreeWriter:
         return name
 
     def _registers(self, pieces: Pieces, stage: int) -> dict[int, Masked]:
-        """One register (or wire) a column, of all pieces side by side."""
+        """One register (or wire) per column, of all pieces side by side."""
         columns = {}
         for column in sorted(pieces):
             width = mask = 0

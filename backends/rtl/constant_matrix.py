@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SystemVerilog of a constant matrix: a compiler.dataflow.constant_matrix plan with names put in.
+"""SystemVerilog of a constant matrix: a plan of `compiler.dataflow.constant_matrix` with names.
 
 Registers of all stages move while `run` is high, so that there is nothing else to control.
 """

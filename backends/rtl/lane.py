@@ -144,7 +144,7 @@ def _ternary_products(simd: int) -> list[str]:
 
 
 def _heap(dot: DotProduct) -> Heap:
-    """Gated pairs and plain bits, one vector a column, and gated rows."""
+    """Gated pairs and plain bits, one vector per column, and gated rows."""
     if dot.scheme == "xnor":
         return {0: ("~(x_0 ^ w_0)", dot.simd)}, {}, []
     if dot.scheme == "ternary":

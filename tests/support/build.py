@@ -51,10 +51,10 @@ def compile_model(
 
 
 def compile_with_verifier(
-    proto: onnx.ModelProto, *, samples: int, **options: object
+    given: onnx.ModelProto | ir.Model, *, samples: int, **options: object
 ) -> tuple[ir.Model, Verifier]:
     """A folded model, and what compares it and gives its tensors."""
-    model = from_proto(proto)
+    model = given if isinstance(given, ir.Model) else from_proto(given)
     verifier, _ = _compiled(model, samples, True, False, options)
     return model, verifier
 

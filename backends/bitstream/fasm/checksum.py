@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checksum of a configuration: CRC-32C over 37 bits a word, 32 of data and 5 of the register's
-address, the lowest first."""
+"""The checksum of a configuration: CRC-32C over 37 bits per word, 32 of data and 5 of the
+register's address, the lowest first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 _POLYNOMIAL = 0x82F63B78
 _LANES = 1024
-"""Parts of a long block that are worked on side by side."""
+"""Parts of a long block that are computed side by side."""
 
 Words = NDArray[np.uint32]
 

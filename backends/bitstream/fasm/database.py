@@ -235,6 +235,20 @@ def database_root(given: Path | None, part: str) -> Path | None:
     return given or (packaged if (packaged / "mapping" / "parts.yaml").is_file() else None)
 
 
+NO_DATABASE = (
+    "no prjxray database: give its family folder, such as prjxray-db/zynq7, with --prjxray-db or "
+    "QNNC_PRJXRAY_DB, or install Debian's prjxray-database"
+)
+
+
+def needed_database(given: Path | None, part: str) -> Path:
+    """The same where it cannot do without; raises WorkspaceError if there is none."""
+    root = database_root(given, part)
+    if root is None:
+        raise WorkspaceError(NO_DATABASE)
+    return root
+
+
 def _tile(entry: Mapping[str, Any]) -> Tile:
     kind, sites = str(entry["type"]), {}
     places = {}

@@ -50,13 +50,15 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
         data += [frames[start : start + count], pad]
         start += count
     words = np.concatenate(data).reshape(-1)
-    before = [
+    reset = [
         *_SYNC,
         _NOP,
         *_write(_TIMER, 0),
         *_write(_WBSTAR, 0),
         *_command(_NULL, 1),
         *_command(_RCRC, 2),
+    ]
+    setup = [
         *_write(_RESERVED, 0),
         *_write(_COR0, _COR0_VALUE),
         *_write(_COR1, 0),
@@ -69,9 +71,8 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
         *8 * [_NOP],
         *_write(_FAR, 0),
         *_command(_WCFG, 1),
-        0x30000000 | _FDRI << 13,
-        0x50000000 | len(words),
     ]
+    data_head = [0x30000000 | _FDRI << 13, 0x50000000 | len(words)]
     startup = [
         *_command(_GRESTORE, 1),
         *_command(_LFRM, 100),
@@ -80,8 +81,8 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
         *_write(_MASK, 0x501),
         *_write(_CTL0, 0x501),
     ]
-    # a checksum begins anew after the reset command, and after each one that was compared
-    loaded = checksum([*_writes(before[_reset_end(before) :]), (_FDRI, words)])
+    # a checksum restarts after the reset command, and after each one that was compared
+    loaded = checksum([*_writes(setup), (_FDRI, words)])
     after = [
         *_write(_CRC, loaded),
         *2 * [_NOP],
@@ -90,7 +91,7 @@ def configuration(frames: Words, rows: Sequence[int], idcode: int) -> bytes:
         *2 * [_NOP],
         *_command(_DESYNC, 400),
     ]
-    parts = (np.array(before, np.uint32), words, np.array(after, np.uint32))
+    parts = (np.array([*reset, *setup, *data_head], np.uint32), words, np.array(after, np.uint32))
     return np.concatenate(parts).astype(">u4").tobytes()
 
 
@@ -102,9 +103,3 @@ def _writes(packets: Sequence[int]) -> list[tuple[int, NDArray[np.uint32]]]:
         if head >> 27 == 0b00110 and head & 0x7FF == 1:
             found.append((head >> 13 & 0x1F, np.array([next(words)], np.uint32)))
     return found
-
-
-def _reset_end(packets: Sequence[int]) -> int:
-    """Where the packets go on after the one that resets the checksum."""
-    reset = _command(_RCRC)
-    return next(at + 2 for at in range(len(packets)) if list(packets[at : at + 2]) == reset)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What nextpnr's timing leaves out: its highest clock says nothing of these paths."""
+"""What nextpnr's timing leaves out: its highest clock does not cover these paths."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ _CELLS = (
     ("code", "accelerator.latency()"),
     (
         "markdown",
-        "Cycles in which each stream's receiver waited, and in which a word waited: who is slower.",
+        "Cycles in which each stream's receiver waited, and in which a word waited: which side is "
+        "slower.",
     ),
     ("code", "accelerator.stalls()"),
 )

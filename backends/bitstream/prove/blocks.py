@@ -43,7 +43,7 @@ def block_ram(design: Extraction, site: Site, pin: str) -> Net:
     """An output of an 18 kb block RAM.
 
     Raises:
-        VerificationError: it is not switched on, or set up as qnnc sets up none.
+        VerificationError: it is not switched on, or in a mode that qnnc does not use.
     """
     half = f"RAMB18_Y{site.name.rpartition('Y')[2]}"
     name = f"{site.tile}.{half}"

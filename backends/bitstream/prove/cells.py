@@ -48,10 +48,10 @@ class Site:
 
 
 class Extraction:
-    """Cells behind the processing system's pins.
+    """Cells that reach the processing system's pins.
 
     Args:
-        behind: the net that a site drives at one of its output pins.
+        output_net: the net that a site drives at one of its output pins.
 
     Attributes:
         routing: what is connected.
@@ -64,9 +64,9 @@ class Extraction:
     """
 
     def __init__(
-        self, routing: Routing, behind: Callable[[Extraction, SitePin], Net | None]
+        self, routing: Routing, output_net: Callable[[Extraction, SitePin], Net | None]
     ) -> None:
-        self.routing, self._behind = routing, behind
+        self.routing, self._output_net = routing, output_net
         self.cells: dict[str, Cell] = {}
         self.outputs: dict[str, Net] = {}
         self.buffers: dict[str, Net] = {}
@@ -124,7 +124,7 @@ class Extraction:
 
     def _output(self, pin: SitePin) -> Net | None:
         try:
-            net = self._behind(self, pin)
+            net = self._output_net(self, pin)
         except VerificationError as error:
             name = f"{pin.tile}.{pin.site}.{pin.pin}"
             self.faults.setdefault(name, Fault("cell", name, str(error)))

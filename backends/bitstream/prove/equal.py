@@ -10,7 +10,7 @@ and all pins of the processing system agree, both netlists do the same in every 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,8 @@ from qnnc.backends.bitstream.prove.cells import ONE, ZERO, Cell, Extraction, Net
 from qnnc.backends.bitstream.prove.routing import Fault
 from qnnc.backends.bitstream.prove.terms import Term, Terms
 from qnnc.backends.bitstream.prove.wanted import Record, Wanted, block_record, element
-from qnnc.backends.bitstream.prove.wires import Wires
 from qnnc.compiler.errors import VerificationError
 
-_ROUTE = re.compile(r"# routing for net (.+)")
-_PIP = re.compile(r"(\w+)\.(\w+)\.(\w+)\s*$")
 _SETTING = re.compile(r"kind$|pin$|SYNC$|SIZE$|INVERTED|SRVAL|INIT_|.*WIDTH|.*_REG$|WRITE_MODE")
 _STATE = ("FF", "RAM", "SRL", "RAMB18")
 
@@ -42,26 +39,6 @@ class Comparison:
     elements: dict[str, int] = field(default_factory=dict)
     pins: int = 0
     faults: list[Fault] = field(default_factory=list)
-
-
-def route_names(fasm: Iterable[str], wires: Wires) -> dict[int, str]:
-    """Nets by node, from the comments of nextpnr's FASM."""
-    names: dict[int, str] = {}
-    net = ""
-    for line in fasm:
-        if line.startswith("#"):
-            found = _ROUTE.match(line)
-            net = found[1].strip() if found else ""
-        elif not line.strip():
-            net = ""
-        elif net:
-            pip = _PIP.match(line)
-            if pip and pip[1] in wires.database.grid:
-                tile, target, source = pip.groups()
-                if (target, source) in wires.of(tile).pips:
-                    names[wires.node(tile, target)] = net
-                    names[wires.node(tile, source)] = net
-    return names
 
 
 def bits_by_name(module: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,7 +269,7 @@ class Equality:
         return record
 
     def _at(self, cell: Cell, name: str, index: int) -> Term:
-        """An input of a block RAM, which may turn it around."""
+        """An input of a block RAM, which may invert it."""
         found = self.ref(cell.pins.get(f"{name}{index}", cell.pins.get(name, ONE)))
         return self.terms.lut(0b01, [found]) if f"INVERTED_{name}" in cell.settings else found
 

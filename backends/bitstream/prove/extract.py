@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From routing to a netlist: which kind of site is read back by what."""
+"""From routing to a netlist: what reads back each kind of site."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from qnnc.compiler.errors import VerificationError
 
 
 def extraction(routing: Routing) -> Extraction:
-    """The design behind what is connected; its `run` finds the cells."""
-    return Extraction(routing, _behind)
+    """The design that a routing connects; its `run` finds the cells."""
+    return Extraction(routing, _output_net)
 
 
-def _behind(design: Extraction, pin: SitePin) -> Net | None:
+def _output_net(design: Extraction, pin: SitePin) -> Net | None:
     site = Site(pin.tile, pin.site, pin.kind)
     if pin.kind in ("SLICEL", "SLICEM"):
         return slices.output(design, site, pin.pin)

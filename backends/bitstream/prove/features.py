@@ -7,14 +7,13 @@ It reads the database's files by itself, so that it does not inherit a mistake o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnnc.backends.bitstream.prove.packets import Frames
 from qnnc.compiler.errors import WorkspaceError
@@ -23,7 +22,7 @@ LOGIC, CONTENTS = "CLB_IO_CLK", "BLOCK_RAM"
 _SUFFIX = {LOGIC: "", CONTENTS: ".block_ram"}
 BITS = 32 * 101
 _CHECKED = slice(50 * 32, 50 * 32 + 13)
-"""The frame's own check bits, which are no feature's."""
+"""The frame's own check bits, which belong to no feature."""
 
 Features = dict[str, int]
 """Of one tile: features that are on, with their value (the lowest address in bit 0)."""
@@ -185,7 +184,7 @@ class BitDatabase:
             names = set()
             for bus, _, kind, sites in places:
                 for rules in self.rules(kind, bus).values():
-                    names |= {_own(rule.name, sites) for rule in rules}
+                    names |= {own_name(rule.name, sites) for rule in rules}
             self._known[key] = frozenset(names)
         return self._known[key]
 
@@ -195,7 +194,8 @@ class BitDatabase:
         return self._of_zeros.get(kind, [])
 
 
-def _own(name: str, sites: Mapping[str, str]) -> str:
+def own_name(name: str, sites: Mapping[str, str]) -> str:
+    """A feature of an aliased tile type under the name that the tile's own site gives it."""
     site, dot, rest = name.partition(".")
     return f"{sites[site]}.{rest}" if dot and site in sites else name
 
@@ -224,7 +224,7 @@ def decode(frames: Frames, database: BitDatabase) -> Decoded:
             found: Features = {}
             for name, value, ones in _matching(here, database.rules(kind, bus)):
                 used |= ones
-                own = _own(name, sites)
+                own = own_name(name, sites)
                 found[own] = found.get(own, 0) | value
             if found:
                 result.tiles.setdefault(tile, {}).update(found)
@@ -232,7 +232,8 @@ def decode(frames: Frames, database: BitDatabase) -> Decoded:
                 explained[block.frame + (position >> 12), block.offset + (position & 4095)] = 1
     left = np.argwhere(bits & ~explained & 1)
     if len(left):
-        result.unexplained = _where(left, database)
+        places = tiles_at(((int(f), int(b)) for f, b in left), database)
+        result.unexplained = [(frame, bit, tiles) for (frame, bit), tiles in places.items()]
     return result
 
 
@@ -245,16 +246,18 @@ def _matching(
                 yield rule.name, 1 << rule.address, rule.ones
 
 
-def _where(left: NDArray[np.intp], database: BitDatabase) -> list[tuple[int, int, list[str]]]:
-    """Names of the tiles at each bit."""
-    wanted = {(int(f), int(b)): [] for f, b in left}  # type: dict[tuple[int, int], list[str]]
+def tiles_at(
+    bits: Iterable[tuple[int, int]], database: BitDatabase
+) -> dict[tuple[int, int], list[str]]:
+    """Names of the tiles that have features at each bit (frame, bit)."""
+    found: dict[tuple[int, int], list[str]] = {place: [] for place in bits}
     by_frame: dict[int, list[int]] = {}
-    for frame, bit in wanted:
+    for frame, bit in found:
         by_frame.setdefault(frame, []).append(bit)
-    for tile in database.grid:
+    for tile in database.grid if found else ():
         for _, block, _, _ in database.blocks(tile):
             for frame in range(block.frame, block.frame + block.frames):
                 for bit in by_frame.get(frame, ()):
                     if block.offset <= bit < block.offset + block.bits:
-                        wanted[frame, bit].append(tile)
-    return [(frame, bit, tiles) for (frame, bit), tiles in wanted.items()]
+                        found[frame, bit].append(tile)
+    return found

@@ -47,6 +47,18 @@ def recorded(
     return tiles, nets
 
 
+def route_names(nets: Mapping[str, str], wires: Wires) -> dict[int, str]:
+    """Nets by node, from the nets of pips."""
+    names: dict[int, str] = {}
+    for pip, net in nets.items():
+        tile, _, name = pip.partition(".")
+        target, _, source = name.partition(".")
+        if tile in wires.database.grid and (target, source) in wires.of(tile).pips:
+            names[wires.node(tile, target)] = net
+            names[wires.node(tile, source)] = net
+    return names
+
+
 def _value(text: str | None) -> int:
     if text is None:
         return 1

@@ -73,7 +73,7 @@ def load(payload: bytes, rows: Sequence[int]) -> Loaded:
         rows: frames in each row of each bus, in the order in which they are configured.
 
     Raises:
-        WorkspaceError: it is no configuration of a whole device of these rows.
+        WorkspaceError: it is not a configuration of a whole device with these rows.
     """
     start = payload.find(_SYNC) + len(_SYNC)
     words = np.frombuffer(payload[start : start + (len(payload) - start) // 4 * 4], ">u4")
@@ -125,30 +125,22 @@ def _writes(words: NDArray[np.generic]) -> Iterator[tuple[int, NDArray[np.generi
         at += count if operation in (_READ, _WRITE) else 0
 
 
-def _table() -> list[int]:
+def _table(bits: int) -> list[int]:
+    """What so many low bits of the checksum add to it once they are shifted out."""
     table = []
-    for value in range(256):
-        for _ in range(8):
+    for value in range(1 << bits):
+        for _ in range(bits):
             value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
         table.append(value)
     return table
 
 
-def _short_table() -> list[int]:
-    table = []
-    for value in range(32):
-        for _ in range(5):
-            value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_BYTE, _REGISTER = _table(), _short_table()
+_BYTE, _REGISTER = _table(8), _table(5)
 
 
 def _advance(crc: int, register: int, block: NDArray[np.generic]) -> int:
-    """CRC-32C over 37 bits a word: 32 of data and then 5 of the register's address, the lowest
-    first."""
+    """CRC-32C over 37 bits per word: 32 of data and then 5 of the register's address, the
+    lowest first."""
     for word in block.tolist():
         crc ^= word
         crc = crc >> 8 ^ _BYTE[crc & 255]

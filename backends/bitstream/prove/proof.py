@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from qnnc.backends.bitstream.fasm import Database
 from qnnc.backends.bitstream.prove.cells import Extraction
-from qnnc.backends.bitstream.prove.equal import Equality, known_nets, route_names
+from qnnc.backends.bitstream.prove.equal import Equality, known_nets
 from qnnc.backends.bitstream.prove.extract import extraction
-from qnnc.backends.bitstream.prove.features import BitDatabase, Decoded, decode
-from qnnc.backends.bitstream.prove.names import Lookup, differences, recorded
+from qnnc.backends.bitstream.prove.features import BitDatabase, Decoded, decode, tiles_at
+from qnnc.backends.bitstream.prove.names import Lookup, differences, recorded, route_names
 from qnnc.backends.bitstream.prove.packets import FRAME_WORDS, Loaded, check_codes, load, payload_of
 from qnnc.backends.bitstream.prove.routing import Fault, Routing
 from qnnc.backends.bitstream.prove.wanted import unreadable
@@ -75,7 +75,7 @@ def examine(
     part: str,
     fasm: list[str] | None = None,
     module: Mapping[str, Any] | None = None,
-    told: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Proof:
     """Check a .bit file.
 
@@ -84,24 +84,24 @@ def examine(
         root: family folder of a prjxray database.
         fasm: what the bits should say, with the router's comments.
         module: the flat netlist that was placed and routed, with its contents.
-        told: called with each step.
+        notify: called with each step.
 
     Raises:
         WorkspaceError: it is not a .bit file of this device, or the database is broken.
     """
     database = BitDatabase(root, part, Database(root, part).fabric)
     proof = Proof()
-    told("reading the packets")
+    notify("reading the packets")
     device = load(payload_of(data), [len(row) for row in database.rows])
     _packets(proof, device, database)
-    told("finding features")
+    notify("finding features")
     decoded = decode(device.frames, database)
+    wanted, nets = recorded([*(fasm or ()), *_required(root, part)], database)
     wires = names = lookup = None
     if has_connectivity(root, database.fabric):
         wires = Wires(database)
-        names = route_names(fasm or (), wires)
+        names = route_names(nets, wires)
         lookup = Lookup(wires, names)
-    wanted, nets = recorded([*(fasm or ()), *_required(root, part)], database)
     _bits(proof, device, decoded, database)
     if fasm is not None:
         faults = differences(decoded.tiles, wanted, nets, lookup)
@@ -113,8 +113,8 @@ def examine(
         for name in ("drivers", "clocks", "netlist"):
             proof.leave(name, why)
         return proof
-    told("following wires")
-    _connections(proof, wires, names, decoded, module, told)
+    notify("following wires")
+    _connections(proof, wires, names, decoded, module, notify)
     return proof
 
 
@@ -135,11 +135,13 @@ def _packets(proof: Proof, device: Loaded, database: BitDatabase) -> None:
 def _bits(proof: Proof, device: Loaded, decoded: Decoded, database: BitDatabase) -> None:
     addresses = list(database.numbers)
     codes = []
-    for frame, bit in check_codes(device.frames):
+    wrong = check_codes(device.frames)
+    places = tiles_at(((frame, bit) for frame, bit in wrong if bit is not None), database)
+    for frame, bit in wrong:
         where = f"frame 0x{addresses[frame]:08x}"
         tiles = ""
         if bit is not None:
-            tiles = " or ".join(tiles_at(frame, bit, database))
+            tiles = " or ".join(places[frame, bit])
             where += f", word {bit // 32} bit {bit % 32}"
         codes.append(Fault("check bits", f"{tiles or 'check bits'} ({where})",
                            "the frame's check bits do not fit"))  # fmt: skip
@@ -158,24 +160,13 @@ def _bits(proof: Proof, device: Loaded, decoded: Decoded, database: BitDatabase)
     )
 
 
-def tiles_at(frame: int, bit: int, database: BitDatabase) -> list[str]:
-    """Tiles that have features at a bit."""
-    return [
-        tile
-        for tile in database.grid
-        for _, block, _, _ in database.blocks(tile)
-        if block.frame <= frame < block.frame + block.frames
-        and block.offset <= bit < block.offset + block.bits
-    ]
-
-
 def _connections(
     proof: Proof,
     wires: Wires,
     names: Mapping[int, str],
     decoded: Decoded,
     module: Mapping[str, Any] | None,
-    told: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> None:
     routing = Routing.of(wires, decoded.tiles)
     for fault in routing.faults:
@@ -201,7 +192,7 @@ def _connections(
         if module is None:
             proof.leave("netlist", "no netlist to compare with")
         else:
-            told("comparing with the netlist")
+            notify("comparing with the netlist")
             known = known_nets(design, names, module)
             result = Equality(design.cells, design.outputs, known, module).run()
             elements = ", ".join(f"{n:,} {kind}" for kind, n in sorted(result.elements.items()))

@@ -119,7 +119,7 @@ class Slice:
         """Q of a flip-flop; `second` "5" is the one beside O5.
 
         Raises:
-            VerificationError: it is set up as no flip-flop of qnnc is.
+            VerificationError: it is a latch, which no design of qnnc has.
         """
         name = f"{self.site.text}.{letter}{second}FF"
         if name in self.design.cells:

@@ -97,7 +97,7 @@ class Terms:
 
 
 def _is_term(kind: object, index: int) -> bool:
-    return kind in ("mux", "sum", "not") or (kind == "lut" and index > 0)
+    return kind in ("mux", "sum") or (kind == "lut" and index > 0)
 
 
 def _halves(table: int, bit: int, inputs: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ _FIXED = {"aclk": "FCLKCLK", "resetn": "FCLKRESETN", "irq": "IRQF2P"}
 
 
 def processor_pin(port: str) -> str:
-    """The processing system's pin behind a port of the shell, without its number."""
+    """The processing system's pin that a port of the shell connects to, without its number."""
     if port in _FIXED:
         return _FIXED[port]
     bus, _, signal = port.partition("_")
@@ -31,28 +31,21 @@ def write_verilog(design: Extraction, shell: Shell) -> str:
     head = shell.text.partition(");")[0] + ");"
     ports = [(way, int(high or 0) + 1, name) for way, high, name in _PORT.findall(head)]
     names = _Names()
-    body: list[str] = []
+    driven: list[tuple[str, str]] = []
     for way, width, port in ports:
         pin = processor_pin(port)
         for index in range(width):
             at = port if width == 1 else f"{port}[{index}]"
-            full = pin if width == 1 and not port.startswith(tuple(_FIXED)) else f"{pin}{index}"
+            full = pin if width == 1 and port not in _FIXED else f"{pin}{index}"
             if way == "input":
                 names.known[f"PS7.{full}"] = at
             else:
-                body.append(f"assign {at} = {{{{{full}}}}};")
+                driven.append((at, full))
+    body = [f"assign {at} = {names.of(design.outputs.get(pin, ONE))};" for at, pin in driven]
     for cell in design.cells.values():
         body += _WRITERS[cell.kind](cell, names)
-    lines = [
-        re.sub(r"\{\{(\w+)\}\}", lambda m: names.of(design.outputs.get(m[1], ONE)), line)
-        for line in body
-    ]
-    text = [
-        "// read back from a bitstream",
-        "`default_nettype none",
-    ]
-    text += [head, *names.declared(), *lines, "endmodule", ""]
-    return "\n".join(text)
+    text = ["// read back from a bitstream", "`default_nettype none", head]
+    return "\n".join([*text, *names.declared(), *body, "endmodule", ""])
 
 
 class _Names:
@@ -60,7 +53,7 @@ class _Names:
 
     def __init__(self) -> None:
         self.known: dict[Net, str] = {ZERO: "1'b0", ONE: "1'b1"}
-        self.registers: dict[str, str] = {}
+        self.registers: set[str] = set()
         self.wires: list[str] = []
 
     def of(self, net: Net) -> str:
@@ -93,7 +86,6 @@ def _lut(cell: Cell, names: _Names) -> list[str]:
     address = names.bus(cell, (f"A{i}" for i in range(size, 0, -1)))
     table = f"{1 << size}'h{int(cell.settings['INIT']):x}"
     out = names.of(f"{cell.name}.O")
-    names.registers[f"t_{out}"] = ""
     return [f"localparam [{(1 << size) - 1}:0] t_{out} = {table};",
             f"assign {out} = t_{out}[{address}];"]  # fmt: skip
 
@@ -113,7 +105,7 @@ def _carry(cell: Cell, names: _Names) -> list[str]:
 
 def _flip_flop(cell: Cell, names: _Names) -> list[str]:
     q = names.of(f"{cell.name}.Q")
-    names.registers[q] = ""
+    names.registers.add(q)
     d, ce, sr = (names.pin(cell, pin) for pin in ("D", "CE", "SR"))
     value, clock = f"1'b{cell.settings['SRVAL']}", _clock(cell, names)
     if not cell.settings["SYNC"]:
@@ -157,7 +149,7 @@ _PORTS = (
 def _block(cell: Cell, names: _Names) -> list[str]:
     """A RAMB18E1 of two true ports (UG473, chapter 1)."""
     base = f"b{len(names.registers)}"
-    names.registers[base] = ""
+    names.registers.add(base)
     setting = cell.settings
 
     def one(pin: str) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qnnc.backends.bitstream.prove.terms import Term, Terms
@@ -18,8 +18,6 @@ _FLIP_FLOPS = {  # reset pin, its value, synchronous
     "FDRE": ("R", 0, 1), "FDSE": ("S", 1, 1), "FDCE": ("CLR", 0, 0), "FDPE": ("PRE", 1, 0),
 }  # fmt: skip
 STATE = (*_FLIP_FLOPS, "RAM64M", "RAM32M", "RAM64X1D", "RAM32X1D", "SRL16E", "SRLC32E", "RAMB18E1")
-
-
 _LOGIC = {*(f"LUT{i}" for i in range(1, 7)), "INV", "BUFG", "MUXF7", "MUXF8", "CARRY4", "PS7"}
 
 
@@ -200,7 +198,7 @@ def block_record(
     terms: Terms,
     settings: Mapping[str, int | str],
     pin: str,
-    at: Any,
+    at: Callable[[str, int], Term],
     wanted: Mapping[str, int | str],
 ) -> Record:
     """What an 18 kb block RAM does at one output: only what is used of it.
@@ -223,7 +221,7 @@ def block_record(
         read = int(wanted[f"READ_WIDTH_{port}"])
         if not (read or written):
             continue
-        record |= {f"{clock}": at(clock, 0), enable: at(enable, 0), reset: at(reset, 0)}
+        record |= {clock: at(clock, 0), enable: at(enable, 0), reset: at(reset, 0)}
         resets = {at(name, 0) for name in (reset, reset_register)} != {terms.zero}
         names = (f"INIT_{port}", *((f"SRVAL_{port}",) if resets else ()))
         record |= {name: settings[name] for name in names}

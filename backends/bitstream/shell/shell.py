@@ -95,7 +95,7 @@ class ShellStream:
 
     @property
     def dma_cycles(self) -> float:
-        """Cycles that moving a frame takes at least: 8 bytes, or a word, a cycle."""
+        """Cycles that moving a frame takes at least: 8 bytes, or a word, per cycle."""
         return max(self.frame_bytes / 8, self.words)
 
     @property

@@ -95,9 +95,9 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation, netlist:
 
     Args:
         shell: around the accelerator.
-        netlist: SystemVerilog with the shell's module, to be simulated in its place (Verilator).
         rtl: an empty folder, which gets the sources and memory files; the program runs there.
         engine: "verilator" or "cxxrtl".
+        netlist: SystemVerilog with the shell's module, to be simulated in its place (Verilator).
     """
     sources = {**shell.design.sources, **shell.sources}
     if netlist:
@@ -115,7 +115,7 @@ def build_board(shell: Shell, rtl: Path, engine: str, how: Compilation, netlist:
             "put": "\n".join(f"    top.{port} = d.{name};" for port, name in put),
             "get": "\n".join(f"    s.{name} = top.{port};" for port, name in get),
         }
-        texts = [netlist] if netlist else [*shell.design.sources.values(), *shell.sources.values()]
+        texts = list(sources.values())
         return verilator.compile_model(MODULE, texts, main, CPP, rtl, how, shell.design.macros)
     main = _CXXRTL % {
         "ports": len(shell.ports),

@@ -32,6 +32,11 @@ from qnnc.compiler.samples import load_labels
 from qnnc.compiler.strict import strict_numbers
 from qnnc.compiler.verification import Verifier
 
+FRAMES = 64
+"""Run unless another number is asked for."""
+FLOAT_TOLERANCE = 1e-5
+"""Of floating-point outputs, relative to the largest: the golden graph rounds its sums."""
+
 
 @dataclass(frozen=True)
 class BoardResult:
@@ -155,11 +160,6 @@ def _inputs(build: Build, count: int | None) -> Inputs:
     if count is not None and count > there:
         raise OptionError(f"--count asks for {count} frames, but {path} has {there}")
     return {name: array[: count or FRAMES] for name, array in found.items()}
-
-
-FRAMES = 64
-FLOAT_TOLERANCE = 1e-5
-"""Of floating-point outputs, relative to the largest: the golden graph rounds its sums."""
 
 
 def _near_ties(

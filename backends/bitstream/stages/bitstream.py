@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from qnnc.backends.bitstream.fasm import database_root
+from qnnc.backends.bitstream.fasm.database import NO_DATABASE
 from qnnc.backends.bitstream.flow import fill_shape, make_bitstream
 from qnnc.backends.bitstream.nextpnr.tool import GET, Nextpnr, find_nextpnr
 from qnnc.backends.bitstream.stages.driver import package_build, shell_of
@@ -71,10 +72,7 @@ def _nextpnr(build: Build) -> tuple[Nextpnr | None, str]:
     if found is None:
         return None, f"no nextpnr was found: {GET}"
     if database_root(options.prjxray_db, build.board.part) is None:
-        return found, (
-            "no prjxray database: give its family folder, such as prjxray-db/zynq7, with "
-            "--prjxray-db or QNNC_PRJXRAY_DB, or install Debian's prjxray-database"
-        )
+        return found, NO_DATABASE
     return found, ""
 
 

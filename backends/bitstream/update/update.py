@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qnnc.backends.bitstream.fasm import Database, database_root
+from qnnc.backends.bitstream.fasm import Database, needed_database
 from qnnc.backends.bitstream.flow import (
     FASM,
     NETLIST,
@@ -44,6 +44,7 @@ from qnnc.compiler.progress import Silent
 
 PARTS = (MODEL, RTL, IP, SHELL, PACKAGE, f"{PACKAGE}.zip")
 """Files and folders of a build that are rewritten."""
+UNPROVED = "the contents were exchanged after this check; qnnc prove does it for the new ones"
 
 
 def update(
@@ -91,9 +92,7 @@ def update(
         build = _compiled(settings, model, scratch / "new")
         design = design_of(build)
         check_same(old, design)
-        root = database_root(prjxray_db or build.options.prjxray_db, build.board.part)
-        if root is None:
-            raise WorkspaceError("give the prjxray database with --prjxray-db or QNNC_PRJXRAY_DB")
+        root = needed_database(prjxray_db or build.options.prjxray_db, build.board.part)
         database = Database(root, build.board.part)
         shell = make_build_shell(build)
         copy_own(folder, workspace.folder)
@@ -173,4 +172,8 @@ def _record(workspace: Workspace, build: Build, digest: str) -> None:
     report.verification.levels = build.levels
     if report.implementation is not None:
         report.implementation.payload_sha256 = digest
+        report.implementation.proof = [
+            check.model_copy(update={"status": "not done", "detail": UNPROVED})
+            for check in report.implementation.proof
+        ]
     write_report(report, None, workspace)

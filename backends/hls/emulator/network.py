@@ -96,7 +96,7 @@ class Network:
         return replace(stream, shape=(1, self.repeated, *stream.shape[2:]))
 
     def seen(self, stream: Stream) -> Stream:
-        """A channel's stream as who reads it now has it."""
+        """A channel's stream as its reader sees it."""
         return of_one_step(stream) if self.repeated else stream
 
     def converted(self, channel: Channel, lanes: int) -> Channel:

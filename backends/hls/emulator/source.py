@@ -100,17 +100,27 @@ def _changes(steps: Sequence[Step], index: int, beside: int) -> bool:
 
 
 def _taps(network: Network, index: int, taps: Mapping[str, int]) -> dict[str, object]:
-    """What is looked at after a step, and, at the end of a recurrence, what leaves that."""
+    """What is shown after a step, and, at the end of a recurrence, what leaves that."""
     step = network.steps[index]
     if not step.steps:
         return {"taps": _shown(step.outputs, taps, 0), "left": []}
-    inside = {c.name for s in network.steps if s.steps for c in s.inputs}
+    together = _recurrence(network.steps, index)
+    inside = {c.name for s in together for c in s.inputs}
     taken = [c for c in step.outputs if c.name in inside]
     left: list[Channel] = []
-    if _changes(network.steps, index, index + 1):
-        made = [c for s in network.steps[: index + 1] if s.steps for c in s.outputs]
-        left = [c for c in made if c.name not in inside]
+    if step is together[-1]:
+        left = [c for s in together for c in s.outputs if c.name not in inside]
     return {"taps": _shown(taken, taps, step.steps), "left": _shown(left, taps, 0)}
+
+
+def _recurrence(steps: Sequence[Step], index: int) -> Sequence[Step]:
+    """The steps that run in one loop with step `index`."""
+    first = last = index
+    while not _changes(steps, first, first - 1):
+        first -= 1
+    while not _changes(steps, last, last + 1):
+        last += 1
+    return steps[first : last + 1]
 
 
 def _shown(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 HEADER = "CAPI=2:\n# SPDX-License-Identifier: Apache-2.0\n"
-"""The first line is what FuseSoC knows such a file by."""
+"""FuseSoC recognises such a file by its first line."""
 
 
 def core_file(

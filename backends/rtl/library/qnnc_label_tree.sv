@@ -86,6 +86,7 @@ module qnnc_label_tree #(
     end
   endgenerate
 
+  assign push = done & last;
   assign s_axis_tready = run;
   qnnc_pipeline_control #(
       .STAGES(LEVELS)
@@ -94,10 +95,9 @@ module qnnc_label_tree #(
       .aresetn(aresetn),
       .valid(s_axis_tvalid),
       .popped(popped),
-      .keep(last),
+      .push(push),
       .run(run),
-      .done(done),
-      .push(push)
+      .done(done)
   );
   qnnc_output_fifo #(
       .WIDTH(IBITS),

@@ -3,7 +3,7 @@
 // words. `run` is a register: the pipeline moves while the FIFO is sure to have room
 // for what comes out, so that it needs no credits.
 // A word enters when valid and run are high, and arrives at the end (`done`) STAGES
-// runs later; it is pushed into the FIFO if `keep` is high then.
+// runs later. `push` says that it enters the FIFO then.
 module qnnc_pipeline_control #(
     parameter integer STAGES = 4
 ) (
@@ -11,13 +11,10 @@ module qnnc_pipeline_control #(
     input  wire aresetn,
     input  wire valid,
     input  wire popped,
-    input  wire keep,
+    input  wire push,
     output reg  run,
-    output wire done,
-    output wire push
+    output wire done
 );
-  assign push = done & keep;
-
   reg  [2:0] words;  // in the FIFO
   wire [2:0] next = words + {2'b00, push} - {2'b00, popped};
   always @(posedge aclk)

@@ -2,7 +2,7 @@
 // A state of a recurrence: frames of STEPS vectors of WORDS words. What goes out
 // is START at the first step, and then what came in one step before; what comes
 // in at the last step is dropped. Holds DEPTH words, a vector at least, so that
-// who computes the next state need not have taken the last one whole.
+// the next state may arrive before the last one has been read in full.
 module qnnc_state #(
     parameter integer WIDTH = 8,
     parameter integer WORDS = 4,
@@ -24,22 +24,29 @@ module qnnc_state #(
   localparam [WBITS-1:0] LAST_WORD = WBITS'(WORDS - 1);
   localparam [SBITS-1:0] LAST_STEP = SBITS'(STEPS - 1);
 
-  // in: the vector of the last step goes nowhere
-  reg [WBITS-1:0] word_in, word_out;
-  reg [SBITS-1:0] step_in, step_out;
-  wire drop = step_in == LAST_STEP;
-  wire held_ready;
+  // in: the vector of the last step is dropped
+  wire drop, held_ready, vector_end;
   assign s_axis_tready = drop | held_ready;
   wire take = s_axis_tvalid & s_axis_tready;
-  always @(posedge aclk)
-    if (!aresetn) begin
-      word_in <= {WBITS{1'b0}};
-      step_in <= {SBITS{1'b0}};
-    end else if (take) begin
-      word_in <= word_in == LAST_WORD ? {WBITS{1'b0}} : word_in + 1'b1;
-      if (word_in == LAST_WORD) step_in <= drop ? {SBITS{1'b0}} : step_in + 1'b1;
-    end
+  qnnc_counter #(
+      .COUNT(WORDS)
+  ) words_in (
+      .aclk(aclk),
+      .aresetn(aresetn),
+      .advance(take),
+      .last(vector_end)
+  );
+  qnnc_counter #(
+      .COUNT(STEPS)
+  ) steps_in (
+      .aclk(aclk),
+      .aresetn(aresetn),
+      .advance(take & vector_end),
+      .last(drop)
+  );
 
+  reg [WBITS-1:0] word_out;
+  reg [SBITS-1:0] step_out;
   wire [WIDTH-1:0] held_data;
   wire held_valid;
   wire first = step_out == {SBITS{1'b0}};
