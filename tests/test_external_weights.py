@@ -158,7 +158,7 @@ def test_it_is_chosen_only_where_the_chip_is_too_small() -> None:
     def chosen(bram: int, bytes_per_cycle: float = 6, fps: float | None = 10_000.0) -> Any:
         budget = Resources(3000, DEVICE.FF, bram, 0)
         memory = MemoryPorts(1, bytes_per_cycle, bytes_per_cycle)
-        goal = Goal(DEVICE, budget, 100.0, fps, memory)
+        goal = Goal(DEVICE, budget, 100.0, fps=fps, memory=memory)
         return choose(graph, goal).options[0]
 
     assert chosen(64, bytes_per_cycle=0.3).folding.mem_mode == "internal_decoupled"

@@ -55,10 +55,10 @@ class Goal:
     device: Resources
     budget: Resources
     clock_mhz: float
+    _: KW_ONLY
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
-    _: KW_ONLY
     hurry: float = 1.0
     lut_price: float = 1.0
     in_logic: bool = True
