@@ -156,15 +156,6 @@ def _copied(
     y = new
     for node in chain:
         inputs = [y if v is codes else v for v in node.inputs]
-        y = editor.insert(
-            before,
-            node.op_type,
-            inputs,
-            f"{node.outputs[0].name}_state",
-            domain=node.domain,
-            attributes={name: a.value for name, a in node.attributes.items()},
-            shape=shape_of(node.outputs[0]),
-            origins=(node,),
-        )
+        y = editor.copy(before, node, inputs, f"{node.outputs[0].name}_state")
         codes = node.outputs[0]
     return y
