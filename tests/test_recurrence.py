@@ -23,6 +23,7 @@ from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, TargetError
 from qnnc.compiler.folding import recurrence
 from qnnc.compiler.folding.goal import Goal, apply_choice, choose
+from qnnc.compiler.passes.choose_backend import ChooseBackend
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.resources import Resources
 from tests.conftest import shared_file
@@ -163,6 +164,20 @@ def test_the_fastest_folding_of_a_recurrence_is_the_one_applied(
     monkeypatch.setattr(recurrence, "choose", lambda *_: slow)  # as hurried nodes leave the others
     assert recurrence.paced(graph, goal, quick, (), 1.0) is quick
     assert [node.folding() for node in graph.nodes] == [o.folding for o in quick.options]
+
+
+@pytest.mark.parametrize("choice", ["hls", "rtl,previous_states_0=hls", "hls,NextStates=hls"])
+def test_the_ends_of_a_recurrence_are_rtl_as_the_error_says(choice: str) -> None:
+    model, _, _ = compile_proto(Lstm(3, 4, 2).model(), samples=2, each=False)
+    refusals = 0
+    while refusals < 4:
+        try:
+            ChooseBackend(choice)(model)
+            break
+        except ModelError as error:
+            choice = str(error).partition("give --backend ")[2]
+            refusals += 1
+    assert refusals == (1 if choice.startswith("rtl") else 2)
 
 
 def _slowest(graph: StreamGraph) -> int:
