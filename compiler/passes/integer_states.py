@@ -17,7 +17,7 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
+from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer, sources
 from qnnc.compiler.ir.operators.states import READ, WRITE, Loop, loop_of, loops_in
 from qnnc.compiler.passes.base import Pass
 
@@ -91,8 +91,8 @@ def _codes(write: ir.Node, value: ir.Value | None) -> tuple[ir.Value, list[ir.No
 
 
 def _integers(value: ir.Value | None) -> ir.Value | None:
-    """The integers that a tensor follows from, where those are near: a StateRead only wants a
-    sequence that depends on the input."""
+    """The integers that a tensor is computed from, if it is by operators of one input: a StateRead
+    takes any sequence that depends on the model's input."""
     found = value
     while found is not None and integer(found) is None:
         node = found.producer()
@@ -103,7 +103,7 @@ def _integers(value: ir.Value | None) -> ir.Value | None:
     return found or value
 
 
-def _start(read: ir.Node, value: ir.Value | None, fact: Integer) -> np.ndarray:
+def _start(read: ir.Node, value: ir.Value | None, fact: Integer) -> IntArray:
     """The initial state's codes."""
     named = sources(read)[0] if sources(read) else read.name
     array = constant(value)
