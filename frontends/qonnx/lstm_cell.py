@@ -54,8 +54,8 @@ def expand_lstm_cells(model: ir.Model) -> bool:
 
 
 def _give_batch(editor: Editor, value: ir.Value) -> None:
-    """Let a frame of an input [T, 1, C] be that whole tensor, with a batch in front, where a cell
-    takes it with the steps first."""
+    """Make an input [T, 1, C] one frame, with a batch axis before it, where a cell takes it with
+    the steps first."""
     if value.shape is None or len(value.shape) != 3 or not _steps_first(value):
         return
     steps, batch, features = value.shape
