@@ -73,7 +73,7 @@ class Table:
         found = self._import(name, package, target)
         if not isinstance(found, expected):
             raise PluginError(
-                f"{self.kind} {name!r} of package {package} is not a {expected.__name__}"
+                f"{self.kind} {name!r} of package {package} is no {expected.__name__}"
             )
         return found
 

@@ -75,7 +75,7 @@ OPTIONS = {
     "huge shape": (["--input-shape", "1,99999999,99999999"], "--input-shape"),
     "values that overflow": (["--samples", "{huge}"], "huge.npy", "float32"),
     "labels that are text": (["--samples", "{good}", "--labels", "{text}"], "text.npy"),
-    "labels that are not numbers": (["--samples", "{good}", "--labels", "{nans}"], "nans.npy"),
+    "labels that are no numbers": (["--samples", "{good}", "--labels", "{nans}"], "nans.npy"),
     "endless speed": (["--fps", "inf"], "--fps"),
     "speed that is not a number": (["--fps", "nan"], "--fps"),
     "clock": (["--clock-mhz", "-1"], "--clock-mhz"),

@@ -206,10 +206,10 @@ class Writer:
         """
         if table.ndim != 2 or table.shape[1] < 1:
             raise node.refusal("its thresholds must be [channels, steps]")
-        after = (1,) * (-axis - 1)
+        behind = (1,) * (-axis - 1)
         total = ""
         for step in range(table.shape[1]):
-            column = table[:, step].reshape(-1, *after)
+            column = table[:, step].reshape(-1, *behind)
             reached = self.op("GreaterOrEqual", x, self.constant(column))
             one = self.op("Cast", reached, to=onnx.TensorProto.FLOAT)
             total = self.op("Add", total, one) if total else one
