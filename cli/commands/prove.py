@@ -3,23 +3,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import BuildFolder, Json
+from qnnc.cli.options import BuildFolder, BuildPrjxrayDb, Json
 
 
 def prove(
     build: BuildFolder,
-    prjxray_db: Annotated[
-        Path | None,
-        typer.Option(
-            help="Family folder of a prjxray database; by default the build's.",
-            envvar="QNNC_PRJXRAY_DB",
-        ),
-    ] = None,
+    prjxray_db: BuildPrjxrayDb = None,
     count: Annotated[
         int, typer.Option(min=0, help="Frames on the simulated board; 0 for none.")
     ] = 64,

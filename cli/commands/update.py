@@ -8,19 +8,13 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import Force
+from qnnc.cli.options import BuildPrjxrayDb, Force
 
 
 def update(
     build: Annotated[Path, typer.Argument(help="Folder of a build with a bitstream.")],
     model: Annotated[str, typer.Argument(help="The same network with other weights.")],
-    prjxray_db: Annotated[
-        Path | None,
-        typer.Option(
-            help="Family folder of a prjxray database; by default the build's.",
-            envvar="QNNC_PRJXRAY_DB",
-        ),
-    ] = None,
+    prjxray_db: BuildPrjxrayDb = None,
     force: Force = False,
 ) -> None:
     """Put a retrained network into a build's bitstream and package, without place and route.
