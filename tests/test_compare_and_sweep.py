@@ -76,12 +76,24 @@ def test_memory_can_be_saved_either_way(capfd: Capture, model: Path, tmp_path: P
     assert all(p["fps"] >= 20000 for p in found.values())
 
 
+def test_one_folding_for_several_rates_without_a_limit(
+    capfd: Capture, model: Path, tmp_path: Path
+) -> None:
+    """It is listed once, with the highest rate."""
+    options = ("--fps", "1000,2000", "--budget", "inf", "--memory", "balanced", "--json")
+    code, output, errors = run_main(capfd, "sweep", model, "--out", tmp_path / "s", *options)
+    assert code == 0, errors
+    assert [point["wanted_fps"] for point in json.loads(output)] == [2000]
+
+
 @pytest.mark.parametrize(
     "options,text",
     [
         (("--fps", "fast"), "--fps is numbers separated by commas, not 'fast'"),
         (("--fps", "1e12"), "no folding of this network reaches any of these goals"),
         (("--memory", "none"), "--memory is of balanced, few-luts, few-brams, not 'none'"),
+        (("--budget", "inf"), "--budget inf needs --fps"),
+        (("--fps", "1e-9"), "--fps must be at least 0.001"),
         (("--points", "0"), "a sweep is over 1 to 64 frame rates"),
         (("--clock-mhz", "101"), "101"),
     ],
