@@ -19,6 +19,7 @@ from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.report import Report
 from tests.support.build import run_main
+from tests.support.lstm import Lstm
 from tests.support.small import SmallBuild
 
 Capture = pytest.CaptureFixture[str]
@@ -149,3 +150,16 @@ def test_what_cannot_be_compared(capfd: Capture, small_build: SmallBuild, tmp_pa
     ):
         code, _, errors = run_main(capfd, "compare", *arguments)
         assert code == 2 and errors.count("\n") == 1 and text in errors
+
+
+def test_a_sweep_of_a_recurrence_is_as_slow_as_its_loop(capfd: Capture, tmp_path: Path) -> None:
+    path, out = tmp_path / "lstm.onnx", tmp_path / "s"
+    onnx.save(Lstm().model(head=3), path)
+    options = ("--fps", "1000", "--memory", "balanced", "--json")
+    code, output, errors = run_main(capfd, "sweep", path, "--out", out, *options)
+    assert code == 0, errors
+    (point,) = json.loads(output)
+    report = build(path, out=tmp_path / "b", folding=out / point["folding"], **ESTIMATE)
+    assert report.performance is not None
+    assert report.performance.ii_cycles_estimate == point["cycles"]
+    assert max(layer.cycles for layer in report.layers) < point["cycles"]

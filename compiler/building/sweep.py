@@ -13,10 +13,11 @@ from typing import Any
 import onnx_ir as ir
 
 from qnnc.compiler.board import Board, find_board
-from qnnc.compiler.buffering.timing import latency
+from qnnc.compiler.buffering.timing import works
 from qnnc.compiler.building.folding_file import folding_text
 from qnnc.compiler.building.optimize import import_model
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.performance import estimated_performance
 from qnnc.compiler.building.pipeline import folding_passes, lowering_passes
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
@@ -168,17 +169,17 @@ class _Work:
             self.refusal = str(error)
             return []
         graph = stream_graph(self.model)
-        cycles = max(node.cycles(node.folding()) for node in graph.nodes)
-        late = latency(graph)
         clock = self.board.clock(goal.clock_mhz)
+        speed = estimated_performance(graph, self.board, clock, works(graph))
+        late = speed.latency_cycles_estimate
         used = {name: round(n) for name, n in total_of(graph).as_dict().items()}
         point = Point(
             number=0,
             wanted_fps=goal.fps,
             clock_mhz=round(clock, 3),
             memory=memory,
-            fps=round(clock * 1e6 / cycles, 1),
-            cycles=cycles,
+            fps=speed.fps,
+            cycles=speed.ii_cycles_estimate,
             latency_us=None if late is None else round(late / clock, 1),
             LUT=used["LUT"],
             FF=used["FF"],
