@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -93,9 +95,16 @@ COMMANDS = (
     shape,
     update,
 )
+
+
+def _help(command: Callable[..., Any]) -> str:
+    """What a command's docstring says to users: all but the errors that it raises."""
+    return (inspect.getdoc(command) or "").partition("\n\nRaises:")[0]
+
+
 for command in COMMANDS:
-    app.command()(command)
-app.command(name="import-finn")(import_finn)
+    app.command(help=_help(command))(command)
+app.command(name="import-finn", help=_help(import_finn))(import_finn)
 
 
 def main() -> None:

@@ -10,31 +10,77 @@ import typer
 
 BuildFolder = Annotated[Path, typer.Argument(help="Folder of a build.")]
 BuildOut = Annotated[Path, typer.Option(help="Folder of the build.")]
-Force = Annotated[
-    bool,
-    typer.Option("--force", help="Replace files that are not qnnc's where they are in the way."),
-]
-FoldingBoard = Annotated[str, typer.Option(help="Board, for the folding.")]
-Frontend = Annotated[str | None, typer.Option(help="How to read the model.")]
-HostLayers = Annotated[
-    bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
-]
-InputName = Annotated[str, typer.Option(help="Which input, if there are several.")]
-InputScale = Annotated[str, typer.Option(help="Factor from the real input to the network's.")]
-InputType = Annotated[str, typer.Option(help="Type of the real input.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Labels = Annotated[
-    Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
-]
-PrjxrayDb = Annotated[
+BuildPrjxrayDb = Annotated[
     Path | None,
     typer.Option(
         help="Family folder of a prjxray database; by default the build's.",
         envvar="QNNC_PRJXRAY_DB",
     ),
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace files that are not qnnc's where they are in the way."),
+]
+FoldingBoard = Annotated[str, typer.Option(help="Board, for the folding.")]
+Frontend = Annotated[
+    str | None,
+    typer.Option(
+        help="How to read the model: qonnx, qdq or brevitas; by default by what it holds."
+    ),
+]
+HostLayers = Annotated[
+    bool, typer.Option("--host-layers", help="Let layers without quantizers run on the host.")
+]
+InputName = Annotated[str, typer.Option(help="Which input, if there are several.")]
+InputScale = Annotated[
+    str, typer.Option(help="Factor from the real input to the network's, such as 1/255.")
+]
+InputShape = Annotated[
+    str,
+    typer.Option(
+        help="Shape of the input, batch of 1 included, such as 1,1,28,28, where the model does not "
+        "say it."
+    ),
+]
+InputType = Annotated[
+    str,
+    typer.Option(
+        help="Type of the real input, such as uint8 or bipolar: preprocessing then moves into the "
+        "accelerator."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="Labels of the samples, in any of the same formats.")
+]
+Passes = Annotated[
+    str,
+    typer.Option(
+        "--passes",
+        "-p",
+        help="Passes to run, such as 'tidy,...,absorb-tails{max-elements=1024},...'; "
+        "'...' stands for the standard ones (see qnnc passes).",
+    ),
+]
+PrintAfter = Annotated[
+    str,
+    typer.Option(help="Print the IR after a pass, after 'all', or after those that 'changed' it."),
+]
+PrjxrayDb = Annotated[
+    Path | None,
+    typer.Option(
+        help="Family folder of a prjxray database, such as prjxray-db/zynq7.",
+        envvar="QNNC_PRJXRAY_DB",
+    ),
+]
 Samples = Annotated[Path, typer.Option(help="Inputs: .npy, .npz or MNIST idx, gzipped or not.")]
-TopK = Annotated[int, typer.Option(min=0, help="Output this many labels.")]
+SaveIr = Annotated[Path | None, typer.Option(help="Folder for the IR after every pass.")]
+TimePasses = Annotated[bool, typer.Option("--time-passes", help="Print how long each pass took.")]
+TopK = Annotated[int, typer.Option(min=0, help="Output the labels of the k largest scores.")]
+Verify = Annotated[
+    str,
+    typer.Option(help="Compare with the quantized graph after each pass, at the ends, or none."),
+]
 
 
 def given(**options: Any) -> dict[str, Any]:

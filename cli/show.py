@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qnnc.compiler.page.text import shortened
 from qnnc.compiler.report import CoverageReport, QuantizationReport, Report, ResourceCount
 from qnnc.compiler.resources import RESOURCE_NAMES
 
@@ -109,7 +110,7 @@ def same_as_golden(same: int, near: int, samples: int) -> str:
 
 
 ROUNDED = 4
-"""Bits of weights below which rounding alone seldom does."""
+"""Up to so many bits, weights that are only rounded often cost too much accuracy."""
 
 
 def show_quantization(report: QuantizationReport) -> None:
@@ -119,7 +120,7 @@ def show_quantization(report: QuantizationReport) -> None:
     for layer in report.layers:
         errors = (layer.weight_error, layer.output_error)
         table.add_row(
-            escape(_shortened(layer.node, 40)),
+            escape(shortened(layer.node, 40)),
             layer.op,
             *("" if error is None else f"{100 * error:.2f} %" for error in errors),
         )
@@ -145,10 +146,11 @@ def quantization_text(report: QuantizationReport) -> str:
         same = f"{report.same} of {count} answers are the same, " if report.same is not None else ""
         return f"{bits}: {same}outputs differ by {100 * report.output_error:.2f} %"
     shares = [100 * n / count for n in (report.float_correct, report.quantized_correct)]
-    return (
+    text = (
         f"{bits}: float {report.float_correct} of {count} correct ({shares[0]:.2f} %), quantized "
-        f"{report.quantized_correct} ({shares[1]:.2f} %); {report.same} answers are the same"
+        f"{report.quantized_correct} ({shares[1]:.2f} %)"
     )
+    return text if report.same is None else f"{text}; {report.same} answers are the same"
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
@@ -169,7 +171,7 @@ def _layer_table(report: Report) -> Table:
         used = layer.synthesis or layer.resources
         mark = "" if layer.synthesis else "~"
         table.add_row(
-            escape(_shortened(layer.instance or layer.name)),
+            escape(shortened(layer.instance or layer.name, 20)),
             f"{layer.input_type} → {layer.output_type}",
             MEMORY.get(layer.weights or layer.ram_style or "", ""),
             _text(layer.PE),
@@ -180,11 +182,6 @@ def _layer_table(report: Report) -> Table:
             f"{used.DSP:,}",
         )
     return table
-
-
-def _shortened(name: str, most: int = 20) -> str:
-    """A name without its middle: the number of a node is at its end."""
-    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
 
 
 def _text(value: object) -> str:

@@ -19,7 +19,6 @@ from qnnc.compiler.progress import Progress
 from qnnc.compiler.strict import strict_numbers
 
 if TYPE_CHECKING:  # the rest is imported when it is wanted: this module has to be quick to import
-    from qnnc.compiler.building.workspace import Workspace
     from qnnc.compiler.passes.manager import Watcher
     from qnnc.compiler.report import Report
 
@@ -116,26 +115,16 @@ def verify(folder: str | Path, samples: str | Path, labels: str | Path | None = 
     Raises:
         WorkspaceError: no such build, or files that do not fit it.
     """
+    from qnnc.compiler.building.answers import answered
     from qnnc.compiler.building.workspace import Workspace
 
     workspace = Workspace(Path(folder))
     with workspace.reading():
-        return _verify(workspace, Path(samples), None if labels is None else Path(labels))
-
-
-def _verify(workspace: Workspace, samples: Path, labels: Path | None) -> Verdict:
-    import numpy as np
-
-    from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
-    from qnnc.compiler.samples import load_labels
-
-    models = [load_model(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
-    inputs = load_samples(models[0], samples)
-    golden, compiled = (answers(model, inputs) for model in models)
-    same = np.all(golden == compiled, axis=1)
-    near = int(near_ties(workspace, inputs, compiled, golden).sum())
-    if labels is None:
-        return Verdict(len(same), int(same.sum()), near, None, None)
-    wanted = load_labels(labels, len(same))
-    correct = [int((a[:, 0] == wanted).sum()) for a in (compiled, golden)]
-    return Verdict(len(same), int(same.sum()), near, *correct)
+        found = answered(workspace, Path(samples), None if labels is None else Path(labels))
+    return Verdict(
+        samples=len(found.compiled),
+        same=found.same,
+        near=found.near,
+        correct=found.correct(found.compiled),
+        golden_correct=found.correct(found.golden),
+    )

@@ -41,7 +41,7 @@ class QnncError(Exception):
         self.report: Any = None
 
     def __getattr__(self, name: str) -> Any:
-        # a notebook shows one line, no traceback, but where QNNC_DEBUG asks for that
+        # a notebook shows one line instead of a traceback, unless QNNC_DEBUG is set
         if name == "_render_traceback_" and not os.environ.get("QNNC_DEBUG"):
             return lambda *_: [f"{type(self).__name__}: {self}"]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -207,12 +207,11 @@ def load_model(
             )
         name = FLOAT
     given = _OFFERED.get()
-    if name == FLOAT and given is not None and given[0] == source:
+    if given is not None and given[0] != source:
+        given = None
+    if given is not None and name == FLOAT:
         raise OptionError("quantizing needs a file: save the model with onnx.save")
-    if given is not None and given[0] == source:
-        frontend = _frontend_of(given[1], name)
-    else:
-        given, frontend = None, find_frontend(source, name)
+    frontend = find_frontend(source, name) if given is None else _frontend_of(given[1], name)
     if settings is not None:
         known = list(frontend.OPTIONS)
         for option in settings.options:
@@ -228,15 +227,19 @@ def load_model(
 
 def _frontend_of(model: object, name: str | None) -> Frontend:
     """The frontend called `name`, or else the first that accepts an object."""
-    names = TABLE.names() if name is None else [name]
-    for candidate in names:
-        frontend = TABLE.make(candidate, Frontend)
-        if frontend.accepts_object(model):
-            return frontend
-    raise OptionError(
-        f"a {type(model).__name__} is not a model; give a torch.nn.Module with Brevitas layers, or "
-        "the name of a file"
-    )
+    kind = type(model).__name__
+    if name is not None:
+        frontend = TABLE.make(name, Frontend)
+        if not frontend.accepts_object(model):
+            raise OptionError(f"frontend {name} does not read a {kind}; leave the frontend out")
+        return frontend
+    found = _first(lambda frontend: frontend.accepts_object(model))
+    if found is None:
+        raise OptionError(
+            f"a {kind} is not a model; give a torch.nn.Module with Brevitas layers, or the name of "
+            "a file"
+        )
+    return found
 
 
 def find_frontend(source: str, name: str | None = None) -> Frontend:
@@ -248,17 +251,9 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
     """
     if name is not None:
         return TABLE.make(name, Frontend)
-    broken: PluginError | None = None
-    for candidate in TABLE.names():
-        try:
-            frontend = TABLE.make(candidate, Frontend)
-        except PluginError as error:  # harms only models that no other takes
-            broken = broken or error
-            continue
-        if frontend.accepts(source):
-            return frontend
-    if broken is not None:
-        raise broken
+    found = _first(lambda frontend: frontend.accepts(source))
+    if found is not None:
+        return found
     if source.endswith(OBJECT):
         raise OptionError(
             f"the model was a Python object, {source!r}, which is gone; build it again from Python"
@@ -270,3 +265,23 @@ def find_frontend(source: str, name: str | None = None) -> Frontend:
         f"no frontend knows what {source!r} is; choose one with --frontend "
         f"(installed: {', '.join(TABLE.names())})"
     )
+
+
+def _first(accepts: Callable[[Frontend], bool]) -> Frontend | None:
+    """The first frontend that accepts a model.
+
+    Raises:
+        PluginError: none does, and one that might have is broken.
+    """
+    broken: PluginError | None = None
+    for candidate in TABLE.names():
+        try:
+            frontend = TABLE.make(candidate, Frontend)
+        except PluginError as error:  # harms only models that no other takes
+            broken = broken or error
+            continue
+        if accepts(frontend):
+            return frontend
+    if broken is not None:
+        raise broken
+    return None

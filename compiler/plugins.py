@@ -73,7 +73,7 @@ class Table:
         found = self._import(name, package, target)
         if not isinstance(found, expected):
             raise PluginError(
-                f"{self.kind} {name!r} of package {package} is no {expected.__name__}"
+                f"{self.kind} {name!r} of package {package} is not a {expected.__name__}"
             )
         return found
 
@@ -88,7 +88,7 @@ class Table:
         if not issubclass(found, base):
             package, _ = self.find(name)
             raise PluginError(
-                f"{self.kind} {name!r} of package {package} is no "
+                f"{self.kind} {name!r} of package {package} is not a "
                 f"{base.__module__}.{base.__qualname__}"
             )
         return found

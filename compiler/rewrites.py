@@ -5,7 +5,7 @@ from __future__ import annotations
 
 _NORM = "use BatchNormalization, which is absorbed into thresholds"
 _RECURRENT = (
-    "use brevitas.nn.QuantLSTM, which quantizes the state that goes from step to step "
+    "use brevitas.nn.QuantLSTM, which quantizes the state carried from step to step "
     "(export_qonnx with dynamo=False), or write the steps out, with quantizers"
 )
 _LAST = "end the network before it and take labels with --top-k"

@@ -114,7 +114,7 @@ def _work(job: Job, count: int, store: Store, notify: Notify) -> None:
     """Start workers and wait for them; they are stopped if this is interrupted."""
     command = [sys.executable, "-m", "qnnc.explore.worker", job.to_json()]
     total = len(store.study.queue())
-    remaining = Remaining(total, store.done())
+    remaining = Remaining(total, store.finished())
     workers = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(count)
@@ -125,8 +125,8 @@ def _work(job: Job, count: int, store: Store, notify: Notify) -> None:
         assert worker.stdout is not None and worker.stderr is not None
         for line in worker.stdout:
             remaining.heard(worker.pid, line.strip())
-            done = store.done()
-            notify(line.strip(), done, total, remaining.seconds(done))
+            finished = store.finished()
+            notify(line.strip(), len(finished), total, remaining.seconds(finished))
 
     def complaints(worker: subprocess.Popen[str]) -> None:
         assert worker.stderr is not None

@@ -200,10 +200,9 @@ class Store:
             if w.name in found
         }
 
-    def done(self) -> int:
-        """How many trainings of the grid are finished, all seeds counted."""
-        found = self._finished()
-        return sum(point.name in found for point in self.study.queue())
+    def finished(self) -> set[str]:
+        """Names of the grid's networks that are trained, further seeds included."""
+        return {point.name for point in self.study.queue()} & set(self._finished())
 
     def _finished(self) -> dict[str, dict[str, Any]]:
         done = self._all((self._states.COMPLETE,))

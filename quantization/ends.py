@@ -35,17 +35,17 @@ def free_ends(proto: onnx.ModelProto) -> None:
                 continue
             first.output[list(first.output).index(inner)] = name
             makers[name] = first
-            gone.update(id_of(node) for node in pair)
+            gone.update(_key(node) for node in pair)
         last = makers.get(name)
         if last is not None and last.op_type in ON_THE_HOST and not readers.get(name):
             before = _pair(last.input[0], makers)
             if before is not None and len(readers[last.input[0]]) == 1:
                 last.input[0] = before[0].input[0]
-                gone.add(id_of(before[1]))
+                gone.add(_key(before[1]))
                 if len(readers[before[0].output[0]]) == 1:
-                    gone.add(id_of(before[0]))
+                    gone.add(_key(before[0]))
     kept = [
-        onnx.NodeProto.FromString(n.SerializeToString()) for n in graph.node if id_of(n) not in gone
+        onnx.NodeProto.FromString(n.SerializeToString()) for n in graph.node if _key(n) not in gone
     ]
     del graph.node[:]
     graph.node.extend(kept)
@@ -56,8 +56,8 @@ def free_ends(proto: onnx.ModelProto) -> None:
     del graph.value_info[:]  # of tensors that are no longer there
 
 
-def id_of(node: onnx.NodeProto) -> str:
-    """What tells nodes apart: no two give the same tensor."""
+def _key(node: onnx.NodeProto) -> str:
+    """What tells the quantizer's nodes apart; outputs would not, which are renamed here."""
     return f"{node.op_type} {node.name} {list(node.input)}"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole of it: prepare, calibrate, quantize, measure, check."""
+"""The whole of `qnnc quantize`: prepare, calibrate, quantize, measure, check."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def quantize(
         model: an ONNX file.
         out: the file to write.
         calibrate: samples [n, ...] that ranges of activations are taken from, or their file.
-        samples: what float and quantized network are compared on; by default those.
+        samples: what float and quantized network are compared on; by default those of `calibrate`.
         labels: of the samples, or their file.
         options: how.
         input_shape: of the model's input, batch of 1 included, where the model does not say it.
         real_input: where samples are integers that the network wants times a scale.
         host_layers: let layers that are not quantized run on the host.
         force: replace a file that is not qnnc's.
-        progress: told what is going on.
+        progress: notified of what is going on.
 
     Raises:
         QnncError: something the user can fix; its text is one line.
@@ -94,7 +94,7 @@ def quantize(
         progress=progress or Silent(),
     )
     if progress is not None:
-        progress.detail("is it one for the hardware?", 0.9)
+        progress.detail("checking that the hardware can take it", 0.9)
     check_hardware(proto, real_input or RealInput(), host_layers)
     write_own(out, proto)
     return report
@@ -112,7 +112,7 @@ def quantized(
     progress: Progress,
 ) -> tuple[onnx.ModelProto, QuantizationReport]:
     """The quantized network and how it compares; see `quantize`. Whether the hardware takes it is
-    not asked."""
+    not checked."""
     import onnxruntime
 
     options.check()
@@ -212,7 +212,7 @@ def _quantized(
         "entropy": CalibrationMethod.Entropy,
         "percentile": CalibrationMethod.Percentile,
     }
-    reader: Any = _Reader(name, samples)  # what their class wants is there
+    reader: Any = _Reader(name, samples)  # not of their class, of which only get_next is called
     try:
         with quiet():
             quantize_static(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -33,7 +34,7 @@ from qnnc.compiler.passes.fit_budget import FitBudget, remove_inserted, total_of
 from qnnc.compiler.passes.insert_fifos import InsertFifos
 from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
 from qnnc.compiler.passes.manager import PassManager
-from qnnc.compiler.passes.set_folding import SetFolding
+from qnnc.compiler.passes.set_folding import NOTHING, SetFolding
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.resources import Resources
 from qnnc.frontends.qonnx import from_proto
@@ -62,7 +63,9 @@ def folded(model: ir.Model, *steps: SetFolding, **goal: float) -> Resources:
 
 
 @pytest.mark.parametrize("target", [{}, {"fps": 30000.0}])
-def test_fifos_are_within_the_budget(residual: ir.Model, target: dict[str, float]) -> None:
+def test_fifos_are_within_the_budget(
+    residual: ir.Model, target: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under a budget that folding alone just meets, FIFOs do not fit until it is done again."""
     alone = folded(residual, fps=40000.0)
     fifos = [n for n in stream_graph(residual).nodes if n.op_type == "StreamingFIFO"]
@@ -74,7 +77,15 @@ def test_fifos_are_within_the_budget(residual: ir.Model, target: dict[str, float
     outputs = list(residual.graph.outputs)
     before = BatchRunner(residual, outputs).run(inputs)
     assert folded(residual, **goal).exceeding(SetFolding(**goal).allowed(stream_graph(residual)))  # type: ignore[arg-type]
+    margins, fold = list[float](), SetFolding.fold
+
+    def noted(self: SetFolding, graph: Any, reserved: Any = NOTHING, margin: float = 1.0) -> None:
+        margins.append(margin)
+        fold(self, graph, reserved, margin)
+
+    monkeypatch.setattr(SetFolding, "fold", noted)
     total = folded(residual, FitBudget(**goal), **goal)  # type: ignore[arg-type]
+    assert len(margins) > 1 and set(margins) == {1.0}  # nothing is late
     graph = stream_graph(residual)
     assert not total.exceeding(DEVICE.scaled(share))
     assert any(node.op_type == "StreamingFIFO" for node in graph.nodes)

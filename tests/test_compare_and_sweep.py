@@ -19,6 +19,7 @@ from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.report import Report
 from tests.support.build import run_main
+from tests.support.lstm import Lstm
 from tests.support.small import SmallBuild
 
 Capture = pytest.CaptureFixture[str]
@@ -76,12 +77,24 @@ def test_memory_can_be_saved_either_way(capfd: Capture, model: Path, tmp_path: P
     assert all(p["fps"] >= 20000 for p in found.values())
 
 
+def test_one_folding_for_several_rates_without_a_limit(
+    capfd: Capture, model: Path, tmp_path: Path
+) -> None:
+    """It is listed once, with the highest rate."""
+    options = ("--fps", "1000,2000", "--budget", "inf", "--memory", "balanced", "--json")
+    code, output, errors = run_main(capfd, "sweep", model, "--out", tmp_path / "s", *options)
+    assert code == 0, errors
+    assert [point["wanted_fps"] for point in json.loads(output)] == [2000]
+
+
 @pytest.mark.parametrize(
     "options,text",
     [
         (("--fps", "fast"), "--fps is numbers separated by commas, not 'fast'"),
         (("--fps", "1e12"), "no folding of this network reaches any of these goals"),
         (("--memory", "none"), "--memory is of balanced, few-luts, few-brams, not 'none'"),
+        (("--budget", "inf"), "--budget inf needs --fps"),
+        (("--fps", "1e-9"), "--fps must be at least 0.001"),
         (("--points", "0"), "a sweep is over 1 to 64 frame rates"),
         (("--clock-mhz", "101"), "101"),
     ],
@@ -137,3 +150,16 @@ def test_what_cannot_be_compared(capfd: Capture, small_build: SmallBuild, tmp_pa
     ):
         code, _, errors = run_main(capfd, "compare", *arguments)
         assert code == 2 and errors.count("\n") == 1 and text in errors
+
+
+def test_a_sweep_of_a_recurrence_is_as_slow_as_its_loop(capfd: Capture, tmp_path: Path) -> None:
+    path, out = tmp_path / "lstm.onnx", tmp_path / "s"
+    onnx.save(Lstm().model(head=3), path)
+    options = ("--fps", "1000", "--memory", "balanced", "--json")
+    code, output, errors = run_main(capfd, "sweep", path, "--out", out, *options)
+    assert code == 0, errors
+    (point,) = json.loads(output)
+    report = build(path, out=tmp_path / "b", folding=out / point["folding"], **ESTIMATE)
+    assert report.performance is not None
+    assert report.performance.ii_cycles_estimate == point["cycles"]
+    assert max(layer.cycles for layer in report.layers) < point["cycles"]

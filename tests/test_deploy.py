@@ -5,6 +5,7 @@ own, with a self-test that stands in for the accelerator."""
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tools / "ssh", f'echo "$*" >> {tmp_path}/asked; for c; do :; done; cd {home} && sh -c "$c"'
     )
     program(tools / "sudo", 'exec "$@"')
+    program(tools / "python3", f'exec "{sys.executable}" "$@"')  # the board's has NumPy
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     return home
 

@@ -89,6 +89,17 @@ def test_what_needs_more_epochs_is_not_denied() -> None:
     assert two.holds is None and "not trained for so long" in two.evidence
 
 
+def test_what_was_measured_is_what_is_said() -> None:
+    """Not after few epochs, if there are none; after fewer than 50, that it is already so."""
+    late = load_study(ALL, training={"epochs": [50]})
+    (gap,) = (f for f in findings(late, results(as_in_the_paper)) if "After few epochs" in f.text)
+    assert gap.holds is None and "not measured after fewer" in gap.evidence
+    early = load_study(ALL, training={"epochs": [10]})
+    equal = findings(early, results(lambda w, a, e: 2.0))
+    (two,) = (f for f in equal if "2 bit weights are almost" in f.text)
+    assert two.holds is True and two.evidence.endswith("already then")
+
+
 def test_missing_networks_leave_a_coarser_grid() -> None:
     study = paper()
     names = [widths.name for widths in study.order()]

@@ -132,7 +132,7 @@ def test_a_name_of_ours_cannot_be_taken(site: Path, model: Path, tmp_path: Path)
     [
         ("Acme-7 = acme_qnnc.absent:acme", {}, ("ModuleNotFoundError",)),
         ("Acme-7 = acme_qnnc.boards:acme", {"boards.py": "1 / 0\n"}, ("ZeroDivisionError",)),
-        ("Acme-7 = acme_qnnc.boards:x", {"boards.py": "x = 'Acme'\n"}, ("is no Board",)),
+        ("Acme-7 = acme_qnnc.boards:x", {"boards.py": "x = 'Acme'\n"}, ("is not a Board",)),
         (
             "Acme-7 = acme_qnnc.boards:acme",
             {"boards.py": BOARD_MODULE, "board.toml": BOARD.replace("part", "port")},

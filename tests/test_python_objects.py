@@ -14,9 +14,10 @@ import onnx_ir as ir
 import pytest
 
 from benchmarks.networks import mlp
-from qnnc.compiler import build
-from qnnc.compiler.errors import QnncError
+from qnnc.compiler import build, frontend
+from qnnc.compiler.errors import OptionError, PluginError, QnncError
 from qnnc.compiler.report import Report
+from qnnc.frontends.brevitas import BrevitasFrontend
 from tests.support.small import SPEC, SmallBuild
 
 ESTIMATE: dict[str, Any] = {"until": "estimate", "verify": "none"}
@@ -33,6 +34,29 @@ def test_a_model_of_any_kind_is_the_same_model(kind: str, tmp_path: Path) -> Non
     assert report.layers == whole.layers
     assert Path(report.model).is_file()  # for `qnnc simulate`
     assert (report.model == str(file)) == (kind in ("path", "text"))
+
+
+class OneBroken:
+    """A table of frontends of which the first cannot be imported."""
+
+    def names(self) -> list[str]:
+        return ["a-first", "brevitas"]
+
+    def make(self, name: str, base: type[frontend.Frontend]) -> frontend.Frontend:
+        if name == "a-first":
+            raise PluginError("frontend 'a-first' is broken")
+        return BrevitasFrontend()
+
+
+def test_a_broken_frontend_harms_no_object_that_another_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(frontend, "TABLE", OneBroken())
+    module = type("Module", (), {"__module__": "torch.nn"})()
+    with pytest.raises(OptionError, match="a Module needs the shape of its input"):
+        build(module, out=tmp_path / "a")
+    with pytest.raises(PluginError, match="'a-first' is broken"):
+        build({}, out=tmp_path / "b")
 
 
 def test_a_report_shows_itself_in_a_notebook(small_build: SmallBuild) -> None:

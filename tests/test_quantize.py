@@ -14,6 +14,7 @@ from onnx import numpy_helper
 
 from benchmarks.float_kinds import check_kind
 from benchmarks.quantizer_settings import Net, residual
+from qnnc.cli.show import quantization_text
 from qnnc.compiler import api
 from qnnc.compiler.errors import ModelError, OptionError, QnncError
 from qnnc.quantization import QuantizeOptions, RealInput, quantize
@@ -112,6 +113,15 @@ def test_scales_lose_no_more_than_those_of_the_largest_weight(bits: int) -> None
     assert np.all(errors[0] <= errors[1] * (1 + 1e-6)) and np.any(errors[0] < 0.9 * errors[1])
     one = np.zeros((1, 3), dtype=np.float32)
     assert best_scales(one, 0, bits) > 0  # a channel without weights has a scale all the same
+
+
+def test_answers_that_are_not_classes_are_not_counted(tmp_path: Path) -> None:
+    net = Net(2)
+    path = saved(net.model([1, 12], net.gemm("x", 12, 1), [1, 1]), tmp_path)
+    samples = np.random.default_rng(1).normal(size=(8, 12))
+    report = quantize(path, tmp_path / "q.onnx", calibrate=samples, labels=np.arange(8))
+    assert report.same is None and report.float_correct is not None
+    assert "None" not in quantization_text(report)
 
 
 def test_what_cannot_be_quantized_is_said(tmp_path: Path) -> None:

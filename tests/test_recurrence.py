@@ -4,6 +4,8 @@ and the same cell written out step by step."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,15 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from qnnc.backends.simulation.simulate import Pressure
+from qnnc.compiler.buffering import depths
 from qnnc.compiler.dataflow import is_dataflow
-from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.dataflow.stream_graph import StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, TargetError
+from qnnc.compiler.folding import recurrence
+from qnnc.compiler.folding.goal import Goal, apply_choice, choose
+from qnnc.compiler.passes.choose_backend import ChooseBackend
 from qnnc.compiler.reference import BatchRunner
+from qnnc.compiler.resources import Resources
 from tests.conftest import shared_file
 from tests.support import witness
 from tests.support.build import compile_model, compile_proto, compile_with_verifier
@@ -26,6 +33,7 @@ from tests.support.emulator import run_emulator
 from tests.support.graph_check import simulated_failure
 from tests.support.lstm import Lstm
 
+DEVICE = Resources(53200, 106400, 280, 220)
 FLOAT32 = 1e-5
 """Steps from a halfway place within which float32 may round either way."""
 
@@ -158,8 +166,50 @@ def test_folding_keeps_the_pace_of_the_steps() -> None:
     slow, _, _ = compile_proto(proto, samples=2, each=False, fold=True, fps=1000)
     quick, _, _ = compile_proto(proto, samples=2, each=False, fold=True, fps=130_000)
     assert _lanes(quick) > _lanes(slow)
-    with pytest.raises(TargetError, match="wait for each other"):
+    with pytest.raises(TargetError, match="wait for each other") as error:
         compile_proto(proto, samples=2, each=False, fold=True, fps=1_000_000)
+    assert len(re.findall(r"[\d,]+ cycles", str(error.value))) == 2  # none of hurried nodes
+    assert "cannot be any faster" in str(error.value)
+
+
+def test_the_fastest_folding_of_a_recurrence_is_the_one_applied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, _, _ = compile_proto(Lstm(8, 8, 6).model(head=3), samples=2, each=False)
+    graph = stream_graph(model)
+    goal = Goal(DEVICE, DEVICE, 100.0)
+    quick = choose(graph, goal)
+    slow = replace(
+        quick,
+        options=tuple(
+            replace(option, folding=max(node.foldings(), key=node.cycles))
+            for node, option in zip(graph.nodes, quick.options, strict=True)
+        ),
+    )
+    apply_choice(graph, quick)
+    slowest = _slowest(graph)
+    monkeypatch.setattr(depths, "pace_of", lambda graph: max(2 * slowest, _slowest(graph)))
+    monkeypatch.setattr(recurrence, "choose", lambda *_: slow)  # as hurried nodes leave the others
+    assert recurrence.paced(graph, goal, quick, (), 1.0) is quick
+    assert [node.folding() for node in graph.nodes] == [o.folding for o in quick.options]
+
+
+@pytest.mark.parametrize("choice", ["hls", "rtl,previous_states_0=hls", "hls,NextStates=hls"])
+def test_the_ends_of_a_recurrence_are_rtl_as_the_error_says(choice: str) -> None:
+    model, _, _ = compile_proto(Lstm(3, 4, 2).model(), samples=2, each=False)
+    refusals = 0
+    while refusals < 4:
+        try:
+            ChooseBackend(choice)(model)
+            break
+        except ModelError as error:
+            choice = str(error).partition("give --backend ")[2]
+            refusals += 1
+    assert refusals == (1 if choice.startswith("rtl") else 2)
+
+
+def _slowest(graph: StreamGraph) -> int:
+    return max(node.cycles(node.folding()) for node in graph.nodes)
 
 
 def _lanes(model: Any) -> int:

@@ -77,7 +77,7 @@ def test_it_is_chosen_where_block_ram_is_short() -> None:
     graph = stream_graph(model)
 
     def chosen(bram: int) -> tuple[str, float]:
-        goal = Goal(DEVICE, Resources(3000, 106400, bram, 0), 100.0, 20_000.0)
+        goal = Goal(DEVICE, Resources(3000, 106400, bram, 0), 100.0, fps=20_000.0)
         choice = choose(graph, goal)
         return choice.options[0].folding.weight_code, choice.resources.BRAM18
 

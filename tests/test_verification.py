@@ -231,3 +231,12 @@ def test_the_bound_counts_the_largest_of_all_channels() -> None:
     needed = 8 * 2.0**-24 * (largest @ np.abs(weights)) * np.abs(fact.scale)
     assert np.all(rounding_bound(value, fact).reshape(-1) >= needed.reshape(-1))
     assert check.check(model).mismatches == 0
+
+
+def test_elements_that_a_tensor_lacks_are_the_golden_ones() -> None:
+    golden = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    fact = Integer.of(0, 99).with_(order=np.array([4, 0, 5]))
+    mine = fact.arranged(golden, (2, 1, 3))
+    assert mine.tolist() == [[[4, 0, 5]], [[10, 6, 11]]]
+    assert np.array_equal(fact.restored(mine, golden), golden)
+    assert np.array_equal(fact.restored(-mine, golden) != golden, np.isin(golden, mine[mine > 0]))

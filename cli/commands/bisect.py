@@ -16,6 +16,7 @@ from qnnc.cli.options import (
     InputName,
     InputScale,
     InputType,
+    Passes,
     TopK,
 )
 
@@ -32,9 +33,7 @@ def bisect(
     out: Annotated[Path, typer.Option(help="Folder for the files that reproduce it.")] = Path(
         "bisect"
     ),
-    passes: Annotated[
-        str, typer.Option("--passes", "-p", help="Passes of the build (see qnnc passes).")
-    ] = "",
+    passes: Passes = "",
     input_type: InputType = "",
     input_scale: InputScale = "1",
     input_name: InputName = "",

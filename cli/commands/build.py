@@ -8,7 +8,24 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import BuildOut, Force, HostLayers, InputName, given
+from qnnc.cli.options import (
+    BuildOut,
+    Force,
+    Frontend,
+    HostLayers,
+    InputName,
+    InputScale,
+    InputShape,
+    InputType,
+    Passes,
+    PrintAfter,
+    PrjxrayDb,
+    SaveIr,
+    TimePasses,
+    TopK,
+    Verify,
+    given,
+)
 
 
 def build(
@@ -84,34 +101,13 @@ def build(
             "driver or bitstream; by default as far as the installed tools allow."
         ),
     ] = "",
-    input_type: Annotated[
-        str,
-        typer.Option(
-            help="Type of the real input, such as uint8 or bipolar: preprocessing then "
-            "moves into the accelerator."
-        ),
-    ] = "",
-    input_scale: Annotated[
-        str, typer.Option(help="Factor from the real input to the network's, such as 1/255.")
-    ] = "1",
+    input_type: InputType = "",
+    input_scale: InputScale = "1",
     input_name: InputName = "",
-    top_k: Annotated[
-        int, typer.Option(min=0, help="Output the labels of the k largest scores.")
-    ] = 0,
+    top_k: TopK = 0,
     host_layers: HostLayers = False,
-    frontend: Annotated[
-        str | None,
-        typer.Option(
-            help="How to read the model: qonnx, qdq or brevitas; by default by what it holds."
-        ),
-    ] = None,
-    input_shape: Annotated[
-        str,
-        typer.Option(
-            help="Shape of the input, batch of 1 included, such as 1,1,28,28, where the model "
-            "does not say it."
-        ),
-    ] = "",
+    frontend: Frontend = None,
+    input_shape: InputShape = "",
     frontend_option: Annotated[
         list[str] | None,
         typer.Option(help="name=value for the frontend, such as export=qcdq; may be repeated."),
@@ -131,33 +127,11 @@ def build(
             "quantize). Without --samples it is verified with them, too."
         ),
     ] = None,
-    verify: Annotated[
-        str,
-        typer.Option(
-            help="Compare with the quantized graph after each pass, at the ends, or none."
-        ),
-    ] = "each",
-    passes: Annotated[
-        str,
-        typer.Option(
-            "--passes",
-            "-p",
-            help="Passes to run, such as 'tidy,...,absorb-tails{max-elements=1024},...'; "
-            "'...' stands for the standard ones (see qnnc passes).",
-        ),
-    ] = "",
-    save_ir: Annotated[
-        Path | None, typer.Option(help="Folder for the IR after every pass.")
-    ] = None,
-    print_after: Annotated[
-        str,
-        typer.Option(
-            help="Print the IR after a pass, after 'all', or after those that 'changed' it."
-        ),
-    ] = "",
-    time_passes: Annotated[
-        bool, typer.Option("--time-passes", help="Print how long each pass took.")
-    ] = False,
+    verify: Verify = "each",
+    passes: Passes = "",
+    save_ir: SaveIr = None,
+    print_after: PrintAfter = "",
+    time_passes: TimePasses = False,
     stop_after: Annotated[str, typer.Option(help="End the build after this pass.")] = "",
     start_from: Annotated[
         Path | None, typer.Option(help="Continue from an IR that --save-ir has written.")
@@ -180,13 +154,7 @@ def build(
     chipdb: Annotated[
         Path | None, typer.Option(help="nextpnr's chip database for the part.")
     ] = None,
-    prjxray_db: Annotated[
-        Path | None,
-        typer.Option(
-            help="Family folder of a prjxray database, such as prjxray-db/zynq7.",
-            envvar="QNNC_PRJXRAY_DB",
-        ),
-    ] = None,
+    prjxray_db: PrjxrayDb = None,
     updatable: Annotated[
         bool,
         typer.Option(

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from qnnc.cli.options import PrjxrayDb
+
 
 def doctor(
     try_bitstream: Annotated[
@@ -18,10 +20,7 @@ def doctor(
     ] = False,
     nextpnr: Annotated[str, typer.Option(help="A nextpnr to try.")] = "",
     chipdb: Annotated[Path | None, typer.Option(help="Its chip database.")] = None,
-    prjxray_db: Annotated[
-        Path | None,
-        typer.Option(help="Family folder of a prjxray database.", envvar="QNNC_PRJXRAY_DB"),
-    ] = None,
+    prjxray_db: PrjxrayDb = None,
     board: Annotated[str, typer.Option(help="Board whose part to try.")] = "Pynq-Z1",
 ) -> None:
     """Show which tools are installed and what each enables; exit code 1 if a build cannot run.

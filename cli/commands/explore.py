@@ -66,7 +66,15 @@ def explore(
     }
     plan = load_study(study, quick=quick, **changes)
     folder = out or Path(plan.name)
-    run = StudyRun(plan, folder, data, storage, jobs or os.cpu_count() or 1, heartbeat, force)
+    run = StudyRun(
+        study=plan,
+        out=folder,
+        data=data,
+        storage=storage,
+        jobs=jobs or os.cpu_count() or 1,
+        heartbeat=heartbeat,
+        force=force,
+    )
     with LineProgress() as progress:
         store = run_study(run, progress.notify)
     results, failures = store.results(), store.failures()

@@ -16,21 +16,18 @@ from qnnc.cli.options import (
     InputName,
     InputScale,
     InputType,
+    Passes,
+    PrintAfter,
+    SaveIr,
+    TimePasses,
     TopK,
+    Verify,
 )
 
 
 def opt(
     model: Annotated[str, typer.Argument(help="A network, or an IR saved before.")],
-    passes: Annotated[
-        str,
-        typer.Option(
-            "--passes",
-            "-p",
-            help="Passes to run, such as 'tidy,...,absorb-tails{max-elements=1024}'; "
-            "'...' stands for the standard ones (see qnnc passes).",
-        ),
-    ],
+    passes: Passes,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File for the IR; printed by default.")
     ] = None,
@@ -47,17 +44,11 @@ def opt(
     samples: Annotated[
         Path | None, typer.Option(help="Inputs to verify with; random ones by default.")
     ] = None,
-    verify: Annotated[str, typer.Option(help="Compare after each pass, at the ends, none.")] = (
-        "each"
-    ),
-    print_after: Annotated[
-        str, typer.Option(help="Print the IR after a pass, 'all', or those that 'changed' it.")
-    ] = "",
+    verify: Verify = "each",
+    print_after: PrintAfter = "",
     force: Force = False,
-    save_ir: Annotated[Path | None, typer.Option(help="Folder for the IR after passes.")] = None,
-    time_passes: Annotated[
-        bool, typer.Option("--time-passes", help="Print how long each pass took.")
-    ] = False,
+    save_ir: SaveIr = None,
+    time_passes: TimePasses = False,
 ) -> None:
     """Run passes on a model and write the IR, which is ONNX with its facts as metadata.
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import BuildFolder, Json, PrjxrayDb
+from qnnc.cli.options import BuildFolder, BuildPrjxrayDb, Json
 
 
 def prove(
     build: BuildFolder,
-    prjxray_db: PrjxrayDb = None,
+    prjxray_db: BuildPrjxrayDb = None,
     count: Annotated[
         int, typer.Option(min=0, help="Frames on the simulated board; 0 for none.")
     ] = 64,

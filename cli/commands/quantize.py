@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import Force, HostLayers, InputScale, InputType, Json, Labels
+from qnnc.cli.options import Force, HostLayers, InputScale, InputShape, InputType, Json, Labels
 
 
 def quantize(
@@ -46,12 +46,7 @@ def quantize(
     ] = 256,
     input_type: InputType = "",
     input_scale: InputScale = "1",
-    input_shape: Annotated[
-        str,
-        typer.Option(
-            help="Shape of the input, such as 1,3,32,32, where the model does not say it."
-        ),
-    ] = "",
+    input_shape: InputShape = "",
     host_layers: HostLayers = False,
     force: Force = False,
     json: Json = False,
@@ -81,7 +76,7 @@ def quantize(
             calibrate=calibrate,
             samples=samples,
             labels=labels,
-            options=QuantizeOptions(bits, method, percentile, count),
+            options=QuantizeOptions(bits=bits, method=method, percentile=percentile, count=count),
             input_shape=shape,
             real_input=RealInput(input_type, input_scale),
             host_layers=host_layers,

@@ -98,7 +98,8 @@ def sweep(
         typer.echo(library.dumps([asdict(point) for point in found], indent=2))
         return
     _show(found)
-    typer.echo(f"\n{len(found)} points: {out / 'sweep.csv'}\npage: {out / 'sweep.html'}")
+    count = f"{len(found)} point{'s' * (len(found) > 1)}"
+    typer.echo(f"\n{count}: {out / 'sweep.csv'}\npage: {out / 'sweep.html'}")
 
 
 def numbers(text: str, option: str) -> list[float]:

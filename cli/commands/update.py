@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import Force, PrjxrayDb
+from qnnc.cli.options import BuildPrjxrayDb, Force
 
 
 def update(
     build: Annotated[Path, typer.Argument(help="Folder of a build with a bitstream.")],
     model: Annotated[str, typer.Argument(help="The same network with other weights.")],
-    prjxray_db: PrjxrayDb = None,
+    prjxray_db: BuildPrjxrayDb = None,
     force: Force = False,
 ) -> None:
     """Put a retrained network into a build's bitstream and package, without place and route.

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import cast
 
 import networkx as nx
@@ -104,7 +105,6 @@ class _Model:
         self.graph = graph
         nodes = graph.nodes
         self.schedules = [node.schedule(node.folding()) for node in nodes]
-        self.pace = max(node.cycles(node.folding()) for node in nodes)
         self.channels = [
             Channel((e.source.node, e.source.port), (e.target.node, e.target.port))
             for e in (*graph.inner, *graph.feedback)
@@ -118,15 +118,18 @@ class _Model:
         self.after: defaultdict[int, list[int]] = defaultdict(list)
         for channel in self.channels:
             self.after[channel.source[0]].append(channel.target[0])
-        if graph.feedback:
-            self.pace = max(self.pace, self._of_loops())
 
-    def _of_loops(self) -> int:
-        """Cycles per frame of nodes that wait for what they gave themselves a step before."""
-        execution = self.run([UNBOUNDED] * len(self.channels), throttled=False)
-        return max(
-            execution.interval(i, schedule.firings) for i, schedule in enumerate(self.schedules)
-        )
+    @cached_property
+    def pace(self) -> int:
+        """Cycles per frame of the slowest node, or of nodes that wait for what they gave themselves
+        a step before."""
+        slowest = max(node.cycles(node.folding()) for node in self.graph.nodes)
+        if not self.graph.feedback:
+            return slowest
+        free = [UNBOUNDED] * len(self.channels) + [0] * len(self.entries)
+        execution = self._with_sources(throttled=False).run(free, FRAMES)
+        waiting = (execution.interval(i, s.firings) for i, s in enumerate(self.schedules))
+        return max(slowest, *waiting)
 
     def bits(self, channel: int) -> int:
         """Bits of an element."""
@@ -134,11 +137,11 @@ class _Model:
 
     def run(self, capacities: list[int], *, throttled: bool) -> Execution:
         """Execute with capacities of the inner streams, in elements."""
-        self.prepared, whole = self._with_sources(throttled), list(capacities)
+        self.prepared, whole = self._with_sources(throttled=throttled), list(capacities)
         whole += [UNBOUNDED if throttled else 0] * len(self.entries)
         return self.prepared.run(whole, FRAMES)
 
-    def _with_sources(self, throttled: bool) -> Graph:
+    def _with_sources(self, *, throttled: bool) -> Graph:
         actors, channels = list(self.schedules), list(self.channels)
         for target in self.entries:
             node = self.graph.nodes[target.node]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.compiler.building.answers import answers, load_model, load_samples, near_ties
+from qnnc.compiler.building.answers import answered
 from qnnc.compiler.report import AccuracyReport
-from qnnc.compiler.samples import load_labels
 
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
@@ -31,18 +30,16 @@ def measure_accuracy(build: Build) -> AccuracyReport | None:
     if samples is None or options.labels is None:
         return None
     build.progress.detail("labelling the samples")
-    models = [load_model(build.workspace, name) for name in ("golden.onnx", "compiled.onnx")]
-    inputs = load_samples(models[0], samples)
-    golden, compiled = (answers(model, inputs) for model in models)
-    wanted = load_labels(options.labels, len(compiled))
-    found = compiled[:, 0]
+    found = answered(build.workspace, samples, options.labels)
+    correct, golden_correct = found.correct(found.compiled), found.correct(found.golden)
+    assert found.wanted is not None and correct is not None and golden_correct is not None
     return AccuracyReport(
-        samples=len(compiled),
-        correct=int((found == wanted).sum()),
-        golden_correct=int((golden[:, 0] == wanted).sum()),
-        same=int(np.all(golden == compiled, axis=1).sum()),
-        near=int(near_ties(build.workspace, inputs, compiled, golden).sum()),
-        confusion=_confusion(wanted, found),
+        samples=len(found.compiled),
+        correct=correct,
+        golden_correct=golden_correct,
+        same=found.same,
+        near=found.near,
+        confusion=_confusion(found.wanted, found.compiled[:, 0]),
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from qnnc.compiler.errors import WorkspaceError
 from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.ir.saved import load_ir
 from qnnc.compiler.reference import BatchRunner
-from qnnc.compiler.samples import read_array, shaped
+from qnnc.compiler.samples import load_labels, read_array, shaped
 from qnnc.compiler.verification import Golden, Verifier
 
 Inputs = dict[str, NDArray[np.float32]]
@@ -65,6 +66,46 @@ def as_answers(outputs: Mapping[str, NDArray[Any]], labels: bool) -> NDArray[Any
 def _are_scores(output: NDArray[Any]) -> bool:
     """One number for each of several classes."""
     return output.ndim > 1 and output.shape[1] > 1 and output[0].size == output.shape[1]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers of a build's graphs to a user's samples.
+
+    Attributes:
+        golden: of the golden graph, [samples, answers].
+        compiled: of the compiled graph.
+        near: how many differ by no more than the golden graph's own rounding (`near_ties`).
+        wanted: the labels [samples], if given.
+    """
+
+    golden: NDArray[Any]
+    compiled: NDArray[Any]
+    near: int
+    wanted: NDArray[Any] | None
+
+    @property
+    def same(self) -> int:
+        """Samples with the same answer from both."""
+        return int(np.all(self.golden == self.compiled, axis=1).sum())
+
+    def correct(self, answers: NDArray[Any]) -> int | None:
+        """How many of answers [samples, answers] are the labels; None without labels."""
+        return None if self.wanted is None else int((answers[:, 0] == self.wanted).sum())
+
+
+def answered(workspace: Workspace, samples: Path, labels: Path | None) -> Answered:
+    """Run a build's golden and compiled graph on files of samples.
+
+    Raises:
+        WorkspaceError: a model of the build is missing, or the files do not fit.
+    """
+    models = [load_model(workspace, name) for name in ("golden.onnx", "compiled.onnx")]
+    inputs = load_samples(models[0], samples)
+    golden, compiled = (answers(model, inputs) for model in models)
+    wanted = None if labels is None else load_labels(labels, len(compiled))
+    near = int(near_ties(workspace, inputs, compiled, golden).sum())
+    return Answered(golden, compiled, near, wanted)
 
 
 def near_ties(

@@ -28,7 +28,6 @@ from qnnc.compiler.dataflow.folding import (
     PEFolding,
     SIMDFolding,
 )
-from qnnc.compiler.dataflow.memory_traffic import batch_of, traffic
 from qnnc.compiler.dataflow.plumbing import Fifo
 from qnnc.compiler.dataflow.shell_cost import shell_of
 from qnnc.compiler.dataflow.stream_graph import Edge, StreamGraph, stream_graph
@@ -38,17 +37,14 @@ from qnnc.compiler.frontend import Quantization, load_model, quantization_of, wi
 from qnnc.compiler.ir.facts import HOST_POST, HOST_PRE, evaluated, name_sources, part, sources
 from qnnc.compiler.ir.saved import save_ir
 from qnnc.compiler.ir.written import write_model
-from qnnc.compiler.memory_ports import assign
 from qnnc.compiler.passes.fit_budget import total_of
 from qnnc.compiler.passes.manager import PassManager, Watcher
 from qnnc.compiler.passes.set_folding import by_hand
 from qnnc.compiler.reference import Session, expand
 from qnnc.compiler.report import (
-    MEMORY,
     Connection,
     HostSide,
     Layer,
-    Performance,
     ResourceCount,
     ResourceReport,
     Work,
@@ -204,7 +200,9 @@ class EstimateStage(Stage):
     after = "passes"
 
     def run(self, build: Build) -> StageOutcome:
-        from qnnc.compiler.buffering.timing import latency_of, works  # brings networkx
+        # these bring networkx, which is slow to load
+        from qnnc.compiler.buffering.timing import works
+        from qnnc.compiler.building.performance import estimated_performance
 
         graph = stream_graph(build.ready_model())
         build.layers = [_layer(node, build) for node in graph.nodes]
@@ -221,35 +219,7 @@ class EstimateStage(Stage):
             budget=ResourceCount.of(build.options.allowed(device, shell)),
             device=ResourceCount.of(device),
         )
-        slowest = slowest_node(graph)
-        cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
-        if graph.feedback:
-            from qnnc.compiler.buffering.depths import pace_of  # brings networkx, slow to load
-
-            target = graph.feedback[0].target
-            if (pace := pace_of(graph)) > cycles and target is not None:
-                cycles, bottleneck = pace, graph.nodes[target.node].name
-        batch = batch_of(graph.nodes)
-        fetched = sum(layer.memory_bytes for layer in build.layers)
-        ports, waiting = 1, 0.0
-        if fetched:
-            memory = assign(traffic(graph), build.board.memory(build.clock_mhz))
-            ports, waiting = memory.used, round(memory.cycles / batch, 6)
-            if math.ceil(waiting) > cycles:
-                cycles, bottleneck = math.ceil(waiting), MEMORY
-        build.performance = Performance(
-            clock_mhz=build.clock_mhz,
-            ii_cycles=None,
-            ii_cycles_estimate=cycles,
-            latency_cycles=None,
-            latency_cycles_estimate=latency_of(graph, schedules),
-            fps=round(build.clock_mhz * 1e6 / cycles, 1),
-            bottleneck=bottleneck,
-            batch=batch,
-            memory_bytes=fetched,
-            memory_cycles=round(waiting, 2),
-            memory_ports=ports,
-        )
+        build.performance = estimated_performance(graph, build.board, build.clock_mhz, schedules)
         return StageOutcome()
 
 
@@ -267,11 +237,6 @@ def _connection(graph: StreamGraph, edge: Edge) -> Connection:
         datatype=stream.datatype.name,
         bits=stream.bits,
     )
-
-
-def slowest_node(graph: StreamGraph) -> DataflowNode:
-    """The node that takes the most cycles per frame."""
-    return max(graph.nodes, key=lambda node: node.cycles(node.folding()))
 
 
 def _table(node: DataflowNode) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -12,22 +13,22 @@ from typing import Any
 import onnx_ir as ir
 
 from qnnc.compiler.board import Board, find_board
-from qnnc.compiler.buffering.timing import latency
+from qnnc.compiler.buffering.timing import works
 from qnnc.compiler.building.folding_file import folding_text
 from qnnc.compiler.building.optimize import import_model
 from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.performance import estimated_performance
 from qnnc.compiler.building.pipeline import folding_passes, lowering_passes
 from qnnc.compiler.dataflow.stream_graph import stream_graph
 from qnnc.compiler.errors import OptionError, TargetError
 from qnnc.compiler.files import write_text
 from qnnc.compiler.folders import owned_folder, refuse_foreign
-from qnnc.compiler.page.tradeoffs import tradeoff_page
+from qnnc.compiler.page.tradeoffs import COSTS, tradeoff_page
 from qnnc.compiler.passes.fit_budget import FitBudget, remove_inserted, total_of
 from qnnc.compiler.passes.set_folding import SetFolding
 
 MEMORIES = {"balanced": 1.0, "few-luts": 8.0, "few-brams": 1 / 8}
-"""How dear a LUT is, as a multiple of its share of the board, where both could do."""
-COSTS = ("latency_us", "LUT", "BRAM18", "DSP")
+"""Price of a LUT, as a multiple of its share of the board, where LUTs or block RAM would do."""
 MOST_RATES = 64
 CSV, PAGE, FOLDINGS = "sweep.csv", "sweep.html", "foldings"
 
@@ -38,14 +39,15 @@ class Point:
 
     Attributes:
         number: of its folding file.
-        wanted_fps: frames per second that were asked for; None for the fastest that fits.
+        wanted_fps: frames per second that were asked for, the most of those for which this folding
+            is the optimum; None for the fastest that fits.
         clock_mhz: of the accelerator.
         memory: of `MEMORIES`.
         fps: that it gives.
         cycles: per frame.
         latency_us: from a frame's first word in to its last word out.
         LUT, FF, BRAM18, DSP: that it takes, FIFOs and width converters included.
-        best: no other point is as good in everything and better in something.
+        best: no other point is as good in frames/s, latency, LUT, BRAM18 and DSP and better in one.
         folding: file for `--folding`.
     """
 
@@ -93,12 +95,13 @@ def sweep(
     if not 1 <= count <= MOST_RATES or len(rates) > MOST_RATES:
         raise OptionError(f"a sweep is over 1 to {MOST_RATES} frame rates")
     board = find_board(options.board)
+    free = replace(options, fps=None)
     goals = [
-        replace(options, fps=None, clock_mhz=clock, budget=options.share)
-        for clock in clocks or (board.clock_mhz,)
+        replace(free, clock_mhz=clock, budget=free.share) for clock in clocks or (board.clock_mhz,)
     ]
     for goal in goals:
-        goal.check()
+        for rate in rates or (None,):
+            replace(goal, fps=rate).check()
         board.clock(goal.clock_mhz)
     refuse_foreign(options.out, force=options.force)
     imported = import_model(options, golden=False)
@@ -140,7 +143,7 @@ class _Work:
     def points(
         self, goal: BuildOptions, memory: str, rates: Sequence[float], count: int
     ) -> list[tuple[Point, str]]:
-        """The optimum for each rate, with its folding; those that are the same only once."""
+        """The optimum for each rate, from the highest down, with its folding; each folding once."""
         self.notify(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
         found: list[tuple[Point, str]] = []
         if rates:
@@ -153,7 +156,7 @@ class _Work:
                 found += self._folded(replace(goal, fps=fastest / 2**step), memory)
         self.done += 1
         self.notify(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
-        return list({text: (point, text) for point, text in found}.values())
+        return list({text: (point, text) for point, text in reversed(found)}.values())[::-1]
 
     def _folded(self, goal: BuildOptions, memory: str) -> list[tuple[Point, str]]:
         remove_inserted(self.model)
@@ -166,17 +169,17 @@ class _Work:
             self.refusal = str(error)
             return []
         graph = stream_graph(self.model)
-        cycles = max(node.cycles(node.folding()) for node in graph.nodes)
-        late = latency(graph)
         clock = self.board.clock(goal.clock_mhz)
+        speed = estimated_performance(graph, self.board, clock, works(graph))
+        late = speed.latency_cycles_estimate
         used = {name: round(n) for name, n in total_of(graph).as_dict().items()}
         point = Point(
             number=0,
             wanted_fps=goal.fps,
             clock_mhz=round(clock, 3),
             memory=memory,
-            fps=round(clock * 1e6 / cycles, 1),
-            cycles=cycles,
+            fps=speed.fps,
+            cycles=speed.ii_cycles_estimate,
             latency_us=None if late is None else round(late / clock, 1),
             LUT=used["LUT"],
             FF=used["FF"],
@@ -190,7 +193,8 @@ def _beats(one: Point, other: Point) -> bool:
     """One is as good in everything and better in something, or the same and came before."""
 
     def figures(point: Point) -> list[float]:
-        return [-point.fps, *(getattr(point, name) or 0.0 for name in COSTS)]
+        costs = (getattr(point, name) for name in COSTS)
+        return [-point.fps, *(math.inf if cost is None else cost for cost in costs)]
 
     a, b = figures(one), figures(other)
     if a == b:

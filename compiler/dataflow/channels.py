@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from qnnc.compiler.ir.facts import IntArray
+
 Kept = Sequence[IntArray]
 """Of each stream, the channels that are kept, ascending."""
 

@@ -82,7 +82,7 @@ class Plan:
         bits: plain bits per column, registered in the first stage.
         gated: additions of gated rows in the first stage.
         registered: there is a register after the first stage.
-        counter_stages: for each later stage, 7:3 counters a column.
+        counter_stages: for each later stage, 7:3 counters per column.
         adder_stages: the final carry chains.
         left: the rows of the numbers that the sum is left in.
         luts: six-input LUTs of the whole tree.

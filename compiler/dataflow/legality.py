@@ -84,7 +84,7 @@ def _check_streams(node: DataflowNode, folding: Folding) -> None:
     """The streams of a node carry its tensors, in whole words."""
     ports = node.ports(folding)
     inputs = [node.node.inputs[i] for i in node.stream_inputs]
-    taken = () if is_read(node.node) else ports.inputs  # which come past the graph
+    taken = () if is_read(node.node) else ports.inputs  # its inputs are not tensors of the graph
     ends = ((inputs, taken), (list(node.node.outputs), ports.outputs))
     for values, streams in ends:
         if len(values) < len(streams):

@@ -31,7 +31,7 @@ class Edge:
     Attributes:
         value: the tensor that passes, as its producer gives it.
         source: where it comes from, or None for an input of the accelerator.
-        target: where it goes, or None for an output of the accelerator.
+        target: where it ends, or None for an output of the accelerator.
     """
 
     value: ir.Value
@@ -45,8 +45,8 @@ class StreamGraph:
 
     Attributes:
         nodes: in topological order of the edges.
-        edges: streams as the graph has them.
-        feedback: streams of recurrences from their end back to their start, which it has not.
+        edges: streams that are tensors of the graph.
+        feedback: streams of recurrences from their end back to their start, which are not.
     """
 
     nodes: tuple[DataflowNode, ...]

@@ -45,8 +45,9 @@ class FinnNames:
     Where a file has some in HLS and some in RTL, which FINN numbers apart, their order in the file
     counts: FINN writes them in the order of the network.
 
-    Attributes:
-        settings: all of them.
+    Args:
+        nodes: all of ours, in the order of the graph.
+        settings: all that are asked for.
     """
 
     def __init__(self, nodes: Sequence[DataflowNode], settings: Iterable[Setting]) -> None:

@@ -55,10 +55,10 @@ class Goal:
     device: Resources
     budget: Resources
     clock_mhz: float
+    _: KW_ONLY
     fps: float | None = None
     memory: MemoryPorts = UNBOUNDED
     reserved: Resources = NOTHING
-    _: KW_ONLY
     hurry: float = 1.0
     lut_price: float = 1.0
     in_logic: bool = True
@@ -263,6 +263,8 @@ def _meet(
     else:
         slowest = int(np.argmax(floors))
         message = _too_slow(graph.nodes[slowest], goal, max(floors), fixed[slowest])
+    if goal.hurry > 1:  # cycles count several times: a figure of them would be wrong
+        raise TargetError(message)
     best = _fastest(everything, problem)
     if best is None:
         raise TargetError(f"{message}; no folding of this network fits the budget")
@@ -279,6 +281,8 @@ def _too_slow(node: DataflowNode, goal: Goal, floor: int, fixed: Fixed) -> str:
     """The error for a target that no folding of the slowest node reaches."""
     given = ", ".join(f"{name}={value}" for name, value in fixed.items())
     by_hand = f" with {given}" if given else ""
+    if goal.hurry > 1:
+        return f"{shown(node)}{by_hand} cannot be any faster"
     return (
         f"{goal.fps:,.0f} frames/s leave {goal.max_cycles} cycles per frame at "
         f"{goal.clock_mhz:g} MHz, but {shown(node)}{by_hand} takes at least {floor}; at most "

@@ -35,13 +35,12 @@ def paced(
     from qnnc.compiler.buffering.depths import pace_of  # brings networkx, slow to load
 
     wanted = None if goal.max_cycles is None else math.floor(goal.max_cycles / margin)
-    best, best_pace, hurry = first, pace_of(graph), 1.0
-    refusal = ""
+    best, hurry, refusal = first, 1.0, ""
+    best_pace = pace = pace_of(graph)
     for _ in range(TRIES):
-        pace = pace_of(graph)
         slowest = max(node.cycles(node.folding()) for node in graph.nodes)
         if pace <= (wanted or slowest * SLACK):
-            return best
+            break
         hurry *= max(STEP, min(4.0, pace / (wanted or slowest)))
         try:
             choice = choose(graph, replace(goal, hurry=hurry), fixed)
@@ -49,9 +48,9 @@ def paced(
             refusal = f" ({error})" if wanted is not None else ""
             break
         apply_choice(graph, choice)
-        found = pace_of(graph)
-        if found < best_pace or (wanted is not None and found <= wanted):
-            best, best_pace = choice, found
+        pace = pace_of(graph)
+        if pace < best_pace:
+            best, best_pace = choice, pace
     if wanted is not None and best_pace > wanted:
         reached = math.ceil(best_pace * margin)
         raise TargetError(

@@ -148,7 +148,7 @@ def _grid_of(scales: tuple[float, ...]) -> tuple[list[int], float]:
     for ratio, scale in zip(ratios, scales, strict=True):
         if scale != 0 and (ratio == 0 or abs(float(ratio) * base / scale - 1) > EXACT):
             raise Unsupported(
-                f"its inputs have scales {base:.6g} and {scale:.6g}, which are no small "
+                f"its inputs have scales {base:.6g} and {scale:.6g}, which are not small "
                 "multiples of a common one; let both go through the same quantizer"
             )
     denominator = int(np.lcm.reduce([r.denominator for r in ratios]))

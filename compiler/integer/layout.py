@@ -54,15 +54,12 @@ def apply(editor: Editor, node: ir.Node, form: Form) -> Form:
     if values is not None:
         base = editor.initializer(f"{form.base.name}_moved", move(values).astype(np.float32))
     else:
-        base = editor.insert(
+        base = editor.copy(
             node,
-            node.op_type,
+            node,
             [form.base, *node.inputs[1:]],
             f"{form.base.name}_moved",
-            attributes={name: a.value for name, a in node.attributes.items()},
-            shape=out_shape,
             dtype=form.base.dtype or ir.DataType.FLOAT,
-            origins=(node,),
         )
     set_integer(
         base,

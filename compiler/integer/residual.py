@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.errors import Unsupported
-from qnnc.compiler.ir.edit import QONNX, constant
+from qnnc.compiler.ir.edit import QNNC, QONNX, constant
 from qnnc.compiler.ir.facts import integer
 
 PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "IntegerConv"})
@@ -31,7 +31,7 @@ def is_product(value: ir.Value) -> bool:
         looked_at += 1
         if node is None or looked_at > FURTHEST:
             return False
-        if node.op_type in PRODUCTS and node.domain in ("", QONNX, "qnnc"):
+        if node.op_type in PRODUCTS and node.domain in ("", QONNX, QNNC):
             x = node.inputs[0]
             if x is None or not _is_binary(x):
                 return False

@@ -43,6 +43,19 @@ def attribute(node: ir.Node, name: str, default: Any = None) -> Any:
     return default if found is None else found.value
 
 
+def ancestors(nodes: Iterable[ir.Node]) -> set[ir.Node]:
+    """What some nodes are computed from; of themselves, those that another depends on."""
+    found: set[ir.Node] = set()
+    stack = list(nodes)
+    while stack:
+        for value in stack.pop().inputs:
+            node = value.producer() if value is not None else None
+            if node is not None and node not in found:
+                found.add(node)
+                stack.append(node)
+    return found
+
+
 class Editor:
     """Inserts nodes before a given node, with unique names and provenance."""
 
@@ -125,6 +138,34 @@ class Editor:
         else:
             self.graph.insert_before(before, node)
         return results[0]
+
+    def copy(
+        self,
+        before: ir.Node | None,
+        node: ir.Node,
+        inputs: Sequence[ir.Value | None],
+        name: str,
+        *,
+        shape: Iterable[int] | None = None,
+        dtype: ir.DataType = ir.DataType.FLOAT,
+    ) -> ir.Value:
+        """Add a node's operator once more, on other inputs, and return its first output.
+
+        Args:
+            name: as for `insert`.
+            shape: of the output; by default that of the node's own.
+        """
+        return self.insert(
+            before,
+            node.op_type,
+            inputs,
+            name,
+            attributes={key: a.value for key, a in node.attributes.items()},
+            domain=node.domain,
+            shape=shape_of(node.outputs[0]) if shape is None else shape,
+            dtype=dtype,
+            origins=(node,),
+        )
 
 
 def replace_value(old: ir.Value, new: ir.Value, *, take_name: bool = True) -> None:

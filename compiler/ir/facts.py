@@ -111,17 +111,14 @@ class Integer:
             return golden.reshape(shape)
         return golden.reshape(len(golden), -1)[:, self.order].reshape(shape)
 
-    def restored(
-        self, values: NDArray[Any], shape: tuple[int, ...], golden: NDArray[Any] | None = None
-    ) -> NDArray[Any]:
-        """Frames of this tensor in the order and shape of the golden one, of which those elements
-        are taken that this one lacks, if it lacks any."""
+    def restored(self, values: NDArray[Any], golden: NDArray[Any]) -> NDArray[Any]:
+        """Frames of this tensor in the order and shape of the golden one, which gives the elements
+        that this one lacks."""
         if self.order is None:
-            return values.reshape(shape)
-        given = np.empty((len(values), *shape[1:])) if golden is None else golden
-        result = given.reshape(len(values), -1).astype(values.dtype)
+            return values.reshape(golden.shape)
+        result = golden.reshape(len(golden), -1).astype(values.dtype)
         result[:, self.order] = values.reshape(len(values), -1)
-        return result.reshape(shape)
+        return result.reshape(golden.shape)
 
     def with_(self, **changes: object) -> Integer:
         """A copy with some attributes changed."""

@@ -142,7 +142,7 @@ def load_ir(path: Path) -> tuple[ir.Model, list[str]]:
     except (DecodeError, RuntimeError) as error:
         raise ModelError(f"{str(path)!r} is not an ONNX model, or is cut off") from error
     if not is_saved(proto):
-        raise ModelError(f"{str(path)!r} is no IR that --save-ir or qnnc opt has written")
+        raise ModelError(f"{str(path)!r} is not an IR that --save-ir or qnnc opt has written")
     try:
         return _restore(proto)
     except ModelError:

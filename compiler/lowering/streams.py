@@ -70,7 +70,7 @@ class Streams:
 
     Attributes:
         editor: of the graph.
-        node: the operator that is being lowered; nodes go in front of it and come from it.
+        node: the operator that is being lowered; nodes are inserted before it and come from it.
     """
 
     def __init__(self, editor: Editor) -> None:
@@ -329,8 +329,8 @@ class Streams:
         axes = transpose_of(picks)
         if axes is None:
             raise self.error(
-                f"tensor {quote(tensor.name)} would have to be reordered in a way that is no "
-                "transpose"
+                f"tensor {quote(tensor.name)} would have to be reordered in a way that is not "
+                "a transpose"
             )
         apart, perm = axes
         fact = integer(laid.value)

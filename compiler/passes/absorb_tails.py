@@ -257,15 +257,12 @@ def _rearranged(editor: Editor, tail: Tail, x: ir.Value) -> ir.Value:
         fact = integer(x)
         if fact is not None:
             fact = layout.arranged(node, fact, shape_of(x))
-        x = editor.insert(
+        x = editor.copy(
             tail.nodes[-1],
-            node.op_type,
+            node,
             [x, *node.inputs[1:]],
             f"{x.name}_moved",
-            attributes={name: a.value for name, a in node.attributes.items()},
-            shape=shape_of(node.outputs[0]),
             dtype=x.dtype or ir.DataType.FLOAT,
-            origins=(node,),
         )
         set_integer(x, _whole(fact))
     return x

@@ -39,22 +39,22 @@ class ChooseBackend(Pass):
             if not is_dataflow(node):
                 continue
             names = [node.op_type, *sources(node), node.name or ""]
-            style = default
+            style, by = default, node.op_type
             for name in names:  # the most particular comes last
                 if name in exceptions:
-                    style = exceptions[name]
+                    style, by = exceptions[name], name
                     unused.pop(name, None)
-            style = _resolved(node, style)
+            style = _resolved(node, style, f"--backend {self.choice},{by}")
             if style == "hls" and (is_read(node) or is_write(node)):
                 raise ModelError(
                     f"node {quote(node.name)} is an end of a recurrence, which only the rtl "
-                    f"backend makes; give --backend {self.choice},{node.op_type}=rtl"
+                    f"backend makes; give --backend {self.choice},{by}=rtl"
                 )
             if style == "hls" and declaration(node).weight_bytes(declaration(node).folding()):
                 raise ModelError(
                     f"node {quote(node.name)} takes its weights from memory, which only the rtl "
                     "backend makes; leave out --external-weights and --batch, or give "
-                    f"--backend {style},{node.name}=rtl"
+                    f"--backend {self.choice},{node.name}=rtl"
                 )
             if style == "hls":
                 node.attributes["preferred_impl_style"] = ir.AttrString(
@@ -89,12 +89,13 @@ def parse(choice: str) -> tuple[str, dict[str, str]]:
     return default, exceptions
 
 
-def _resolved(node: ir.Node, style: str) -> str:
+def _resolved(node: ir.Node, style: str, option: str) -> str:
+    """`rtl` or `hls`, for a node that `option` chooses for."""
     if style == "auto":
         return "rtl" if not lacks(node.op_type, "rtl") else "hls"
     if lacks(node.op_type, style):
         raise ModelError(
             f"node {quote(node.name)}: the {style} backend has no {node.op_type}; choose the other "
-            f"with --backend {style},{node.op_type}={'rtl' if style == 'hls' else 'hls'}"
+            f"with {option}={'rtl' if style == 'hls' else 'hls'}"
         )
     return style

@@ -54,15 +54,16 @@ class FitBudget(SetFolding):
             if over:
                 wanted = reserved.most(_fifos(graph).only(over))
                 wanted += total.less(allowed) if again else NOTHING
-            margin *= max(1.0, late * SPARE)
+            if late > 1:
+                margin *= late * SPARE
             remove_inserted(model)
             reserved = self._fold_again(stream_graph(model), reserved, wanted, margin)
             InsertWidthConverters().run(model)
             InsertFifos(self.depth).run(model)
         if not over:
             raise TargetError(
-                f"{self.fps:,.0f} frames/s are more than the steps of the recurrence keep, with "
-                f"what lies between its nodes, in each of {TRIES} foldings; ask for fewer"
+                "with the width converters and FIFOs between its nodes, the recurrence does not "
+                f"keep up with {self.fps:,.0f} frames/s in any of {TRIES} foldings; ask for fewer"
             )
         raise TargetError(
             f"with its FIFOs the network takes more than the budget of {' and '.join(over)} in "

@@ -226,15 +226,6 @@ def _copied(
     shape: tuple[int, ...],
 ) -> ir.Value:
     """The same operator on other inputs; the golden graph has no such tensor."""
-    y = editor.insert(
-        before,
-        node.op_type,
-        inputs,
-        f"{node.outputs[0].name}_hoisted",
-        domain=node.domain,
-        attributes={name: a.value for name, a in node.attributes.items()},
-        shape=shape,
-        origins=(node,),
-    )
+    y = editor.copy(before, node, inputs, f"{node.outputs[0].name}_hoisted", shape=shape)
     set_derived(y)
     return y

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.integer import layout
-from qnnc.compiler.ir.edit import QNNC, QONNX, constant
+from qnnc.compiler.ir.edit import QNNC, QONNX, ancestors, constant
 from qnnc.compiler.ir.facts import (
     ACCELERATOR,
     HOST_POST,
@@ -94,7 +94,7 @@ class HostBoundary(Pass):
         core = {node for node in nodes if _on_integers(node)}
         if not core:
             raise ModelError(_why_nothing(model))
-        before = _ancestors(core)
+        before = ancestors(core)
         for node in nodes:
             if node in core:
                 set_part(node, ACCELERATOR)
@@ -137,18 +137,6 @@ def _is_widened(value: ir.Value) -> bool:
     if node is None or node.op_type != "Cast" or node.inputs[0] is None:
         return False
     return integer(node.inputs[0]) is not None
-
-
-def _ancestors(core: set[ir.Node]) -> set[ir.Node]:
-    found: set[ir.Node] = set()
-    stack = list(core)
-    while stack:
-        for value in stack.pop().inputs:
-            node = value.producer() if value is not None else None
-            if node is not None and node not in found:
-                found.add(node)
-                stack.append(node)
-    return found
 
 
 def _check_order(node: ir.Node) -> None:

@@ -17,7 +17,7 @@ from qnnc.compiler.ir.edit import (
     replace_value,
     shape_of,
 )
-from qnnc.compiler.ir.facts import Integer, integer, set_integer, sources
+from qnnc.compiler.ir.facts import IntArray, Integer, integer, set_integer, sources
 from qnnc.compiler.ir.operators.states import READ, WRITE, Loop, loop_of, loops_in
 from qnnc.compiler.passes.base import Pass
 
@@ -91,8 +91,8 @@ def _codes(write: ir.Node, value: ir.Value | None) -> tuple[ir.Value, list[ir.No
 
 
 def _integers(value: ir.Value | None) -> ir.Value | None:
-    """The integers that a tensor follows from, where those are near: a StateRead only wants a
-    sequence that depends on the input."""
+    """The integers that a tensor is computed from, if it is by operators of one input: a StateRead
+    takes any sequence that depends on the model's input."""
     found = value
     while found is not None and integer(found) is None:
         node = found.producer()
@@ -103,7 +103,7 @@ def _integers(value: ir.Value | None) -> ir.Value | None:
     return found or value
 
 
-def _start(read: ir.Node, value: ir.Value | None, fact: Integer) -> np.ndarray:
+def _start(read: ir.Node, value: ir.Value | None, fact: Integer) -> IntArray:
     """The initial state's codes."""
     named = sources(read)[0] if sources(read) else read.name
     array = constant(value)
@@ -156,15 +156,6 @@ def _copied(
     y = new
     for node in chain:
         inputs = [y if v is codes else v for v in node.inputs]
-        y = editor.insert(
-            before,
-            node.op_type,
-            inputs,
-            f"{node.outputs[0].name}_state",
-            domain=node.domain,
-            attributes={name: a.value for name, a in node.attributes.items()},
-            shape=shape_of(node.outputs[0]),
-            origins=(node,),
-        )
+        y = editor.copy(before, node, inputs, f"{node.outputs[0].name}_state")
         codes = node.outputs[0]
     return y

@@ -18,16 +18,16 @@ from qnnc.compiler.passes.base import Pass, Reason
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
 
 MORE_LANES = 1.25
-"""Lanes for each of before that fewer channels may take."""
+"""How many times as many lanes as before fewer channels may take."""
 
 
 @dataclass
 class RemoveChannels(Pass):
     """Remove channels whose weights in all that reads them are zero, or that are constant.
 
-    What a constant channel adds to a sum goes into the thresholds after it. Channels that
-    convolutions, pools, sums and concatenations tie together go together or not at all. Where fewer
-    channels could not be folded as well, such as 61 instead of 64, some are left.
+    What a constant channel adds to a sum is taken off the thresholds after it. Channels that
+    convolutions, pools, sums and concatenations tie together are removed together or not at all.
+    Where fewer channels could not be folded as well, such as 61 instead of 64, some are left.
     """
 
     name = "remove-channels"
@@ -157,14 +157,14 @@ class _Streams:
         return list(less.items())
 
     def _move_constants(self, editor: Editor, place: _Place, kept: IntArray) -> None:
-        """What inputs that go would add to each output goes into the thresholds after it."""
+        """Take what removed inputs would add to each output off the thresholds after it."""
         if place.found is None or place.constants is None:
             return
         gone = place.constants.copy()
         gone[kept] = 0
         if not gone.any():
             return
-        # thresholds are turned in the order of the graph, before their own channels go
+        # in the order of the graph: the thresholds still have all of their channels
         amounts = gone @ np.rint(place.found.constant_input(1)).astype(np.int64)
         output = place.node.outputs[0]
         following = next(user for user, _ in output.uses())

@@ -132,9 +132,9 @@ class SetFolding(Pass):
             device,
             self.allowed(graph),
             self.clock_mhz,
-            self.fps or None,
-            MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
-            reserved,
+            fps=self.fps or None,
+            memory=MemoryPorts(self.memory_ports, self.port_bytes_per_cycle, self.bytes_per_cycle),
+            reserved=reserved,
             lut_price=self.lut_price,
             in_logic=not self.updatable,
         )

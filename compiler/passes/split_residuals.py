@@ -89,9 +89,13 @@ def _split(editor: Editor, layer: ir.Node, terms: list[ir.Value], layouts: list[
             total = part
             continue
         total = editor.insert(
-            layer, "Add", [total, part], f"{output.name}_terms", shape=shape_of(output),
+            layer,
+            "Add",
+            [total, part],
+            f"{output.name}_terms",
+            shape=shape_of(output),
             origins=(layer,),
-        )  # fmt: skip
+        )
         set_derived(total)
     assert total is not None
     set_derived(total, False)
@@ -102,15 +106,6 @@ def _copied(
     editor: Editor, before: ir.Node, node: ir.Node, inputs: list[ir.Value | None]
 ) -> ir.Value:
     """The same operator on another input; the golden graph has no such tensor."""
-    y = editor.insert(
-        before,
-        node.op_type,
-        inputs,
-        f"{node.outputs[0].name}_term",
-        domain=node.domain,
-        attributes={name: a.value for name, a in node.attributes.items()},
-        shape=shape_of(node.outputs[0]),
-        origins=(node,),
-    )
+    y = editor.copy(before, node, inputs, f"{node.outputs[0].name}_term")
     set_derived(y)
     return y

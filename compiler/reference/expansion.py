@@ -141,6 +141,9 @@ def _copy_or_wait(
 
 
 class _Writer:
+    suffix = ""
+    """Ends the names of the tensors that are written."""
+
     def __init__(self, any_batch: bool, any_shape: bool, skip: frozenset[ir.Node]) -> None:
         self.builder = PlainBuilder()
         self.map: dict[ir.Value, ir.Value] = {}
@@ -148,8 +151,6 @@ class _Writer:
         self.any_batch = any_batch
         self.any_shape = any_shape
         self.skip = skip
-
-    suffix = ""
 
     def step(self) -> _StepWriter:
         """What writes the body of a recurrence."""

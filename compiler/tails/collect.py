@@ -63,7 +63,7 @@ class Tail:
             one of them has no curve that is known.
         exclusive: nothing else uses the anchor or anything inside.
         tables: threshold tables on the anchor that it goes through. Between their thresholds what
-            they give stands still, and the curves are those of the other operators.
+            they give is constant, and the curves are those of the other operators.
     """
 
     anchor: ir.Value
@@ -217,8 +217,8 @@ def _curves(nodes: list[ir.Node]) -> tuple[Curve | None, ...] | None:
 def _curves_between_steps(
     anchor: ir.Value, nodes: list[ir.Node]
 ) -> tuple[Curve | None, ...] | None:
-    """The curves of operators, None for those that stand still where no table steps; or None if
-    the others are no chain of known ones."""
+    """The curves of operators, None for those whose result is constant between the tables' steps;
+    or None if the others are not a chain of known ones."""
     still: set[ir.Value] = set()
     found: list[Curve | None] = []
     for node in nodes:

@@ -18,7 +18,7 @@ from qnnc.compiler.ir.facts import integer
 SIMPLE = frozenset({"Add", "Sub", "Mul", "Cast", "Dequantize"})
 """What may lie between a table and what combines several of them."""
 FURTHEST = 16
-"""Nodes looked at behind each tensor."""
+"""Tensors looked at, from each one back."""
 
 
 def is_table(node: ir.Node) -> bool:

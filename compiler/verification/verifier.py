@@ -184,7 +184,7 @@ class ExactSums(Mapping[str, NDArray[Any]]):
         array = self._found[name]
         if fact is None:
             return array
-        return fact.restored(exact_values(array, fact), golden.shape, golden)
+        return fact.restored(exact_values(array, fact), golden)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)

@@ -21,8 +21,8 @@ CLEAR = 2.0
 """One width decides, if its means explain so many times as much variance as the other's; both
 count evenly if neither does."""
 SAME = 0.2
-"""Percentage points of error within which two precisions count as the same: less than a third of
-the paper's own range between its best and its worst network (0.55)."""
+"""Percentage points of error within which two precisions count as the same: little more than a
+third of the paper's own range between its best and its worst network (0.55)."""
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,21 @@ class _Errors:
         return columns(table, self._at("weight", 1, 2), self._at("weight", 3, 4, 5, 6, 7, 8))
 
     def gap(self) -> Finding:
-        """1 and 2 bits against 3 to 8."""
-        text = "1 and 2 bit weights err more than 3 to 8 bits, above all after few epochs (3.3)"
+        """1 and 2 bits against 3 to 8, after the fewest epochs measured."""
+        text = "After few epochs, 1 and 2 bit weights err more than 3 to 8 bits (3.3)"
         each = {count: self._gap(table) for count, table in self.tables.items()}
         known = {count: effect for count, effect in each.items() if effect is not None}
         if not known:
             return Finding(text, None, _NEEDS)
         evidence = "; ".join(f"{_after(count)} {_points(one)}" for count, one in known.items())
-        return Finding(text, next(iter(known.values())).above(0), evidence)
+        fewest = min(known)
+        if fewest >= ENOUGH_EPOCHS:
+            return Finding(text, None, f"{evidence}; not measured after fewer")
+        return Finding(text, known[fewest].above(0), evidence)
 
     def closing(self) -> Finding:
-        """How that gap closes."""
-        text = "That gap closes with training (figure 5)"
+        """How that gap shrinks."""
+        text = "That gap shrinks with training (figure 5)"
         if len(self.epochs) < 2:
             return Finding(text, None, "needs two epoch counts")
         low, high = self._at("weight", 1, 2), self._at("weight", 3, 4, 5, 6, 7, 8)
@@ -182,6 +185,8 @@ class _Errors:
         within = _within(effect)
         if self.epochs[-1] < ENOUGH_EPOCHS and within is not True:
             return Finding(text, None, f"{evidence}; not trained for so long")
+        if self.epochs[-1] < ENOUGH_EPOCHS:
+            evidence += "; already then"
         return Finding(text, within, evidence)
 
     def sweet_spot(self, kind: str) -> Finding:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Effects with intervals, for tables of results by activation width (rows) and weight width.
 
-Errors are random: images and seeds vary. Their contrasts are paired by rows (or by columns), each
-row giving one difference; the interval is Student's, 95 %, over these differences. Resources are
-the same in each run, so theirs is not a sampling interval: it is the range that a share of variance
-takes when any one width is left out.
+Errors vary with what training draws. Their contrasts are paired by rows (or by columns), each row
+giving one difference; the interval is Student's, 95 %, over these differences, as if they were
+independent. All networks are tested on the same images, whose choice it does not cover. Resources
+are the same in each run, so theirs is not a sampling interval: it is the range that a share of
+variance takes when any one width is left out.
 """
 
 from __future__ import annotations

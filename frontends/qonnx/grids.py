@@ -57,7 +57,7 @@ def grid_of(value: ir.Value) -> Grid | None:
         if node is None or not node.inputs or node.inputs[0] is None:
             return None
         if node.domain == QONNX and node.op_type in ("Quant", "BipolarQuant"):
-            return _declared(node)
+            return declared(node)
         if node.op_type == "Mul" and (scale := constant(node.inputs[1])) is not None:
             inner = grid_of(node.inputs[0])  # the codes that a cell has written
             if inner is None or np.any(inner.scale != 1) or scale.size != 1:
@@ -84,7 +84,12 @@ def _same(one: Grid, other: Grid) -> bool:
     ) == replace(other)
 
 
-def _declared(node: ir.Node) -> Grid | None:
+def declared(node: ir.Node) -> Grid | None:
+    """The grid of a Quant or BipolarQuant; None if its zero points or bit widths are several.
+
+    Raises:
+        ModelError: its parameters are not constant or not possible.
+    """
     found = quantizer(node)
     scale = constant(node.inputs[1])
     if found is None or scale is None:
@@ -99,7 +104,7 @@ def _declared(node: ir.Node) -> Grid | None:
         float(zero.reshape(())),
         int(bits.reshape(())),
         bool(attribute(node, "signed", 1)),
-        bool(attribute(node, "narrow", 0)),
+        bool(attribute(node, "narrow", 1)),
         str(attribute(node, "rounding_mode", "ROUND")),
     )
 

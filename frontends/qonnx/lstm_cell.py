@@ -9,7 +9,7 @@ float32 would round a sum across a quantizer's boundary, the two differ; elsewhe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -19,7 +19,7 @@ from qnnc.compiler.integer.join import common_grid
 from qnnc.compiler.ir.edit import QNNC, QONNX, Editor, attribute, constant, replace_value
 from qnnc.compiler.ir.facts import FloatArray, set_sources
 from qnnc.compiler.ir.operators.states import READ, WRITE
-from qnnc.frontends.qonnx.grids import Grid, grid_of, sequence_shape
+from qnnc.frontends.qonnx.grids import Grid, declared, grid_of, sequence_shape
 
 OPERATOR = "QuantLSTMCell"
 GATES = ("input", "forget", "cell", "output")
@@ -31,7 +31,7 @@ QUANTIZERS = (
 END = 1 << 30
 """Beyond the end of any sequence."""
 TENSORS = 15
-"""Inputs in front of those of the quantizers."""
+"""Inputs before those of the quantizers."""
 
 
 def expand_lstm_cells(model: ir.Model) -> bool:
@@ -54,8 +54,8 @@ def expand_lstm_cells(model: ir.Model) -> bool:
 
 
 def _give_batch(editor: Editor, value: ir.Value) -> None:
-    """Let a frame of an input [T, 1, C] be that whole tensor, with a batch in front, where a cell
-    takes it with the steps first."""
+    """Make an input [T, 1, C] one frame, with a batch axis before it, where a cell takes it with
+    the steps first."""
     if value.shape is None or len(value.shape) != 3 or not _steps_first(value):
         return
     steps, batch, features = value.shape
@@ -106,8 +106,7 @@ class _Cell:
         self.reverse = bool(attribute(node, "reverse_input", 0))
         self.coupled = bool(attribute(node, "cifg", 0))
         self.grids = {name: self._quantizer(i, name) for i, name in enumerate(QUANTIZERS)}
-        x = node.inputs[0]
-        assert x is not None
+        x = self._given(0, "sequence")
         shape = sequence_shape(x)
         if shape is None:
             raise ModelError(
@@ -172,8 +171,13 @@ class _Cell:
     def _read(self, codes: ir.Value) -> list[ir.Value]:
         starts = []
         for index, name in ((1, "output"), (2, "cell_state")):
-            start = self.node.inputs[index]
-            assert start is not None
+            start = self._given(index, "initial state")
+            known = constant(start)
+            if known is not None and known.size != self.size:
+                raise ModelError(
+                    f"node {quote(self.node.name)}: its initial state {quote(start.name)} has "
+                    f"{known.size} elements; it needs one for each of its {self.size} hidden units"
+                )
             flat = self._op_of(
                 "Reshape", [start, self._number(np.array([self.size]), np.int64)], f"{name}_start",
                 [self.size],
@@ -196,7 +200,7 @@ class _Cell:
         return list(producer.outputs)
 
     def _gate(self, index: int, gate: str, x: ir.Value, x_grid: Grid, hidden: ir.Value) -> ir.Value:
-        """A gate's codes: sums, its accumulator's quantizer, its function and that's quantizer."""
+        """A gate's codes: sums, the accumulator's quantizer, the function, and its quantizer."""
         h = self.size
         products, scales = [], []
         for kind, first, operand, grid, features in (
@@ -277,24 +281,37 @@ class _Cell:
 
     # --- pieces -----------------------------------------------------------------------------
 
+    def _given(self, index: int, what: str) -> ir.Value:
+        value = self.node.inputs[index]
+        if value is None:
+            raise ModelError(f"node {quote(self.node.name)} ({OPERATOR}) has no {what}")
+        return value
+
     def _quantizer(self, index: int, name: str) -> Grid:
         values = self.node.inputs[TENSORS + 3 * index : TENSORS + 3 * index + 3]
-        scale, zero, bits = (constant(v) for v in values)
-        if scale is None or zero is None or bits is None or scale.size != 1:
-            raise ModelError(
-                f"node {quote(self.node.name)}: its quantizer {name} needs a constant scale, one "
-                "for the tensor, a zero point and a bit width"
-            )
-        ends = ("narrow", "narrow_range")  # Brevitas calls one of them otherwise than the others
+        ends = ("narrow", "narrow_range")  # Brevitas names this attribute of one differently
         narrow = any(attribute(self.node, f"{name}_{end}", 0) for end in ends)
-        return Grid(
-            np.asarray(scale, np.float32).reshape(()).astype(np.float64),
-            float(zero.reshape(())),
-            int(bits.reshape(())),
-            bool(attribute(self.node, f"{name}_signed", 1)),
-            narrow,
-            str(attribute(self.node, f"{name}_rounding_mode", "ROUND")),
+        # checked as any quantizer of a model is
+        alone = ir.node(
+            "Quant",
+            [self.node.inputs[0], *values],
+            {
+                "signed": int(bool(attribute(self.node, f"{name}_signed", 1))),
+                "narrow": int(narrow),
+                "rounding_mode": str(attribute(self.node, f"{name}_rounding_mode", "ROUND")),
+            },
+            domain=QONNX,
+            name=self.node.name,
         )
+        grid = declared(alone)
+        for position in range(len(alone.inputs)):
+            alone.replace_input_with(position, None)
+        if grid is None or grid.scale.size != 1:
+            raise ModelError(
+                f"node {quote(self.node.name)}: its quantizer {name} needs one scale, one zero "
+                "point and one bit width for the tensor"
+            )
+        return replace(grid, scale=grid.scale.astype(np.float32).reshape(()).astype(np.float64))
 
     def _weights(self, index: int, name: str, features: int) -> tuple[ir.Value, FloatArray]:
         """Codes of a gate's weights [features, H], and their scale, one or one for each of H."""

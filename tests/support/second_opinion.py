@@ -85,10 +85,9 @@ def observe(
         if golden is None or golden not in known.spans or known.spans[golden].constant:
             continue
         integers = np.asarray(found[str(value.name)], np.float64)
-        shape = known.spans[golden].shape
         # what a tensor lacks, since nothing depends on it, is not compared: the oracle's own
         own = known.spans[golden].low - known.zeros.get(golden, 0)
-        inner = fact.restored(integers * fact.scale + fact.offset, shape, own)
+        inner = fact.restored(integers * fact.scale + fact.offset, own)
         observed.inner[golden] = inner
         if golden in known.zeros:
             centred.add(golden)

@@ -86,7 +86,7 @@ class MatrixPlan:
 
     @cached_property
     def last_needed(self) -> Mapping[int, int]:
-        """For each term, the last stage at which it is read: so long it is kept."""
+        """For each term, the last stage at which it is read, up to which it is kept."""
         found = dict.fromkeys(
             (term for output in self.outputs for term, _, _ in output.digits), self.shared_stages
         )

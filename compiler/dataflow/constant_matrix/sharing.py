@@ -45,7 +45,7 @@ def shared_terms(inputs: Sequence[Term], digits: Digits) -> tuple[list[Term], li
     """Terms, the inputs first, and the sums of them that the outputs are.
 
     Args:
-        inputs: one a row of the matrix.
+        inputs: one per row of the matrix.
         digits: [inputs, outputs, places], -1, 0 or +1.
     """
     terms = list(inputs)

@@ -82,9 +82,3 @@ def sum_term(terms: Sequence[Term], first: Operand, second: Operand) -> Term:
         offset += ends[2] << operand.shift
     stage = 1 + max(terms[first.term].stage, terms[second.term].stage)
     return Term("sum", high.bit_length(), low, high, offset, stage, (first, second))
-
-
-def sum_luts(first_bits: int, second_bits: int, first_shift: int, second_shift: int) -> int:
-    """LUTs of a sum: one for each column from where both have bits on; the carry out is free."""
-    top = max(first_bits + first_shift, second_bits + second_shift)
-    return top - max(first_shift, second_shift)

@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from qnnc.compiler.errors import ModelError, quote
 from qnnc.compiler.ir.builder import Builder
-from qnnc.compiler.ir.edit import FINN, QNNC, attribute, shape_of
+from qnnc.compiler.ir.edit import FINN, QNNC, ancestors, attribute, shape_of
 
 READ, WRITE = "StateRead", "StateWrite"
 AXIS = 1
@@ -84,8 +84,8 @@ def loops_in(nodes: Iterable[ir.Node]) -> list[Loop]:
         if write is None:
             raise ModelError(f"node {quote(read.name)} reads a state that is never written")
         after = _descendants(read, listed)
-        before = _ancestors(write)
-        inside = tuple(n for n in listed if n in after and n in before and n is not write)
+        before = ancestors([write])
+        inside = tuple(n for n in listed if n in after and n in before)
         found.append(Loop(read, write, inside, shape_of(read.outputs[0])[AXIS]))
     return found
 
@@ -109,15 +109,4 @@ def _descendants(start: ir.Node, nodes: list[ir.Node]) -> set[ir.Node]:
         if any(value in known for value in node.inputs):
             found.add(node)
             known.update(node.outputs)
-    return found
-
-
-def _ancestors(end: ir.Node) -> set[ir.Node]:
-    found, stack = {end}, [end]
-    while stack:
-        for value in stack.pop().inputs:
-            node = value.producer() if value is not None else None
-            if node is not None and node not in found:
-                found.add(node)
-                stack.append(node)
     return found
