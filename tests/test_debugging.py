@@ -127,7 +127,7 @@ def test_a_saved_ir_has_every_fact(model: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_saved_ir_is_refused(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no IR that"):
+    with pytest.raises(ModelError, match="not an IR that"):
         load_ir(model)
     build_model(model, out=tmp_path / "o", save_ir=tmp_path / "ir", stop_after="tidy")
     good = tmp_path / "ir" / "05-infer-shapes.onnx"
