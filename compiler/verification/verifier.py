@@ -217,8 +217,8 @@ def _narrow_dtype(value: ir.Value) -> np.dtype[Any]:
     fact = integer(value)
     if fact is None:
         return np.dtype(np.float32)
-    ends = int(fact.low.min()), int(fact.high.max())
-    return np.result_type(*(np.min_scalar_type(end) for end in ends))
+    low, high = int(fact.low.min()), int(fact.high.max())
+    return np.min_scalar_type(high if low >= 0 else min(low, -high - 1))
 
 
 def elements(values: Sequence[ir.Value]) -> int:
