@@ -167,14 +167,28 @@ def test_a_loop_is_refused_and_named() -> None:
 def test_every_cell_that_is_counted_is_timed() -> None:
     registers = dict.fromkeys(("AREG", "BREG", "CREG", "MREG", "PREG"), "1")
     for kind in {*LUTS, *FLIP_FLOPS, *BLOCK_RAM, *DSP, *FREE}:
-        assert delays_of(kind, parameters_of(kind, registers)) is not None
+        found = {"type": kind, "parameters": registers, "connections": {}}
+        assert delays_of(kind, parameters_of(found)) is not None
     with pytest.raises(ToolError, match="does not know the cell URAM288"):
         delays_of("URAM288", ())
     with pytest.raises(ToolError, match="DSP48E1 without registers"):
-        delays_of("DSP48E1", parameters_of("DSP48E1", {"AREG": "0", "BREG": "0", "MREG": "1"}))
-    with pytest.raises(ToolError, match=r"does not know LUT1\.I9"):
-        cells = {"a": {**cell("LUT1", I9=2, O=20)}}
+        delays_of("DSP48E1", (("AREG", 0), ("BREG", 0), ("MREG", 1)))
+    with pytest.raises(ToolError, match=r"does not know FDRE\.X"):
+        cells = {"a": cell("FDRE", C=99, X=2, Q=20)}
         netlist_timing({"modules": {"top": module(cells, [2], [20])}}, "top")
+
+
+def test_a_lut_of_two_outputs_delays_what_it_looks_at() -> None:
+    """A carry-save adder's place: parity of four inputs, majority of the first three."""
+    table = "01101001100101101001011001101001" + "11101000111010001110100011101000"
+    pins = {f"I{i}": [2 + i] for i in range(4)} | {"I4": ["0"], "I5": ["1"]}
+    place = {"type": "LUT6_2", "parameters": {"INIT": table}, "connections": pins}
+    ways = delays_of("LUT6_2", parameters_of(place)).through
+    assert set(ways) == {(f"I{i}", "O6") for i in range(4)} | {(f"I{i}", "O5") for i in range(3)}
+    half = {**place, "connections": {**pins, "I0": ["0"], "I1": ["0"]}}  # no majority is left
+    assert {
+        pin for pin, out in delays_of("LUT6_2", parameters_of(half)).through if out == "O5"
+    } == set()
 
 
 @pytest.mark.parametrize("kind", ["CARRY4", "MUXF7", "MUXF8", "SRL16E", "SRLC32E", "FDRE"])

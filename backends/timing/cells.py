@@ -44,6 +44,7 @@ class Delays:
 
 
 _PARAMETERS = {
+    "LUT6_2": ("INIT",),
     "DSP48E1": ("AREG", "BREG", "CREG", "MREG", "PREG"),
     "RAMB18E1": ("DOA_REG", "DOB_REG"),
     "RAMB36E1": ("DOA_REG", "DOB_REG"),
@@ -53,10 +54,16 @@ _PARAMETERS = {
 Parameters = tuple[tuple[str, int], ...]
 
 
-def parameters_of(kind: str, parameters: Mapping[str, Any]) -> Parameters:
-    """Those of a cell's parameters, as Yosys writes them, that its delays depend on."""
+def parameters_of(cell: Mapping[str, Any]) -> Parameters:
+    """What the delays of a cell, as Yosys writes it, depend on: some of its parameters, and of a
+    LUT of two outputs the inputs that are constant."""
+    kind, parameters = cell["type"], cell["parameters"]
     names = _PARAMETERS.get(kind, ())
-    return tuple((name, _number(parameters.get(name, 0))) for name in names)
+    found = [(name, _number(parameters.get(name, 0))) for name in names]
+    if kind == "LUT6_2":
+        pins = sorted(cell["connections"].items())
+        found += [(pin, int(bits[0])) for pin, bits in pins if bits[0] in ("0", "1")]
+    return tuple(found)
 
 
 def _number(value: Any) -> int:
@@ -75,6 +82,8 @@ def delays_of(kind: str, parameters: Parameters) -> Delays:
     """
     if found := re.fullmatch(r"LUT([1-6])", kind):
         return _comb(LUT, {(f"I{i}", "O"): _LUT for i in range(int(found[1]))})
+    if kind == "LUT6_2":
+        return _lut6_2(dict(parameters))
     if kind in _FIXED:
         return _FIXED[kind]
     if kind in ("RAMB18E1", "RAMB36E1"):
@@ -91,9 +100,19 @@ def _comb(kind: str, through: Mapping[tuple[str, str], float]) -> Delays:
 _LUT = 0.124
 
 
-def _lut6_2() -> Delays:
-    pins = {(f"I{i}", "O6"): _LUT for i in range(6)}
-    return _comb(LUT, pins | {(f"I{i}", "O5"): _LUT for i in range(5)})
+def _lut6_2(parameters: Mapping[str, int]) -> Delays:
+    """From the inputs that an output depends on: a carry-save adder's O5 does not depend on the
+    input that comes from the O5 before it."""
+    table = parameters["INIT"]
+    fixed = {int(pin[1:]): value for pin, value in parameters.items() if pin != "INIT"}
+    found = {}
+    for out, inputs in (("O5", 5), ("O6", 6)):
+        held = [(i, value) for i, value in fixed.items() if i < inputs]
+        places = [at for at in range(1 << inputs) if all(at >> i & 1 == v for i, v in held)]
+        for i in set(range(inputs)) - fixed.keys():
+            if any((table >> at ^ table >> (at ^ 1 << i)) & 1 for at in places):
+                found[f"I{i}", out] = _LUT
+    return _comb(LUT, found)
 
 
 _CARRY_O = {
@@ -174,7 +193,6 @@ _JOINED = 0.397
 
 _FIXED = {
     "INV": _comb(LUT, {("I", "O"): _LUT}),
-    "LUT6_2": _lut6_2(),
     "MUXF7": _comb(MUX, {("I0", "O"): 0.217, ("I1", "O"): 0.223, ("S", "O"): 0.296}),
     "MUXF8": _comb(MUX, {("I0", "O"): 0.104, ("I1", "O"): 0.094, ("S", "O"): 0.273}),
     "CARRY4": _carry(),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from qnnc.backends.timing.cells import CLOCKS
+from qnnc.backends.timing.cells import CLOCKS, LUT
 from qnnc.backends.timing.path import Path
 from qnnc.backends.timing.wires import Wires
 from qnnc.compiler.errors import ToolError
@@ -99,7 +99,7 @@ def graph_of(module: Mapping[str, Any], cells: Mapping[str, Cell], wires: Wires)
                         end = path.end or f"{called} {pin}"
                         end = called if end == f"{called} D" else end
                         graph.ends[bit] = Path(wire + path.ns, path.levels, "", end)
-                elif not outs and pin not in known.pins:
+                elif not outs and pin not in known.pins and known.kind != LUT:
                     raise ToolError(f"the timing model does not know {cell['type']}.{pin}")
                 ways = graph.ways.setdefault(bit, [])
                 if outs and len(bits) > 1 and single == pin:

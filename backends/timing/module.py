@@ -60,7 +60,7 @@ def _timing(
                 cells[own] = _of_module(own, timing)
                 inside += [] if timing.inside is None else [timing.inside.inside(own)]
             else:
-                cells[own] = _of_library(delays, kind, parameters_of(kind, cell["parameters"]))
+                cells[own] = _of_library(delays, kind, parameters_of(cell))
         known[name] = _of_graph(module, graph_of(module, cells, wires), inside)
     return known[name]
 
@@ -82,7 +82,7 @@ def _of_module(name: str, timing: ModuleTiming) -> Cell:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _of_library(of: CellDelays, kind: str, parameters: Parameters) -> Cell:
     delays = of(kind, parameters)
     through: dict[str, list[tuple[str, Path]]] = {}
