@@ -105,7 +105,7 @@ def test_the_pages_fit_every_window(browser: Browser, followed: Path, page: str)
         browser.complaints.clear()
         browser.open(file.as_uri(), width=width, height=1080, dark=dark)
         assert browser.complaints == []
-        sizes = "[document.documentElement.scrollWidth, innerWidth]"
+        sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         needed, given = browser.evaluate(sizes)
         assert needed <= given, f"{page} is {needed} pixels wide in a window of {given}"
         if folder := os.environ.get("QNNC_SCREENSHOTS"):  # to be looked at

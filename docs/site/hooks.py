@@ -21,9 +21,10 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 LOG = get_plugin_logger("links")
 BESIDE = ("CONTRIBUTING.md", "CHANGELOG.md", "nodes/**/*.md", "benchmarks/**/*.md")
-BESIDE_TOO = ("examples/*/README.md", "examples/plugins/*/README.md", "docs/site/reference.md")
+ELSEWHERE = {"README.md": "overview.md", "docs/site/reference.md": "reference.md"}
+BESIDE_TOO = (*ELSEWHERE, "examples/*/README.md", "examples/plugins/*/README.md")
 FIGURES = (".svg", ".png")
-TEXTS = (".ipynb", ".py", ".yaml", ".sh", "")
+TEXTS = (".ipynb", ".py", ".yaml", ".sh", "")  # the last for LICENSE
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 HEADING = re.compile(r"^#+ qnnc .*$", re.MULTILINE)
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
@@ -31,15 +32,14 @@ FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 def uri_of(path: str) -> str:
     """Where a file of the checkout lies in the site's sources."""
-    if path == "docs/site/reference.md":
-        return "reference.md"
-    return path.removeprefix("docs/")
+    return ELSEWHERE.get(path, path.removeprefix("docs/"))
 
 
 def path_of(uri: str) -> str:
     """The other way: the file of the checkout."""
-    if uri == "reference.md":
-        return "docs/site/reference.md"
+    for path, place in ELSEWHERE.items():
+        if place == uri:
+            return path
     return f"docs/{uri}" if (ROOT / "docs" / uri).is_file() else uri
 
 
