@@ -31,6 +31,7 @@ class Line:
 
 NODES: Final[Mapping[str, Line]] = {
     "MVAU": Line("qnnc.nodes.mvau"),
+    "DynamicMVAU": Line("qnnc.nodes.dynamic_mvau"),
     "VVAU": Line("qnnc.nodes.vvau"),
     "Thresholding": Line("qnnc.nodes.thresholding"),
     "ElementwiseAdd": Line("qnnc.nodes.elementwise_add"),
