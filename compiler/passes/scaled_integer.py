@@ -23,7 +23,6 @@ from qnnc.compiler.ir.facts import (
 )
 from qnnc.compiler.ir.operators import dequantize
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.rewrites import rewrite
 
 Linear = Callable[[Editor, ir.Node, Sequence[Form | None]], list[Form]]
 
@@ -200,8 +199,6 @@ def _cause(node: ir.Node, given: Sequence[Form | None], why: str) -> tuple[str, 
         if loose and len(loose) < len(node.inputs):
             named = quote(sources(loose[0])[-1])
             return why.split(";")[0], f"put a quantizer after node {named}, before the two meet"
-    if node.op_type == "MatMul" and all(f is not None and f.constant is None for f in given):
-        return why, rewrite("Attention")
     form = given[0] if given else None
     joining = _concat_before(node)
     if node.op_type in LAYERS and form is not None and form.scale.size > 1 and joining is not None:
