@@ -15,7 +15,7 @@ from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.join import centred
 from qnnc.compiler.ir.edit import Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, Integer, set_integer
-from qnnc.compiler.ir.intervals import product_of_two
+from qnnc.compiler.ir.intervals import compact, product_of_two
 
 
 def apply(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
@@ -60,13 +60,10 @@ def _signed(editor: Editor, node: ir.Node, form: Form) -> tuple[ir.Value, FloatA
 
 
 def _outside(scale: FloatArray, axis: int, name: str) -> FloatArray:
-    """A scale that is the same along the summed axis and all before it, for the result."""
-    if scale.size == 1:
-        return scale.reshape(())
-    if np.all(scale == scale.flat[0]):
-        return np.asarray(scale.flat[0])
-    if axis == -2 and scale.size == scale.shape[-1]:
-        return scale.reshape(-1)
+    """A scale that is the same along the summed axis, as it broadcasts against the result."""
+    found: FloatArray = compact(scale)
+    if found.ndim < -axis or found.shape[axis] == 1:
+        return found
     raise Unsupported(
         f"tensor {quote(name)} has scales that differ along the summed axis; quantize it per tensor"
     )

@@ -74,6 +74,12 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_pipeline_control": [{"STAGES": 0}, {"STAGES": 1}],
     "qnnc_label_select": [{"K": 3}, {"SIGNED": 0, "LABELS": 100, "IBITS": 8}, {"LABELS": 1}],
     "qnnc_lut_rom": [{"DEPTH": 65, "ABITS": 7}, {"DEPTH": 700, "ABITS": 10}],
+    "qnnc_matrix_buffer": [
+        {"STRIDED": 1},
+        {"BANKS": 1, "INNER": 1, "OUTER": 1, "REPEAT": 1, "LANES": 1},
+        {"BANKS": 3, "INNER": 5, "OUTER": 7, "BITS": 9, "BLOCK": 1, "BANK": 32},
+    ],
+    "qnnc_matrix_digits": [{"SIGNED": 0, "DIGIT": 8}, {"FIELDS": 1, "DIGIT": 8}, {"FIELDS": 3}],
     "qnnc_output_buffer": [{"DEPTH": 3}],
     "qnnc_output_fifo": [{"DEPTH": 20}],
     "qnnc_pack": [{"BYTES": 4}, {"BYTES": 8, "WIDTH": 60}, {"BYTES": 16, "WIDTH": 100}],
