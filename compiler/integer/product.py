@@ -41,12 +41,10 @@ def apply(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
         operands.append(base)
     x_scale, w_scale = scales
     scale = x_scale * w_scale
-    bounds = [bounds_of(value) for value in operands]
-    k = shape[-1]
-    found = product_of_two(*bounds, k)
-    inner = product_of_two(*bounds, k, partial=True)
-    name = f"{node.outputs[0].name}_sum"
-    y = of_two(editor, node, operands, "MatMul", inner, name)
+    left, right = (bounds_of(value) for value in operands)
+    found = product_of_two(left, right, shape[-1])
+    inner = product_of_two(left, right, shape[-1], partial=True)
+    y = of_two(editor, node, operands, "MatMul", inner, f"{node.outputs[0].name}_sum")
     set_integer(y, named_result(node, Integer.of(found.low, found.high, scale)))
     return Form(y, scale, np.zeros(()))
 
