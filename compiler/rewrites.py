@@ -13,12 +13,11 @@ _LABELS = "drop it and take labels with --top-k: it does not change their order"
 _PARTS = "use Split, Concat or a convolution, which take fixed places"
 _HOST = "do it before the network, on the host"
 _ATTENTION = (
-    "write it as MatMul, Transpose and Relu (Softmax is not supported), with a quantizer after "
-    "each MatMul"
+    "write it as MatMul, Transpose and Softmax, with a quantizer after each of MatMul and Softmax"
 )
 _SOFTMAX = (
-    "use Relu in its place (attention without normalisation), or drop it where it is the last: it "
-    "does not change the order of labels, which --top-k takes"
+    "put a quantizer of one scale before and after it (it has to be over the last axis), or drop it "
+    "where it is the last: it does not change the order of labels, which --top-k takes"
 )
 _REDUCTION = "use GlobalAveragePool, AveragePool or MaxPool"
 _CONTROL = "export the branch that is taken, without control flow"

@@ -123,6 +123,7 @@ def test_reference_equals_definition(case: Case, seed: int) -> None:
             for kind, count in (
                 (strategies.mvaus, 7),
                 (strategies.dynamic_mvaus, 4),
+                (strategies.softmaxes, 3),
                 (strategies.thresholdings, 4),
                 (strategies.windows, 8),
                 (strategies.borders, 3),

@@ -31,6 +31,7 @@ CORE = frozenset(
     {
         (QNNC, "IntegerConv"),
         (QNNC, "SumPool"),
+        (QNNC, "IntegerSoftmax"),
         (QNNC, "InsertZeros"),
         (QNNC, "StateWrite"),
         (QONNX, "XnorPopcountMatMul"),

@@ -68,6 +68,20 @@ class Joints(Growing):
         rms = x.rms * y.rms * math.sqrt(k)
         return self._finish(Made(name, (*x.shape[:-1], shape[-1]), rms, bits=x.bits + y.bits + 3))
 
+    def softmax(self) -> bool:
+        """Softmax over the last axis, between quantizers."""
+        c = self.choose
+        x = self._take(lambda m: m.per_tensor and m.bits <= 8 and m.shape[-1] > 1)
+        if x is None:
+            return False
+        self._use(x)
+        name = self.w.op("Softmax", x.name, axis=len(x.shape))[0]
+        step = c.item([1 / 255, 1 / 15, 1 / 16, 0.25, 0.03])
+        y = Made(name, x.shape, 1 / math.sqrt(x.shape[-1]))
+        self.made.append(self._quantized(y, float(np.float32(step))))
+        self.worked = True
+        return True
+
     def concat(self) -> bool:
         """Concat along any axis that fits."""
         c = self.choose

@@ -184,6 +184,23 @@ def dynamic_mvaus(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def softmaxes(draw: st.DrawFn) -> Case:
+    """Any types, scales and roundings."""
+    channels, bits = draw(st.integers(1, 12)), draw(st.integers(1, 8))
+    return nodes.softmax(
+        x=draw(KINDS),
+        bits=bits,
+        channels=channels,
+        vectors=draw(st.integers(1, 4)),
+        scale=draw(st.sampled_from([0.01, 1 / 16, 0.3, 1.0, 5.0])),
+        pe=draw(lanes(channels)),
+        rounding=draw(st.integers(0, 2)),
+        base=draw(st.integers(-20, 5)),
+        step=draw(st.sampled_from([0.0, 0.004, 0.1])),
+    )
+
+
+@st.composite
 def thresholdings(draw: st.DrawFn) -> Case:
     """Tables for each channel and for all, with counts and with values."""
     channels = draw(st.integers(1, 12))
@@ -200,4 +217,4 @@ def thresholdings(draw: st.DrawFn) -> Case:
 
 
 ANY = st.one_of(windows(), borders(), folds(), joins(), orders())
-ANY_NODE = st.one_of(mvaus(), dynamic_mvaus(), thresholdings(), ANY)
+ANY_NODE = st.one_of(mvaus(), dynamic_mvaus(), softmaxes(), thresholdings(), ANY)

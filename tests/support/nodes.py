@@ -18,6 +18,7 @@ from qnnc.nodes.global_acc_pool.cases import total
 from qnnc.nodes.label_select.cases import label_select
 from qnnc.nodes.mvau.cases import mvau
 from qnnc.nodes.pool.cases import pool
+from qnnc.nodes.quant_softmax.cases import softmax
 from qnnc.nodes.shared.elementwise.cases import of_two, with_constant
 from qnnc.nodes.shuffle.cases import shuffle
 from qnnc.nodes.streaming_concat.cases import concat
@@ -46,6 +47,7 @@ __all__ = [
     "Case",
     "concat",
     "duplicate",
+    "dynamic",
     "elementwise",
     "fifo",
     "join",
@@ -57,6 +59,7 @@ __all__ = [
     "random_inputs",
     "random_of",
     "shuffle",
+    "softmax",
     "split",
     "spread",
     "tail",

@@ -13,24 +13,22 @@ module qnnc_matrix_digits #(
     input  wire [ FIELDS*SIMD*BITS-1:0] elements,
     output reg  [FIELDS*SIMD*DIGIT-1:0] digits
 );
-  wire [FIELDS*SIMD*DIGIT-1:0] found;
-  always @(posedge aclk) digits <= found;
   genvar f, s;
   generate
     for (f = 0; f < FIELDS; f = f + 1) begin : lane
       for (s = 0; s < SIMD; s = s + 1) begin : element
         wire [BITS-1:0] given = elements[(f*SIMD+s)*BITS+:BITS];
-        wire [DIGIT-1:0] wide;
+        wire [DIGIT-1:0] wide, digit;
+        always @(posedge aclk) digits[(f*SIMD+s)*DIGIT+:DIGIT] <= digit;
         if (DIGIT > BITS) begin : extended
           assign wide = {{DIGIT - BITS{SIGNED != 0 & given[BITS-1]}}, given};
         end else begin : same
           assign wide = given;
         end
         if (SIGNED != 0 && f > 0) begin : borrows
-          assign found[(f*SIMD+s)*DIGIT+:DIGIT] =
-              wide - DIGIT'(found[((f-1)*SIMD+s)*DIGIT+DIGIT-1]);
+          assign digit = wide - DIGIT'(lane[f-1].element[s].digit[DIGIT-1]);
         end else begin : plain
-          assign found[(f*SIMD+s)*DIGIT+:DIGIT] = wide;
+          assign digit = wide;
         end
       end
     end
