@@ -10,6 +10,7 @@ import numpy as np
 
 from qnnc.nodes.convolution_input_generator.cases import windows
 from qnnc.nodes.duplicate_streams.cases import duplicate
+from qnnc.nodes.dynamic_mvau.cases import dynamic
 from qnnc.nodes.elementwise_add.node import ElementwiseAdd
 from qnnc.nodes.elementwise_mul.node import ElementwiseMul
 from qnnc.nodes.fm_padding.cases import padding
