@@ -16,8 +16,8 @@ _ATTENTION = (
     "write it as MatMul, Transpose and Softmax, with a quantizer after each of MatMul and Softmax"
 )
 _SOFTMAX = (
-    "put a quantizer of one scale before and after it, which has to be over the last axis; where it is "
-    "the last, drop it: it does not change the order of labels, which --top-k takes"
+    "put a quantizer of one scale before and after it, which has to be over the last axis; where "
+    "it is the last, drop it: it does not change the order of labels, which --top-k takes"
 )
 _REDUCTION = "use GlobalAveragePool, AveragePool or MaxPool"
 _CONTROL = "export the branch that is taken, without control flow"
