@@ -46,7 +46,7 @@ def apply(model: ir.Model, editor: Editor, node: ir.Node, form: Form) -> ir.Valu
     if int(attribute(node, "axis", -1)) % rank != rank - 1:
         raise Unsupported("a Softmax along another axis than the last; transpose before and after")
     if not fact.quantized or form.scale.size != 1 or form.offset.size != 1:
-        raise Unsupported("its input has no quantizer of one scale for all; put one before it")
+        raise Unsupported("its input has no quantizer of one scale")
     distances = int(fact.high.max()) - int(fact.low.min()) + 1
     if distances > MOST_DISTANCES:
         raise Unsupported("its input has more than 12 bits; quantize it to fewer")
