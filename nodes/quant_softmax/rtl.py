@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from qnnc.backends.design import LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.rtl_node import Templates, finish
+from qnnc.compiler.dataflow.cost import bits_for
 from qnnc.nodes.quant_softmax.node import QuantSoftmax
 
 TEMPLATES = Templates(__name__)
@@ -34,6 +35,7 @@ def generate(node: QuantSoftmax) -> NodeRtl:
         base=node.base,
         out_bits=node.out_type.bitwidth(),
     )
-    rows = [(b << node.term_bits) | a for a, b in zip(terms, scaled, strict=True)]
+    spare = (1 << bits_for(node.distances)) - node.distances
+    rows = [(b << node.term_bits) | a for a, b in zip(terms, scaled, strict=True)] + [0] * spare
     memory = Memory(rows, node.term_bits + node.scaled_bits, LOGIC, "rom")
     return finish(node, text, {"EXPONENTS_FILE": memory})

@@ -4,9 +4,10 @@
 // terms come from a table by their distance from it and are summed; scaled terms are
 // divided by the sum. FIFOs of WAITS words keep a vector between the passes.
 //
-// A row of INIT_FILE has a term of TERM bits, and above it the scaled term of SCALED
-// bits. A code is floor((2 * scaled + ROUNDING * sum) / (2 * sum)), at most MOST, plus
-// BASE.
+// INIT_FILE has rows for DISTANCES distances and, up to a power of two, some that are
+// only read where there is no code. A row has a term of TERM bits, and above it the
+// scaled term of SCALED bits. A code is floor((2 * scaled + ROUNDING * sum) / (2 * sum)),
+// at most MOST, plus BASE.
 module qnnc_softmax #(
     parameter integer PE = 1,
     parameter integer WORDS = 8,
@@ -122,7 +123,7 @@ module qnnc_softmax #(
       wire [SCALED+TERM-1:0] row;
       qnnc_rom #(
           .WIDTH(SCALED + TERM),
-          .DEPTH(DISTANCES),
+          .DEPTH(1 << ABITS),
           .ABITS(ABITS),
           .STYLE(0),
           .OUTPUT_REGISTER(1),
