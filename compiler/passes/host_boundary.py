@@ -32,6 +32,7 @@ CORE = frozenset(
     {
         (QNNC, "IntegerConv"),
         (QNNC, "SumPool"),
+        (QNNC, "IntegerSoftmax"),
         (QNNC, "InsertZeros"),
         (QNNC, "StateWrite"),
         (QONNX, "XnorPopcountMatMul"),
@@ -279,6 +280,8 @@ def _why_nothing(model: ir.Model) -> str:
     if not why:
         loose = [v for v in node.inputs if v is not None and integer(v) is None]
         why = f"tensor {quote(loose[0].name) if loose else 'its input'} has no quantizer"
+    if ";" in why:  # the reason itself says what helps
+        return f"node {quote(_named(node))}: {why}"
     return (
         f"node {quote(_named(node))}: {why}; quantize it, or say with --input-type what the "
         "model's input is"
