@@ -330,9 +330,9 @@ def average(case: Case) -> tuple[list[str], bool]:
     if kind == 0:
         return case.op("GlobalAveragePool", [x]), True
     if kind == 1:
-        axes = [2] if rank == 1 else [[2], [3], [2, 3], [-1], [-2, -1]][case.pick(5)]
-        keep = int(rng.integers(2))
-        return case.op("ReduceMean", [x, case.constant(axes, np.int64)], keepdims=keep), True
+        keep, choices = case.pick(2), [[2], [3], [2, 3], [-1], [-2, -1]][: 5 if rank == 2 else 1]
+        made = (case.op("ReduceMean", [x, case.sizes(*a)], keepdims=keep) for a in choices)
+        return [y for outputs in made for y in outputs], True
     if kind == 2:
         keep = int(rng.integers(2))
         axes_ = case.constant([-1], np.int64)
