@@ -233,6 +233,8 @@ class BuildOptions:
                 raise OptionError(f"--{name} is a percentage from 1 to 100, not {percent}")
         if self.labels is not None and self.real_samples is None:
             raise OptionError("--labels needs the --samples that they belong to")
+        if self.frames is not None and self.frames < 1:
+            raise OptionError(f"--frames must be at least 1, not {self.frames}")
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
 
