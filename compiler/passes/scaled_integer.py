@@ -67,6 +67,7 @@ class ScaledInteger(Pass):
     """
 
     name = "scaled-integer"
+    folds = "it is in the constants: integers, whose scale goes on to what follows"
 
     def run(self, model: ir.Model) -> bool:
         editor = Editor(model.graph)
