@@ -84,4 +84,5 @@ def _histogram(values: NDArray[Any], low: int, high: int) -> Histogram:
         counts=[int(n) for n in counts],
         at_ends=round(at_ends / values.size, 6),
         zeros=round(int((values == 0).sum()) / values.size, 6),
+        clipped=None,
     )

@@ -74,8 +74,8 @@ def roofline(report: Report) -> Roof | None:
         + (f", {count(round(speed.memory_bytes))} of them weights" if speed.memory_bytes else "")
         + ".",
         f"{_giga(attained)} GOPS attained, {where}: {percent(attained / built)} of what the "
-        f"multipliers that were built could do ({_giga(built)} GOPS), {percent(attained / peak)} of the "
-        f"board's peak for this network ({_giga(peak)} GOPS with all LUTs and DSPs in multipliers "
+        f"multipliers that were built could do ({_giga(built)} GOPS), {percent(attained / peak)} "
+        f"of the board's peak for this network ({_giga(peak)} GOPS with all LUTs and DSPs in multipliers "
         "such as these).",
         f"{_giga(attained / intensity)} GB/s of the {_giga(bandwidth)} GB/s that the memory gives: "
         + ("memory" if intensity * bandwidth < peak else "arithmetic")

@@ -59,7 +59,8 @@ def clipped_shares(
     results: dict[str, NDArray[Any]] = dict(inputs)
     if own:
         nodes = list(plain.graph)
-        last = max(nodes.index(node) for value in own if (node := value.producer()) is not None)
+        ends = {value.producer() for value in own}
+        last = max(place for place, node in enumerate(nodes) if node in ends)
         part = expand(plain, outputs=own, nodes=nodes[: last + 1])
         results |= BatchRunner(part).run(inputs)
     return {
