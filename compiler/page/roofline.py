@@ -75,8 +75,8 @@ def roofline(report: Report) -> Roof | None:
         + ".",
         f"{_giga(attained)} GOPS attained, {where}: {percent(attained / built)} of what the "
         f"multipliers that were built could do ({_giga(built)} GOPS), {percent(attained / peak)} "
-        f"of the board's peak for this network ({_giga(peak)} GOPS with all LUTs and DSPs in multipliers "
-        "such as these).",
+        f"of the board's peak for this network ({_giga(peak)} GOPS with all LUTs and DSPs in "
+        "multipliers such as these).",
         f"{_giga(attained / intensity)} GB/s of the {_giga(bandwidth)} GB/s that the memory gives: "
         + ("memory" if intensity * bandwidth < peak else "arithmetic")
         + " would be the limit first.",
