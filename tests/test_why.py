@@ -14,6 +14,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from benchmarks.networks import MlpSpec, mlp
+from qnnc.compiler.building.provenance import BECAME
+from qnnc.compiler.dataflow import Role
 from qnnc.compiler.rewrites import rewrite
 from tests.support.build import qnnc, run_main
 from tests.support.small import SPEC
@@ -67,6 +69,10 @@ def test_every_node_is_accounted_for(model: Path, tmp_path: Path, capfd: Capture
         row[1:] for row in rows
     ]
     assert "folded: scaled-integer" in {row[1] for row in rows}
+
+
+def test_whatever_a_node_computes_there_are_words_for_it() -> None:
+    assert set(BECAME) == set(Role)
 
 
 def test_what_stops_a_model_is_explained(model: Path, tmp_path: Path, capfd: Capture) -> None:

@@ -29,10 +29,12 @@ OPEN: Place = "open"
 BECAME = {
     Role.PRODUCT: "a product with constant weights",
     Role.CHANNEL_PRODUCT: "a product of each channel with constant weights",
+    Role.DYNAMIC_PRODUCT: "a product of two streams",
     Role.SUM: "a sum of streams",
     Role.JOIN: "streams side by side",
     Role.POOL: "a sum or maximum over windows",
     Role.THRESHOLDS: "in the thresholds of integers",
+    Role.SOFTMAX: "a softmax of codes",
     Role.LABELS: "the largest scores",
     Role.OTHER: "elements in another order or number",
 }
