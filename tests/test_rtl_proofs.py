@@ -88,13 +88,13 @@ def test_the_assertions_hold_for_ever(name: str, tmp_path: Path) -> None:
 
 
 DEFECTS = [
-    ("fifo of 4", "qnnc_fifo", "stored != FULL;", "1'b1;"),  # overflows
-    ("fifo of 4", "qnnc_fifo", "(stored != 0) &", ""),  # gives what is not there
-    ("fifo of 4", "qnnc_fifo", "if (write & ~read) stored", "if (write) stored"),  # loses room
+    ("fifo of 4", "qnnc_fifo", "stored != FULL - 1'b1;", "1'b1;"),  # overflows
+    ("fifo of 4", "qnnc_fifo", "wire read = some &", "wire read ="),  # gives what is not there
+    ("fifo of 4", "qnnc_fifo", "if (write & ~read) begin", "if (write) begin"),  # loses room
     ("fifo of 4", "qnnc_fifo", "(~m_axis_tvalid | m_axis_tready)", "1'b1"),  # drops a word
     ("register slice", "qnnc_register_slice", "if (move) m_axis_tdata", "m_axis_tdata"),
     ("up by 3", "qnnc_dwc_up", "~last | ~m_axis_tvalid", "1'b1"),
-    ("down by 5", "qnnc_dwc_down", "waiting_full & (~busy | (advance & last))", "waiting_full"),
+    ("down by 5", "qnnc_dwc_down", "waiting_full & free", "waiting_full"),
     ("credits and FIFO", "qnnc_credit", "left - 1'b1", "left"),  # a credit too many
     ("credits and FIFO", "qnnc_credit", "give & ~take", "give & 1'b0"),  # none returns
     ("replay of vectors", "qnnc_replay_buffer", "~full[write_bank]", "1'b1"),
@@ -144,8 +144,8 @@ def test_each_assertion_on_axi_can_fail(
 
 
 GENERATED = [
-    (windows(image=(2, 3), kernel=(2, 2)), "fill_next < ", "fill < ", "no_overflow"),
-    (windows(image=(2, 3), kernel=(2, 2)), "fill_next >= ", "fill >= ", "no_underflow"),
+    (windows(image=(2, 3), kernel=(2, 2)), "<= room;", "<= 1'b1;", "no_overflow"),
+    (windows(image=(2, 3), kernel=(2, 2)), "<= there;", "<= 1'b1;", "no_underflow"),
     (windows(image=(2, 3), kernel=(2, 2)), "if (advance) m_axis_tvalid", "m_axis_tvalid", "m_axis"),
     (shuffle(apart=(1, 2, 2), perm=(0, 2, 1)), "~full[write_half]", "1'b1", "halves_apart"),
     (shuffle(apart=(1, 2, 2), perm=(0, 2, 1)), "~m_axis_tvalid | m_axis_tready", "1'b1", "m_axis"),
