@@ -75,7 +75,7 @@ class Performance(_Part):
     latency_cycles_estimate: int | None = Field(
         None, description="the same by the nodes' schedules"
     )
-    fps: float = Field(description="frames per second at the clock, measured if possible")
+    fps: float = Field(description="frames per second at clock_mhz, measured if possible")
     bottleneck: str = Field(description='the slowest layer, or "memory"')
     batch: int = Field(1, description="frames that the accelerator takes in at once")
     memory_bytes: float = Field(
@@ -180,6 +180,29 @@ class Histogram(_Part):
     counts: list[int] = Field(description="of each bin, from low up")
     at_ends: float = Field(description="share of values at the least or greatest integer")
     zeros: float = Field(description="share of values that are 0")
+    clipped: float | None = Field(
+        None,
+        description="of a quantizer's codes: share of values that lay beyond its range, over the "
+        "first 16 samples that were given",
+    )
+
+
+class PathReport(_Part):
+    """The longest path between registers that ends in a layer, by the timing model."""
+
+    ns: float = Field(description="what registers at its ends take is included")
+    levels: int = Field(description="LUTs, carry chains' parts and multiplexers on it")
+    start: str = Field(description="signal that it starts from, with the instance")
+    end: str = Field(description="register that it ends at, and its pin if that is not the data's")
+
+
+class TimingReport(_Part):
+    """How fast the accelerator can be clocked, by a model of the synthesised netlists: before
+    place and route, and without the shell."""
+
+    fmax_mhz: float = Field(description="by the slowest layer")
+    layer: str = Field(description="the slowest: one of layers[].name")
+    delays: str = Field(description="the model: delays of cells, and of wires")
 
 
 class Work(_Part):
@@ -215,6 +238,9 @@ class Layer(_Part):
     cycles: int
     resources: ResourceCount
     synthesis: ResourceCount | None = None
+    timing: PathReport | None = Field(
+        default=None, description="null where nothing was synthesised"
+    )
     coverage: CoverageReport | None = Field(
         None,
         description="of the table's input, or of what arithmetic gives; null for layers that "
@@ -251,8 +277,8 @@ class NodeOrigin(_Part):
     places: list[Place] = Field(description="open: the passes ended before it was decided")
     dataflow: list[str] = Field(description="dataflow nodes that do (part of) it")
     folded_by: str = Field("", description="the pass that made it unnecessary")
-    reason: str = Field("", description="why it is not (wholly) in hardware, from the pass")
-    remedy: str = Field("", description="what to write instead")
+    reason: str = Field("", description="why it is there")
+    remedy: str = Field("", description="what would move it into hardware, where something would")
 
 
 class StreamPort(_Part):
@@ -379,6 +405,7 @@ class Report(_Part):
     passes: list[PassReport] = []
     performance: Performance | None = None
     resources: ResourceReport | None = None
+    timing: TimingReport | None = Field(None, description="null where nothing was synthesised")
     verification: Verification
     accuracy: AccuracyReport | None = Field(None, description="where labels were given")
     layers: list[Layer] = []

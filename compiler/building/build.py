@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc import __version__
 from qnnc.compiler.board import Board
 from qnnc.compiler.building.final_check import coverage_report
 from qnnc.compiler.building.options import BuildOptions
@@ -42,6 +42,7 @@ from qnnc.compiler.report import (
     ResourceReport,
     StageReport,
     StreamPort,
+    TimingReport,
     Verification,
     WitnessReport,
 )
@@ -72,6 +73,8 @@ class Build:
         watchers: look at the model after every pass.
         warnings: messages to the user that do not stop the build.
         until: name of the last stage.
+        timing: how fast the accelerator can be clocked, once it is synthesised.
+        chosen_mhz: the clock, where it was left to the build (`--clock-mhz auto`).
         trail: records where the nodes of the user's model ended up.
     """
 
@@ -102,6 +105,8 @@ class Build:
     resources: ResourceReport | None = None
     host: HostSide | None = None
     implementation: Implementation | None = None
+    timing: TimingReport | None = None
+    chosen_mhz: float | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
     warnings: list[str] = field(default_factory=list)
     until: str = ""
@@ -123,7 +128,7 @@ class Build:
     @property
     def clock_mhz(self) -> float:
         """Clock of the accelerator, exactly as the board sets it."""
-        return self.board.clock(self.options.clock_mhz)
+        return self.chosen_mhz or self.board.clock(self.options.asked_mhz)
 
     @property
     def folder(self) -> Path:
@@ -159,7 +164,7 @@ class Build:
     def report(self, error: QnncError | None = None) -> Report:
         """The report of what has been done so far."""
         return Report(
-            qnnc_version=version("qnnc"),
+            qnnc_version=__version__,
             status="ok" if error is None else "failed",
             error="" if error is None else str(error),
             warnings=list(self.warnings),
@@ -172,6 +177,7 @@ class Build:
             passes=[_pass_report(run) for run in self.passes],
             performance=self.performance,
             resources=self.resources,
+            timing=self.timing,
             verification=Verification(
                 samples=max((level.samples for level in self.levels), default=0),
                 corner_samples=max((level.corner_samples for level in self.levels), default=0),

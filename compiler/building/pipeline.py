@@ -81,7 +81,7 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
 def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     """From dataflow nodes to a folded accelerator."""
     device = board.resources
-    clock_mhz = board.clock(options.clock_mhz)
+    clock_mhz = board.clock(options.asked_mhz)
     memory = board.memory(clock_mhz)
     folding = SetFolding(
         fps=options.fps or 0,

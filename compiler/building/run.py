@@ -7,20 +7,21 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
+from qnnc import __version__
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.backend import Stage
 from qnnc.compiler.building.build import Build
-from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.options import AUTO, BuildOptions
 from qnnc.compiler.building.stages import broken_backends, last_stage, stages_until
 from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace, is_finished
 from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.errors import (
+    OptionError,
     QnncError,
     WorkspaceError,
     quote,
@@ -47,12 +48,15 @@ def run_build(
         watchers: look at the model after every pass.
 
     Raises:
-        QnncError: something the user can fix.
+        OptionError: the options do not go together.
+        QnncError: something else that the user can fix.
     """
     options.check()
     wanted = stages_until(options.until)
     board = find_board(options.board)
-    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
+    if options.clock_mhz == AUTO and not any(stage.tells_clock for stage in wanted):
+        raise OptionError("--clock-mhz auto needs synthesis: set --until synthesize or a later one")
+    board.clock(options.asked_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)
     build = Build(
         options,
@@ -160,7 +164,7 @@ def settings_of(options: BuildOptions) -> dict[str, Any]:
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(options).items()
     }
-    return {"qnnc": version("qnnc"), "options": plain}
+    return {"qnnc": __version__, "options": plain}
 
 
 def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:

@@ -34,7 +34,7 @@ def add(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[For
     Raises:
         Unsupported: there is no common scale.
     """
-    a, b = (_known(node, form) for form in forms[:2])
+    a, b = (_known(node, form) for form in forms)
     sign = -1 if node.op_type == "Sub" else 1
     terms = residual.is_product(a.base) and residual.is_product(b.base)
     factors, scale = common_grid([a.scale, b.scale], residual.grid_of if terms else None)
@@ -56,8 +56,8 @@ def multiply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> lis
         Unsupported: an offset that is not a multiple of the scale.
     """
     operands, scale = [], np.ones(())
-    for form in forms[:2]:
-        operand, own = _centred(editor, node, _known(node, form))
+    for form in forms:
+        operand, own = centred(editor, node, _known(node, form))
         operands.append(operand)
         scale = scale * own
     same = operands[0] is operands[1]
@@ -86,12 +86,16 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         operands = [multiplied(editor, node, f, n) for f, n in zip(found, factors, strict=True)]
     except Unsupported:
         operands, scale = [form.base for form in found], _along(scales, shapes, axis, rank)
-    if any(value.dtype == ir.DataType.DOUBLE for value in operands):
-        operands = [widened(editor, node, value) for value in operands]
     bounds = intervals.concat([bounds_of(v) for v in operands], shapes, axis)
     offset = offsets[0] if same_offset else _along(offsets, shapes, axis, rank)
     if scale.size == 1:
         scale = scale.reshape(())
+    quantized = all(
+        form.fact.quantized and value is form.base and bool(np.all(form.scale != 0))
+        for form, value in zip(found, operands, strict=True)
+    )
+    if any(value.dtype == ir.DataType.DOUBLE for value in operands):
+        operands = [widened(editor, node, value) for value in operands]
     y = editor.insert(
         node,
         "Concat",
@@ -101,10 +105,6 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         dtype=operands[0].dtype or ir.DataType.FLOAT,
         origins=(node,),
         attributes={"axis": axis},
-    )
-    quantized = all(
-        form.fact.quantized and value is form.base and bool(np.all(form.scale != 0))
-        for form, value in zip(found, operands, strict=True)
     )
     fact = Integer.of(bounds.low, bounds.high, scale, offset, quantized=quantized)
     set_integer(y, named_result(node, fact))
@@ -126,7 +126,7 @@ def common_grid(
     grid_of = grid_of or _grid_of
     whole = np.broadcast_arrays(*scales)
     shape = whole[0].shape
-    flat = np.stack([np.asarray(s, dtype=np.float64).reshape(-1) for s in whole])
+    flat = np.stack([np.asarray(s, dtype=np.float64).ravel() for s in whole])
     factors = np.empty(flat.shape, dtype=np.int64)
     grid = np.empty(flat.shape[1])
     known: dict[tuple[float, ...], Grid] = {}
@@ -167,7 +167,7 @@ def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> i
     return with_constant(editor, node, form.base, "Mul", np.asarray(factor))
 
 
-def _centred(editor: Editor, node: ir.Node, form: Form) -> tuple[ir.Value, FloatArray]:
+def centred(editor: Editor, node: ir.Node, form: Form) -> tuple[ir.Value, FloatArray]:
     """Integers that are the values but for a scale, and that scale. Where the scale is zero, the
     offset is the scale of an integer that is always one."""
     shape = np.broadcast_shapes(form.scale.shape, form.offset.shape)

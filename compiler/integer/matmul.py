@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MatMul with constant weights, on integers: ranges, scales, and the XNOR form."""
+"""MatMul on integers, with constant weights: ranges, scales, and the XNOR form."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.errors import Unsupported
-from qnnc.compiler.integer import bipolar
+from qnnc.compiler.integer import bipolar, product
 from qnnc.compiler.integer.form import Form, named_result
-from qnnc.compiler.integer.weights import on_one_grid
+from qnnc.compiler.integer.weights import on_one_grid, primitive
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 from qnnc.compiler.ir.intervals import Interval, interval_of, partial_sums
@@ -21,7 +21,7 @@ from qnnc.compiler.ir.intervals import matmul as product_of
 
 
 def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
-    """Insert the integer product of [..., K] and constant [K, M].
+    """Insert the integer product of [..., K] and [K, M], a constant or computed too (`product`).
 
     Raises:
         Unsupported: the operands are not such that the sum stays integer.
@@ -29,6 +29,13 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     x, w = forms[0], forms[1]
     if x is None or w is None:
         raise Unsupported("its weights or its input have no quantizer")
+    if x.constant is not None and w.constant is None:
+        raise Unsupported(
+            "weights on the left of its input; transpose both and exchange them, which gives the "
+            "transposed product"
+        )
+    if w.constant is None:
+        return [product.apply(editor, node, x, w)]
     return [_product(editor, node, x, w)]
 
 
@@ -52,8 +59,7 @@ def _product(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
 def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     """Integer matrix and scale per output; two-valued codes become -1 and +1 again."""
     codes = w.constant
-    if codes is None:
-        raise Unsupported("a product of two computed tensors")
+    assert codes is not None
     if codes.ndim != 2:
         raise Unsupported(f"weights with {codes.ndim} dimensions")
     scale = w.scale
@@ -63,10 +69,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
         codes, scale = 2 * codes - 1, scale / 2
     if scale.ndim == 2 and scale.shape[0] != 1:
         codes, scale = on_one_grid(codes, scale, 1)
-    per_output = scale.reshape(-1)
-    divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
-    if divisor > 1:
-        codes, per_output = codes // divisor, per_output * divisor
+    codes, per_output = primitive(codes, scale.ravel())
     return codes, per_output if per_output.size > 1 else per_output.reshape(())
 
 
@@ -84,7 +87,7 @@ def _common(scale: FloatArray, what: str) -> FloatArray:
 def _last_axis(array: FloatArray) -> FloatArray:
     if array.size > 1 and array.size != array.shape[-1]:
         raise Unsupported("an offset that differs along other axes than the summed one")
-    return array.reshape(-1) if array.size > 1 else array.reshape(())
+    return array.ravel() if array.size > 1 else array.reshape(())
 
 
 def _xnor(

@@ -12,6 +12,13 @@ MOST_BITS = 20
 """Bits of a weight on the common grid at most: beyond it its quantization says nothing."""
 
 
+def primitive(codes: IntArray, scale: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The same weights, of any shape, with their common divisor in the scales, which broadcast
+    against them."""
+    divisor = int(np.gcd.reduce(codes, axis=None)) or 1
+    return codes // divisor, scale * divisor
+
+
 def on_one_grid(codes: IntArray, scale: FloatArray, outputs: int) -> tuple[IntArray, FloatArray]:
     """Weights and scales that differ along other axes than that of the outputs, as weights with
     one scale for each output: codes times a power of two where all scales are the smallest one
