@@ -45,6 +45,7 @@ from qnnc.compiler.report import (
     Verification,
     WitnessReport,
 )
+from qnnc.compiler.resources import Resources
 from qnnc.compiler.verification import Coverage, Golden
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class Build:
         watchers: look at the model after every pass.
         warnings: messages to the user that do not stop the build.
         until: name of the last stage.
+        kept_free: of the budget, because synthesis of an earlier folding took more than estimated.
         trail: records where the nodes of the user's model ended up.
     """
 
@@ -105,6 +107,7 @@ class Build:
     artifacts: Artifacts = field(default_factory=Artifacts)
     warnings: list[str] = field(default_factory=list)
     until: str = ""
+    kept_free: Resources = field(default_factory=Resources)
 
     def warn(self, text: str) -> None:
         """Tell the user something that does not stop the build."""

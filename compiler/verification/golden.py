@@ -85,6 +85,11 @@ class Golden:
             self._free = expand(model, outputs=watched, any_batch=True, cut=True)
             self._fixed = expand(model, outputs=watched, cut=True)
 
+    @property
+    def elements(self) -> int:
+        """Elements of all tensors that are compared, for one sample."""
+        return sum(math.prod(self._shapes.get(name, ())) for name in self._watched)
+
     def first(self, elements: int) -> BatchRunner | None:
         """What computes the first of the watched tensors, at least one and no more than have so
         many elements for one sample; None if all of them have no more."""
