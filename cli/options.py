@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -81,6 +81,18 @@ Verify = Annotated[
     str,
     typer.Option(help="Compare with the quantized graph after each pass, at the ends, or none."),
 ]
+
+
+def clock_of(text: str) -> float | Literal["auto"] | None:
+    """What --clock-mhz means; raises OptionError for what is neither a number nor auto."""
+    from qnnc.compiler.errors import OptionError
+
+    if text in ("", "auto"):
+        return "auto" if text else None
+    try:
+        return float(text)
+    except ValueError:
+        raise OptionError(f"--clock-mhz is a number or auto, not {text[:60]!r}") from None
 
 
 def given(**options: Any) -> dict[str, Any]:

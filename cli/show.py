@@ -12,7 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from qnnc.compiler.page.text import shortened
-from qnnc.compiler.report import CoverageReport, QuantizationReport, Report, ResourceCount
+from qnnc.compiler.report import (
+    CoverageReport,
+    QuantizationReport,
+    Report,
+    ResourceCount,
+    TimingReport,
+)
 from qnnc.compiler.resources import RESOURCE_NAMES
 
 MEMORY = {
@@ -48,6 +54,8 @@ def show_report(report: Report, out: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if report.timing is not None:
+            console.print(clock_text(report, report.timing), highlight=False, soft_wrap=True)
         if p.memory_bytes:
             ports = f" over {p.memory_ports} ports" if p.memory_ports > 1 else ""
             batch = f"{p.batch} frames at once, " if p.batch > 1 else ""
@@ -80,6 +88,21 @@ def show_report(report: Report, out: Path) -> None:
         if path:
             typer.echo(f"{name.replace('_', ' ')}: {out / path}")
     typer.echo(f"report: {out / (report.artifacts.page or 'report.json')}")
+
+
+def clock_text(report: Report, timing: TimingReport) -> str:
+    """The highest clock, and what limits it, in one line."""
+    layer = next(layer for layer in report.layers if layer.name == timing.layer)
+    name = layer.instance or layer.name
+    if layer.source_nodes:
+        name += f" ({shortened(layer.source_nodes[-1], 40)})"
+    colour = "red" if timing.fmax_mhz < report.clock_mhz else "green"
+    text = f"timing: [{colour}]{timing.fmax_mhz:g} MHz[/] by the model; slowest: {escape(name)}"
+    if layer.timing is None:
+        return text
+    path = layer.timing
+    ways = escape(f"{path.start} → {path.end}")
+    return f"{text}, {path.ns:.2f} ns over {path.levels} levels, {ways}"
 
 
 def coverage_text(seen: CoverageReport) -> str:

@@ -75,7 +75,7 @@ class Performance(_Part):
     latency_cycles_estimate: int | None = Field(
         None, description="the same by the nodes' schedules"
     )
-    fps: float = Field(description="frames per second at the clock, measured if possible")
+    fps: float = Field(description="frames per second at clock_mhz, measured if possible")
     bottleneck: str = Field(description='the slowest layer, or "memory"')
     batch: int = Field(1, description="frames that the accelerator takes in at once")
     memory_bytes: float = Field(
@@ -182,6 +182,24 @@ class Histogram(_Part):
     zeros: float = Field(description="share of values that are 0")
 
 
+class PathReport(_Part):
+    """The longest path between registers that ends in a layer, by the timing model."""
+
+    ns: float = Field(description="what registers at its ends take is included")
+    levels: int = Field(description="LUTs, carry chains' parts and multiplexers on it")
+    start: str = Field(description="signal that it starts from, with the instance")
+    end: str = Field(description="register that it ends at, and its pin if that is not the data's")
+
+
+class TimingReport(_Part):
+    """How fast the accelerator can be clocked, by a model of the synthesised netlists: before
+    place and route, and without the shell."""
+
+    fmax_mhz: float = Field(description="by the slowest layer")
+    layer: str = Field(description="the slowest: one of layers[].name")
+    delays: str = Field(description="the model: delays of cells, and of wires")
+
+
 class Work(_Part):
     """When a layer works on the first frames, which come as fast as they are taken, by the nodes'
     schedules."""
@@ -215,6 +233,9 @@ class Layer(_Part):
     cycles: int
     resources: ResourceCount
     synthesis: ResourceCount | None = None
+    timing: PathReport | None = Field(
+        default=None, description="null where nothing was synthesised"
+    )
     coverage: CoverageReport | None = Field(
         None,
         description="of the table's input, or of what arithmetic gives; null for layers that "
@@ -379,6 +400,7 @@ class Report(_Part):
     passes: list[PassReport] = []
     performance: Performance | None = None
     resources: ResourceReport | None = None
+    timing: TimingReport | None = Field(None, description="null where nothing was synthesised")
     verification: Verification
     accuracy: AccuracyReport | None = Field(None, description="where labels were given")
     layers: list[Layer] = []

@@ -80,6 +80,7 @@ OPTIONS = {
     "speed that is not a number": (["--fps", "nan"], "--fps"),
     "clock": (["--clock-mhz", "-1"], "--clock-mhz"),
     "budget": (["--budget", "1.5"], "--budget"),
+    "more frames than there is memory": (["--frames", "9" * 20], "random samples of"),
     "no limit without a speed": (["--budget", "inf"], "--budget inf needs --fps"),
     "no budget": (["--budget", "0"], "--budget"),
     "input type": (["--input-type", "uint8; rm"], "uint8; rm"),

@@ -127,7 +127,7 @@ def test_builds_are_compared(capfd: Capture, model: Path, tmp_path: Path) -> Non
     assert code == 0, errors
     found = json.loads(output)
     figures = {row["name"]: row["cells"] for row in found["figures"]}
-    assert figures["frames/s"] == [
+    assert figures["frames/s at that clock"] == [
         round(r.performance.fps) for r in reports if r.performance is not None
     ]
     assert [row["name"] for row in found["options"]] == ["fps"]

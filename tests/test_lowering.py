@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[Branch, str]] = {
     "divided by the tensor": (then_conv(with_number("Div", 2.0, first=True)), "Div"),
     "a bound between two integers": (then_conv(clipped(0.3, None)), "no integer .* stands for 0.3"),
     "scales for each channel": (
-        then_conv(norm(np.array([0.5, 0.77, 1.0, 0.31]))),
+        then_conv(norm(np.array([0.5, 0.7071, 1.0, 0.3137]))),
         "differ among channels",
     ),
     "padding of what has no zero": (

@@ -24,8 +24,9 @@ MOST = 8
 TINY = 2
 SIMULATED = (3, 10)
 """Tiny ones, with a sum and thresholds; the benchmark takes hundreds."""
-SEEDS = (3976,)
-"""Graphs that were wrong once: a table that was refused after its weights had changed sign."""
+SEEDS = (2664, 3976)
+"""Graphs that were wrong once: a channel that nothing depends on, whose code may be either of two
+(a fault of the comparison); a table that was refused after its weights had changed sign."""
 KEPT = sorted((Path(__file__).parent / "graphs").glob("*.txt"))
 
 

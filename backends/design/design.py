@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -103,11 +103,19 @@ class Wire:
 
 @dataclass(frozen=True)
 class Instance:
-    """A node in the stitched accelerator."""
+    """A node in the stitched accelerator.
+
+    Attributes:
+        name: of the instance.
+        node: that it is.
+        rtl: its module.
+        streams: name of the stream at each of the module's ports that has one.
+    """
 
     name: str
     node: DataflowNode
     rtl: NodeRtl
+    streams: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> dict[str, tuple[str, Memory]]:
         """File name and contents of each memory, by parameter."""

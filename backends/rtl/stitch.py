@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import onnx_ir as ir
 
@@ -55,18 +57,22 @@ def stitch(model: ir.Model, top: str = "qnnc_accelerator") -> Design:
     outputs = _ports(graph, graph.outputs, "m_axis")
     wires = [_wire(graph, instances, edge) for edge in (*graph.inner, *graph.feedback)]
     weights = _weight_ports(instances)
+    connected = _connected(graph, instances, [*inputs, *outputs, *wires], weights)
     text = TEMPLATES.render(
         "top.sv.j2",
         top=top,
         inputs=[*inputs, *weights],
         outputs=outputs,
         streams=wires,
-        nodes=_connected(graph, instances, [*inputs, *outputs, *wires], weights),
+        nodes=connected,
     )
     return Design(
         top,
         text,
-        tuple(instances),
+        tuple(
+            replace(instance, streams={p["port"]: p["stream"] for p in ports if p["stream"]})
+            for instance, ports in zip(instances, (c["ports"] for c in connected), strict=True)
+        ),
         tuple(wires),
         tuple(inputs),
         tuple(outputs),
@@ -108,7 +114,7 @@ def _connected(
     instances: Sequence[Instance],
     ends: Sequence[Port | Wire],
     weights: Sequence[WeightPort],
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """What the template needs of each instance: module, parameters, its ports and the streams
     at them."""
     by_port: dict[tuple[str, int, int], Port | Wire | WeightPort] = {
@@ -147,10 +153,11 @@ def _stream(graph: StreamGraph, edge: Edge) -> Stream:
 def _connection(port: str, end: Port | Wire | WeightPort | None) -> dict[str, str]:
     """The nets at a port; words of an output that nothing uses are taken and dropped."""
     if end is None:
-        return {"port": port, "data": "", "valid": "", "ready": "1'b1"}
+        return {"port": port, "stream": "", "data": "", "valid": "", "ready": "1'b1"}
     partial = isinstance(end, Port) and end.bytes * 8 > end.bits
     return {
         "port": port,
+        "stream": end.name,
         "data": f"{end.name}_tdata" + (f"[{end.bits - 1}:0]" if partial else ""),
         "valid": f"{end.name}_tvalid",
         "ready": f"{end.name}_tready",

@@ -20,9 +20,11 @@ from benchmarks.mutation.mutants import Mutant
 from benchmarks.resumable import fingerprint
 
 FILES = (
-    "budget", "buffering", "cases", "corners", "curves", "folding", "hoist_quantizers",
-    "intervals", "layout", "memory_ports", "merge_thresholds", "operators", "passes",
-    "random_graphs", "range_cases", "resize", "tails", "trits", "verification", "weight_grids",
+    "budget", "buffering", "cases", "comparisons", "corners", "curves", "folding",
+    "folding_by_hand", "folding_limits", "hoist_quantizers", "integer_forms", "intervals",
+    "layout", "lowering", "memory_ports", "merge_thresholds", "operators", "passes",
+    "random_graphs", "range_cases", "resize", "tables", "tails", "trits", "verification",
+    "weight_grids", "witness",
 )  # fmt: skip
 """Files of tests of the compiler."""
 SLOW = {"cache", "small_build"}

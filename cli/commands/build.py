@@ -24,6 +24,7 @@ from qnnc.cli.options import (
     TimePasses,
     TopK,
     Verify,
+    clock_of,
     given,
 )
 
@@ -39,12 +40,13 @@ def build(
     out: BuildOut = Path("build"),
     board: Annotated[str, typer.Option(help="Board to build for (see qnnc boards).")] = "Pynq-Z1",
     clock_mhz: Annotated[
-        float | None,
+        str,
         typer.Option(
-            help="Clock of the accelerator, one that the board can set (1000/n MHz); by default "
-            "the board's."
+            metavar="MHZ|auto",
+            help="Clock of the accelerator, one that the board can set (1000/n MHz), or auto: the "
+            "highest that holds by the timing model; by default the board's.",
         ),
-    ] = None,
+    ] = "",
     fps: Annotated[
         float | None,
         typer.Option(
@@ -192,7 +194,7 @@ def build(
 
     options = given(
         board=board,
-        clock_mhz=clock_mhz,
+        clock_mhz=clock_of(clock_mhz),
         fps=fps,
         budget=budget,
         external_weights=external_weights,

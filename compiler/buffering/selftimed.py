@@ -144,7 +144,7 @@ class Graph:
                 source = self.channels[number].source[0]
                 which, wait = self._needs[number]
                 firings = which + np.arange(frames)[:, None] * self.actors[source].firings
-                np.maximum(ready, (starts[source][firings] + wait).reshape(-1), out=ready)
+                np.maximum(ready, (starts[source][firings] + wait).ravel(), out=ready)
             before = np.concatenate([[0], np.cumsum(np.tile(actor.cycles, frames))[:-1]])
             starts[index] = np.maximum.accumulate(ready - before) + before
         return Execution(starts, ())
@@ -228,6 +228,6 @@ def _times(starts: IntArray, cycles: IntArray, latency: int) -> IntArray:
 
 def _over_frames(totals: IntArray, count: int, total: int) -> IntArray:
     frames = -(-count // totals.size)
-    whole = (totals[None, :] + total * np.arange(frames)[:, None]).reshape(-1)
+    whole = (totals[None, :] + total * np.arange(frames)[:, None]).ravel()
     result: IntArray = whole[:count]
     return result

@@ -42,6 +42,7 @@ from qnnc.compiler.report import (
     ResourceReport,
     StageReport,
     StreamPort,
+    TimingReport,
     Verification,
     WitnessReport,
 )
@@ -74,6 +75,8 @@ class Build:
         warnings: messages to the user that do not stop the build.
         until: name of the last stage.
         kept_free: of the budget, because synthesis of an earlier folding took more than estimated.
+        timing: how fast the accelerator can be clocked, once it is synthesised.
+        chosen_mhz: the clock, where it was left to the build (`--clock-mhz auto`).
         trail: records where the nodes of the user's model ended up.
     """
 
@@ -104,6 +107,8 @@ class Build:
     resources: ResourceReport | None = None
     host: HostSide | None = None
     implementation: Implementation | None = None
+    timing: TimingReport | None = None
+    chosen_mhz: float | None = None
     artifacts: Artifacts = field(default_factory=Artifacts)
     warnings: list[str] = field(default_factory=list)
     until: str = ""
@@ -126,7 +131,7 @@ class Build:
     @property
     def clock_mhz(self) -> float:
         """Clock of the accelerator, exactly as the board sets it."""
-        return self.board.clock(self.options.clock_mhz)
+        return self.chosen_mhz or self.board.clock(self.options.asked_mhz)
 
     @property
     def folder(self) -> Path:
@@ -175,6 +180,7 @@ class Build:
             passes=[_pass_report(run) for run in self.passes],
             performance=self.performance,
             resources=self.resources,
+            timing=self.timing,
             verification=Verification(
                 samples=max((level.samples for level in self.levels), default=0),
                 corner_samples=max((level.corner_samples for level in self.levels), default=0),

@@ -116,7 +116,12 @@ def _figures(reports: Sequence[Report]) -> list[Row]:
         row("board", lambda r: r.board),
         row("accuracy, %", _accuracy, 1),
         row("clock, MHz", lambda r: round(r.clock_mhz, 3)),
-        row("frames/s", speed(lambda p: round(p.fps)), 1),
+        row(
+            "highest clock by the timing model, MHz",
+            lambda r: None if r.timing is None else r.timing.fmax_mhz,
+            1,
+        ),
+        row("frames/s at that clock", speed(lambda p: round(p.fps)), 1),
         row("cycles per frame", speed(lambda p: p.ii_cycles or p.ii_cycles_estimate), -1),
         row("latency, µs", speed(_latency), -1),
         row("slowest", speed(lambda p: p.bottleneck)),

@@ -20,6 +20,7 @@ ENGINES = ("auto", "verilator", "cxxrtl")
 """What simulates RTL; "auto" is Verilator where it is installed, else CXXRTL."""
 FLOWS = ("auto", "nextpnr", "vivado")
 """What places and routes; "auto" is nextpnr where it is found, else Vivado."""
+AUTO = "auto"
 VERIFY = ("each", "ends", "none")
 PATHS = (
     "out",
@@ -73,7 +74,8 @@ class BuildOptions:
         frontend: name of the frontend, or None to choose by the model.
         input_shape: of the model's input, such as "1,1,28,28", where the model does not say it.
         frontend_options: of the frontend, each "name=value".
-        clock_mhz: clock of the accelerator, or None for the board's.
+        clock_mhz: clock of the accelerator, None for the board's, or "auto" for the highest that
+            holds by the timing model.
         fps: frames per second to reach, or None for the fastest within the budget.
         budget: share of the board that may be used; inf for no limit.
         external_weights: weights for which the chip has no room may come from the board's memory.
@@ -119,7 +121,7 @@ class BuildOptions:
     frontend: str | None = None
     input_shape: str = ""
     frontend_options: tuple[str, ...] = ()
-    clock_mhz: float | None = None
+    clock_mhz: float | Literal["auto"] | None = None
     fps: float | None = None
     budget: float | None = None
     external_weights: bool = False
@@ -166,6 +168,11 @@ class BuildOptions:
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
+    def asked_mhz(self) -> float | None:
+        """The clock that folding is done for; None for the board's."""
+        return None if isinstance(self.clock_mhz, str) else self.clock_mhz
+
+    @property
     def real_samples(self) -> Path | None:
         """The user's samples: those to verify with or, without, those to quantize by."""
         return self.samples if self.samples is not None else self.quantize
@@ -207,7 +214,9 @@ class BuildOptions:
         _one_of("flow", self.flow, FLOWS)
         _one_of("engine", self.engine, ENGINES)
         _one_of("verify", self.verify, VERIFY)
-        for name, value in (("clock-mhz", self.clock_mhz), ("fps", self.fps)):
+        if isinstance(self.clock_mhz, str) and self.clock_mhz != AUTO:
+            raise OptionError(f"--clock-mhz is a number or auto, not {self.clock_mhz[:60]!r}")
+        for name, value in (("clock-mhz", self.asked_mhz), ("fps", self.fps)):
             if value is not None and not 0 < value < float("inf"):
                 raise OptionError(f"--{name} must be positive, not {value}")
         if self.fps is not None and self.fps < LEAST_FPS:
@@ -224,6 +233,8 @@ class BuildOptions:
                 raise OptionError(f"--{name} is a percentage from 1 to 100, not {percent}")
         if self.labels is not None and self.real_samples is None:
             raise OptionError("--labels needs the --samples that they belong to")
+        if self.frames is not None and self.frames < 1:
+            raise OptionError(f"--frames must be at least 1, not {self.frames}")
         if self.jobs < 1:
             raise OptionError(f"--jobs must be at least 1, not {self.jobs}")
 
@@ -250,7 +261,7 @@ class Options(TypedDict, total=False):
     frontend: str | None
     input_shape: str | tuple[int, ...]
     frontend_options: tuple[str, ...]
-    clock_mhz: float | None
+    clock_mhz: float | Literal["auto"] | None
     fps: float | None
     budget: float | None
     external_weights: bool

@@ -26,6 +26,26 @@ def estimated_performance(
         clock_mhz: of the accelerator.
         works: when the nodes work, as `buffering.timing.works` has it.
     """
+    found = Performance(
+        clock_mhz=clock_mhz,
+        ii_cycles=None,
+        ii_cycles_estimate=0,
+        latency_cycles=None,
+        latency_cycles_estimate=latency_of(graph, works),
+        fps=0.0,
+        bottleneck="",
+        batch=batch_of(graph.nodes),
+        memory_cycles=0.0,
+        memory_ports=1,
+        memory_bytes=sum(node.weight_bytes(node.folding()) for node in graph.nodes),
+    )
+    set_clock(found, graph, board, clock_mhz)
+    return found
+
+
+def set_clock(performance: Performance, graph: StreamGraph, board: Board, clock_mhz: float) -> None:
+    """Put the speed at a clock into `performance`: the faster it is, the fewer bytes the memory
+    gives in a cycle."""
     slowest = slowest_node(graph)
     cycles, bottleneck = slowest.cycles(slowest.folding()), slowest.name
     if graph.feedback:
@@ -34,27 +54,28 @@ def estimated_performance(
         target = graph.feedback[0].target
         if (pace := pace_of(graph)) > cycles and target is not None:
             cycles, bottleneck = pace, graph.nodes[target.node].name
-    batch = batch_of(graph.nodes)
-    fetched = sum(node.weight_bytes(node.folding()) for node in graph.nodes)
     ports, waiting = 1, 0.0
-    if fetched:
+    if performance.memory_bytes:
         memory = assign(traffic(graph), board.memory(clock_mhz))
-        ports, waiting = memory.used, round(memory.cycles / batch, 6)
+        ports, waiting = memory.used, round(memory.cycles / performance.batch, 6)
         if math.ceil(waiting) > cycles:
             cycles, bottleneck = math.ceil(waiting), MEMORY
-    return Performance(
-        clock_mhz=clock_mhz,
-        ii_cycles=None,
-        ii_cycles_estimate=cycles,
-        latency_cycles=None,
-        latency_cycles_estimate=latency_of(graph, works),
-        fps=round(clock_mhz * 1e6 / cycles, 1),
-        bottleneck=bottleneck,
-        batch=batch,
-        memory_bytes=fetched,
-        memory_cycles=round(waiting, 2),
-        memory_ports=ports,
-    )
+    performance.clock_mhz = clock_mhz
+    performance.ii_cycles_estimate = cycles
+    performance.bottleneck = bottleneck
+    performance.memory_cycles = round(waiting, 2)
+    performance.memory_ports = ports
+    set_rate(performance)
+
+
+def set_rate(performance: Performance) -> None:
+    """Frames per second by the cycles that were measured, or estimated; the simulation's memory
+    has no limit."""
+    cycles: float = performance.ii_cycles_estimate
+    if performance.ii_cycles is not None:
+        measured = performance.ii_cycles
+        cycles = max(measured, cycles) if performance.bottleneck == MEMORY else measured
+    performance.fps = round(performance.clock_mhz * 1e6 / cycles, 1)
 
 
 def slowest_node(graph: StreamGraph) -> DataflowNode:

@@ -84,7 +84,7 @@ def folding_passes(
 ) -> list[Pass]:
     """From dataflow nodes to a folded accelerator, with some of the budget kept free."""
     device = board.resources
-    clock_mhz = board.clock(options.clock_mhz)
+    clock_mhz = board.clock(options.asked_mhz)
     memory = board.memory(clock_mhz)
     folding = SetFolding(
         fps=options.fps or 0,

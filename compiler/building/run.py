@@ -17,11 +17,12 @@ import onnx_ir as ir
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.backend import OverBudget, Stage
 from qnnc.compiler.building.build import Build
-from qnnc.compiler.building.options import BuildOptions
+from qnnc.compiler.building.options import AUTO, BuildOptions
 from qnnc.compiler.building.stages import broken_backends, last_stage, stages_until
 from qnnc.compiler.building.workspace import MARKER, REPORT, Workspace, is_finished
 from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.errors import (
+    OptionError,
     QnncError,
     TargetError,
     WorkspaceError,
@@ -58,7 +59,9 @@ def run_build(
     options.check()
     wanted = stages_until(options.until)
     board = find_board(options.board)
-    board.clock(options.clock_mhz)  # a clock that cannot be set is refused before all else
+    if options.clock_mhz == AUTO and not any(stage.tells_clock for stage in wanted):
+        raise OptionError("--clock-mhz auto needs synthesis: set --until synthesize or a later one")
+    board.clock(options.asked_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)
     build = Build(
         options,

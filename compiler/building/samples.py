@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ TRIED = 4
 """Samples that a range is tried with."""
 LOOKED_AT = 1 << 22
 """Elements of their tensors that are looked at; of a larger network its first tensors."""
+
+MOST_NUMBERS = 1 << 32
+"""Of all random samples together."""
 
 
 def load_inputs(model: ir.Model, path: Path) -> Inputs:
@@ -50,9 +54,18 @@ def random_inputs(model: ir.Model, golden: Golden, count: int, seed: int = 0) ->
     An input that is declared integer is drawn from its type. For any other the range is the one,
     among powers of two, in which the golden graph's first quantizer gives the most different
     values, so that it is neither saturated nor idle.
+
+    Raises:
+        OptionError: they are more than fit in memory.
     """
     rng = np.random.default_rng(seed)
     inputs: Inputs = {}
+    numbers = sum(math.prod(shape_of(value)) for value in model.graph.inputs)
+    if count * numbers > MOST_NUMBERS:
+        raise OptionError(
+            f"{count:,} random samples of {numbers:,} numbers each are too many; --frames "
+            f"{max(1, MOST_NUMBERS // numbers)} is the most"
+        )
     for value in model.graph.inputs:
         shape = (count, *shape_of(value)[1:])
         fact = integer(value)

@@ -102,7 +102,7 @@ def sweep(
     for goal in goals:
         for rate in rates or (None,):
             replace(goal, fps=rate).check()
-        board.clock(goal.clock_mhz)
+        board.clock(goal.asked_mhz)
     refuse_foreign(options.out, force=options.force)
     imported = import_model(options, golden=False)
     imported.manager.run(imported.model, lowering_passes(options))
@@ -144,7 +144,7 @@ class _Work:
         self, goal: BuildOptions, memory: str, rates: Sequence[float], count: int
     ) -> list[tuple[Point, str]]:
         """The optimum for each rate, from the highest down, with its folding; each folding once."""
-        self.notify(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
+        self.notify(f"{goal.asked_mhz:g} MHz, {memory}", self.done, self.count)
         found: list[tuple[Point, str]] = []
         if rates:
             for rate in sorted(rates, reverse=True):
@@ -155,7 +155,7 @@ class _Work:
             for step in range(1, count if found else 0):
                 found += self._folded(replace(goal, fps=fastest / 2**step), memory)
         self.done += 1
-        self.notify(f"{goal.clock_mhz:g} MHz, {memory}", self.done, self.count)
+        self.notify(f"{goal.asked_mhz:g} MHz, {memory}", self.done, self.count)
         return list({text: (point, text) for point, text in reversed(found)}.values())[::-1]
 
     def _folded(self, goal: BuildOptions, memory: str) -> list[tuple[Point, str]]:
@@ -169,7 +169,7 @@ class _Work:
             self.refusal = str(error)
             return []
         graph = stream_graph(self.model)
-        clock = self.board.clock(goal.clock_mhz)
+        clock = self.board.clock(goal.asked_mhz)
         speed = estimated_performance(graph, self.board, clock, works(graph))
         late = speed.latency_cycles_estimate
         used = {name: round(n) for name, n in total_of(graph).as_dict().items()}

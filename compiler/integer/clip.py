@@ -63,7 +63,7 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     if last == first:
         steps[0] = high + 1
     y = multi_threshold.insert(
-        editor, node, x.base, Table(steps[None, :], first, None, -1), _name(node), (node,)
+        editor, node, x.base, Table(steps[None, :], first), _name(node), (node,)
     )
     found = clipped(interval_of(x.fact), first, last)
     fact = Integer.of(found.low, found.high, x.scale, x.offset, quantized=True)
@@ -102,7 +102,7 @@ def _code(x: Form, bound: float | None) -> int | None:
     if not np.all(x.scale > 0):
         raise Unsupported("a scale that is not positive")
     code = (np.float64(bound) - x.offset) / x.scale
-    rounded = np.rint(code.reshape(-1)[0])
+    rounded = np.rint(code.ravel()[0])
     if not np.all(np.abs(code - rounded) <= np.abs(rounded) * 2.0**-22):
         raise Unsupported(f"no integer of its input stands for {bound:g}; put a quantizer after it")
     return int(rounded)

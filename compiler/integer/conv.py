@@ -14,7 +14,7 @@ from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, typ
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, named_result, per_channel
-from qnnc.compiler.integer.weights import on_one_grid, with_input_scales
+from qnnc.compiler.integer.weights import on_one_grid, primitive, with_input_scales
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.integer.windowed import convolve, convolve_partial
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
@@ -148,13 +148,9 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
         if not bipolar.is_bipolar(w):
             raise Unsupported("weights with a zero point that is not an integer")
         codes, scale = 2 * codes - 1, scale / 2
-    if scale.size > 1 and scale.size != _full(scale, codes.ndim).shape[0]:
+    if scale.size != _full(scale, codes.ndim).shape[0]:
         codes, scale = on_one_grid(codes, scale, 0)
-    per_output = scale.reshape(-1)
-    divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
-    if divisor > 1:
-        codes, per_output = codes // divisor, per_output * divisor
-    return codes, per_output if per_output.size > 1 else per_output.reshape(())
+    return primitive(codes, scale.ravel())
 
 
 def _convolve(
@@ -168,11 +164,11 @@ def _convolve(
 ) -> Form:
     rank, shape = codes.ndim - 2, shape_of(x.base)
     spread = (-1, *(1,) * rank)
-    w_scale = w_scale.reshape(spread) if w_scale.size > 1 else w_scale
+    w_scale = w_scale.reshape(spread)
     own = codes
     codes, x_scale = _on_input_scales(codes, x.scale, group, shape)
-    x_scale = x_scale.reshape(()) if x_scale.size == 1 else x_scale.reshape(spread)
-    scale = x_scale * w_scale
+    scale = x_scale.reshape(spread) * w_scale
+    scale = scale.reshape(()) if scale.size == 1 else scale
     xnor = bipolar.is_bipolar(x) and bool(type_of_values(codes) == BIPOLAR)
     if xnor and not window.is_padded:
         unequal = codes.shape[1] * window.elements

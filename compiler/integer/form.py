@@ -69,5 +69,5 @@ def per_channel(array: FloatArray, shape: Sequence[int]) -> FloatArray:
         raise Unsupported(
             "the input has scales that differ along its image; quantize it per tensor"
         )
-    found: FloatArray = np.broadcast_to(first.reshape(-1), (shape[1],))
+    found: FloatArray = np.broadcast_to(first.ravel(), (shape[1],))
     return found

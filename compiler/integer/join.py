@@ -34,7 +34,7 @@ def add(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[For
     Raises:
         Unsupported: there is no common scale.
     """
-    a, b = (_known(node, form) for form in forms[:2])
+    a, b = (_known(node, form) for form in forms)
     sign = -1 if node.op_type == "Sub" else 1
     terms = residual.is_product(a.base) and residual.is_product(b.base)
     factors, scale = common_grid([a.scale, b.scale], residual.grid_of if terms else None)
@@ -56,7 +56,7 @@ def multiply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> lis
         Unsupported: an offset that is not a multiple of the scale.
     """
     operands, scale = [], np.ones(())
-    for form in forms[:2]:
+    for form in forms:
         operand, own = _centred(editor, node, _known(node, form))
         operands.append(operand)
         scale = scale * own
@@ -126,7 +126,7 @@ def common_grid(
     grid_of = grid_of or _grid_of
     whole = np.broadcast_arrays(*scales)
     shape = whole[0].shape
-    flat = np.stack([np.asarray(s, dtype=np.float64).reshape(-1) for s in whole])
+    flat = np.stack([np.asarray(s, dtype=np.float64).ravel() for s in whole])
     factors = np.empty(flat.shape, dtype=np.int64)
     grid = np.empty(flat.shape[1])
     known: dict[tuple[float, ...], Grid] = {}

@@ -80,7 +80,7 @@ def arranged(node: ir.Node, fact: Integer, shape: tuple[int, ...]) -> Integer:
         return fact
     numbers = np.arange(math.prod(shape)) if fact.order is None else fact.order
     perm = attribute(node, "perm", list(range(len(shape)))[::-1])
-    return fact.with_(order=numbers.reshape(shape).transpose(perm).reshape(-1))
+    return fact.with_(order=numbers.reshape(shape).transpose(perm).ravel())
 
 
 def _of_rank(array: NDArray[Any], rank: int) -> NDArray[Any]:

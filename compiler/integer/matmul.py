@@ -13,7 +13,7 @@ from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, typ
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, named_result
-from qnnc.compiler.integer.weights import on_one_grid, with_input_scales
+from qnnc.compiler.integer.weights import on_one_grid, primitive, with_input_scales
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 from qnnc.compiler.ir.intervals import Interval, interval_of, partial_sums
@@ -67,10 +67,7 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
         codes, scale = 2 * codes - 1, scale / 2
     if scale.ndim == 2 and scale.shape[0] != 1:
         codes, scale = on_one_grid(codes, scale, 1)
-    per_output = scale.reshape(-1)
-    divisor = int(np.gcd.reduce(codes, axis=None)) if codes.size else 0
-    if divisor > 1:
-        codes, per_output = codes // divisor, per_output * divisor
+    codes, per_output = primitive(codes, scale.ravel())
     return codes, per_output if per_output.size > 1 else per_output.reshape(())
 
 
@@ -80,7 +77,7 @@ def _last_axis(array: FloatArray) -> FloatArray:
             "the input has scales or offsets that differ along other axes than the summed one; "
             "quantize it per tensor"
         )
-    return array.reshape(-1) if array.size > 1 else array.reshape(())
+    return array.ravel() if array.size > 1 else array.reshape(())
 
 
 def _xnor(

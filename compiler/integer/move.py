@@ -78,7 +78,7 @@ def _pad_value(editor: Editor, node: ir.Node, x: Form) -> ir.Value:
             "padding that mirrors the image; padding with a constant or with the edge is supported"
         )
     given = constant(node.inputs[2]) if len(node.inputs) > 2 else None
-    value = 0.0 if given is None else float(np.asarray(given).reshape(-1)[0])
+    value = 0.0 if given is None else float(np.asarray(given).ravel()[0])
     if np.any(x.scale == 0):
         raise Unsupported("padding of an input that is constant; fold it into the bias")
     code = (value - x.offset) / x.scale

@@ -44,7 +44,7 @@ class Places:
             return x.whole if pad is None else x.whole.including(pad)
         numbers = self._numbers[index]
         full = x.spread(self._shape)
-        low, high = (bound.reshape(-1)[np.maximum(numbers, 0)] for bound in (full.low, full.high))
+        low, high = (bound.ravel()[np.maximum(numbers, 0)] for bound in (full.low, full.high))
         if pad is not None:
             low, high = (np.where(numbers < 0, pad, bound) for bound in (low, high))
         return compacted(Interval.of(low, high))
@@ -60,7 +60,7 @@ class Places:
         if math.prod(self._shape) > MOST_NUMBERS:
             raise Unsupported("scales that differ within so large a tensor")
         numbers = self._numbers[index]
-        found = np.broadcast_to(array, self._shape).reshape(-1)[np.maximum(numbers, 0)]
+        found = np.broadcast_to(array, self._shape).ravel()[np.maximum(numbers, 0)]
         if np.any(numbers < 0):
             found = self._beside(found, numbers)
         small = compact(found)

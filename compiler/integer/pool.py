@@ -114,7 +114,7 @@ def _reduced(node: ir.Node) -> tuple[int, ...]:
     rank = len(shape_of(source))
     given = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
     axes = (
-        tuple(sorted(int(a) % rank for a in np.asarray(given).reshape(-1)))
+        tuple(sorted(int(a) % rank for a in np.asarray(given).ravel()))
         if (given is not None)
         else tuple(range(rank))
     )

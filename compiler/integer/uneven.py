@@ -37,14 +37,15 @@ def window_counts(node: ir.Node, window: Window) -> IntArray:
     ones = np.zeros(window.padded, dtype=np.int64)
     (top, left), (height, width) = window.before, window.image
     ones[top : top + height, left : left + width] = 1
-    inside = ones.reshape(-1)[window.indices()].sum(axis=1).reshape(window.out)
+    inside = ones.ravel()[window.indices()].sum(axis=1).reshape(window.out)
     if not inside.min():
         raise Unsupported("an AveragePool some of whose windows lie in the padding alone")
     x = ir.Value(name="x", shape=ir.Shape(shape), type=ir.TensorType(ir.DataType.FLOAT))
     y = ir.Value(name="y")
     pool = ir.Node("", node.op_type, [x], list(node.attributes.values()), outputs=[y])
-    opset = int(node.graph.opset_imports.get("", 21)) if node.graph is not None else 21
-    graph = ir.Graph([x], [y], nodes=[pool], opset_imports={"": opset}, name="main")
+    assert node.graph is not None
+    opsets = {"": node.graph.opset_imports[""]}
+    graph = ir.Graph([x], [y], nodes=[pool], opset_imports=opsets, name="main")
     mean = Session(ir.Model(graph, ir_version=10)).run({"x": np.ones(shape, np.float32)})["y"]
     counts: IntArray = np.rint(inside / mean.reshape(window.out).astype(np.float64))
     return counts.astype(np.int64)

@@ -16,6 +16,12 @@ MOST_WITH_INPUTS = 16
 """Bits of a weight at most that takes in the ratio of its input's scale to a common one."""
 
 
+def primitive(codes: IntArray, scale: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The same weights with their common divisor in the scales."""
+    divisor = int(np.gcd.reduce(codes, axis=None)) or 1
+    return codes // divisor, scale * divisor
+
+
 def on_one_grid(codes: IntArray, scale: FloatArray, outputs: int) -> tuple[IntArray, FloatArray]:
     """Weights and scales that differ along other axes than that of the outputs, as weights with
     one scale for each output: codes times a power of two where all scales are the smallest one

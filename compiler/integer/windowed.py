@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,13 +38,12 @@ def convolve(
     if reach >= 2.0**MOST_BITS:
         raise Unsupported(f"sums beyond {MOST_BITS} bits; quantize to fewer bits")
     seen = _seen(outputs, per_group, group)
-    terms = shape[1] * int(np.prod(window.out)) * window.elements
-    if _differs_along_image(x, len(shape)) and terms <= MOST_TERMS:
+    if _differs_along_image(x, len(shape)) and _terms(shape, window) <= MOST_TERMS:
         low, high = _everywhere(x, shape, weights, window, seen)
+        sizes = window.out[4 - len(shape) :]
     else:
         low, high = _by_channel(x, shape, weights, window, seen)
-    rank = len(shape) - 2
-    sizes = window.out[2 - rank :] if low.shape[1] > 1 else (1,) * rank
+        sizes = (1,) * (len(shape) - 2)
     return compacted(Interval.of(low.reshape(1, outputs, *sizes), high.reshape(1, outputs, *sizes)))
 
 
@@ -66,8 +66,8 @@ def max_pool(x: Interval, shape: Sequence[int], window: Window) -> Interval:
     to MOST_TERMS, one interval for each channel beyond."""
     rank = len(shape)
     if not _differs_along_image(x, rank):
-        return x
-    if shape[1] * int(np.prod(window.out)) * window.elements > MOST_TERMS:
+        return compacted(x)
+    if _terms(shape, window) > MOST_TERMS:
         return compacted(x.by_axes([1], shape))
     taken, full, bounds = window.indices(), x.spread((1, *shape[1:])), []
     for bound in (full.low, full.high):
@@ -77,6 +77,11 @@ def max_pool(x: Interval, shape: Sequence[int], window: Window) -> Interval:
     sizes = window.out[4 - rank :]
     low, high = (bound.reshape(1, shape[1], *sizes) for bound in bounds)
     return compacted(Interval.of(low, high))
+
+
+def _terms(shape: Sequence[int], window: Window) -> int:
+    """Elements of all windows of all channels."""
+    return math.prod((shape[1], *window.out, *window.kernel))
 
 
 def _image(window: Window) -> tuple[slice, slice]:
@@ -101,10 +106,10 @@ def _seen(outputs: int, per_group: int, group: int) -> IntArray:
 def _by_channel(
     x: Interval, shape: Sequence[int], weights: IntArray, window: Window, seen: IntArray
 ) -> tuple[IntArray, IntArray]:
-    """[M, 1] where all places of a channel have one interval: windows differ only in which of
+    """[M] where all places of a channel have one interval: windows differ only in which of
     their elements lie in the padding."""
     channels = x.by_axes([1], (1, *shape[1:]))
-    low, high = (a.reshape(-1)[seen][:, :, None] for a in (channels.low, channels.high))
+    low, high = (a.ravel()[seen][:, :, None] for a in (channels.low, channels.high))
     ends = low * weights, high * weights
     least, greatest = np.minimum(*ends).sum(axis=1), np.maximum(*ends).sum(axis=1)  # [M, K]
     rows, columns = (_masks(window, axis) for axis in (0, 1))
@@ -112,10 +117,7 @@ def _by_channel(
         len(rows) * len(columns), -1
     )
     counted = masks.astype(np.int64).T
-    return (
-        (least @ counted).min(axis=1, keepdims=True),
-        (greatest @ counted).max(axis=1, keepdims=True),
-    )
+    return (least @ counted).min(axis=1), (greatest @ counted).max(axis=1)
 
 
 def sees_only_padding(window: Window) -> bool:

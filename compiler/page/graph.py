@@ -150,6 +150,11 @@ def _layer_box(layer: Layer, index: int, slowest: int) -> Box:
         estimate = getattr(layer.resources, resource)
         made = None if layer.synthesis is None else getattr(layer.synthesis, resource)
         details.append((resource, _compared(estimate, made)))
+    if layer.timing is not None:
+        path = layer.timing
+        details.append(("highest clock", f"{1000 / path.ns:.0f} MHz by the timing model"))
+        words = f"{path.ns:.2f} ns over {path.levels} levels, {path.start} → {path.end}"
+        details.append(("longest path", words))
     notes = [text for text in (layer.implementation_reason, *layer.notes) if text]
     return Box(
         layer_key(index),

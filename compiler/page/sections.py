@@ -16,6 +16,7 @@ from qnnc.compiler.report import (
     NodeOrigin,
     Report,
     ResourceCount,
+    TimingReport,
 )
 from qnnc.compiler.resources import RESOURCE_NAMES
 
@@ -88,16 +89,17 @@ def figures(report: Report) -> list[Figure]:
         cycles = speed.ii_cycles if measured else speed.ii_cycles_estimate
         assert cycles is not None
         how = "measured" if measured else "estimated"
-        found.append(Figure("frames per second", count(round(speed.fps)), how))
-        found.append(
-            Figure("cycles per frame", count(cycles), f"at {speed.clock_mhz:g} MHz, {how}")
-        )
+        rate = count(round(speed.fps))
+        found.append(Figure("frames per second", rate, f"at {speed.clock_mhz:g} MHz, {how}"))
+        found.append(Figure("cycles per frame", count(cycles), how))
         late = speed.latency_cycles or speed.latency_cycles_estimate
         if late is not None:
             time = late / speed.clock_mhz
             how = "measured" if speed.latency_cycles is not None else "estimated"
             note = f"{count(late)} cycles, {how}"
             found.append(Figure("latency", f"{time:,.1f} µs", note))
+    if report.timing is not None:
+        found.append(_highest_clock(report, report.timing))
     if report.resources is not None:
         made = report.resources.synthesis
         used = made or report.resources.estimate
@@ -112,6 +114,16 @@ def figures(report: Report) -> list[Figure]:
         wrong = checked.mismatches
         found.append(Figure("wrong integers", count(wrong), note, bad=wrong > 0))
     return found
+
+
+def _highest_clock(report: Report, timing: TimingReport) -> Figure:
+    layer = next((layer for layer in report.layers if layer.name == timing.layer), None)
+    name = timing.layer if layer is None else layer.instance or layer.name
+    if layer is not None and layer.source_nodes:
+        name += f" ({layer.source_nodes[-1]})"
+    held = f"{timing.fmax_mhz:g} MHz"
+    note = f"by the timing model; slowest: {name}"
+    return Figure("highest clock", held, note, bad=timing.fmax_mhz < report.clock_mhz)
 
 
 def time_bars(report: Report) -> list[TimeBar]:

@@ -89,7 +89,7 @@ class Evaluator:
         )
         if merged:
             array = reduce(array, axis=merged, keepdims=True)  # type: ignore[operator]
-        return np.asarray(array, dtype=np.int64).reshape(-1)
+        return np.asarray(array, dtype=np.int64).ravel()
 
     def _plain(self, end: ir.Value) -> ir.Model:
         """The tail up to a tensor, in standard operators."""
@@ -179,7 +179,7 @@ class Evaluator:
             return np.full(self.channels, int(array.reshape(())))
         if self._order is not None:
             raise Unsupported("its parameters differ on both sides of a reshape")
-        spread: IntArray = np.broadcast_to(array, (1, *self._dims)).reshape(-1)
+        spread: IntArray = np.broadcast_to(array, (1, *self._dims)).ravel()
         return spread
 
 
@@ -190,7 +190,7 @@ def _order(layouts: Sequence[ir.Node], shape: Sequence[int]) -> IntArray:
         if node.op_type == "Transpose":
             places = places.transpose(attribute(node, "perm", list(range(places.ndim))[::-1]))
         places = places.reshape(shape_of(node.outputs[0]))
-    return places.reshape(-1)
+    return places.ravel()
 
 
 def _with_errors(plain: ir.Model, rounded: dict[str, float]) -> ir.Model:

@@ -15,7 +15,7 @@ from qnnc.compiler.tails.scores import ScoreTail
 FLOAT32_ROUNDING = 2.0**-22
 """Scores closer than this, relative to the largest, tie in the golden graph's float32."""
 SPARSE = 256
-"""Of so many neighbours in order, one pair is compared before all are."""
+"""Of so many pairs in order, one is compared before all are."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def _same_scale(scale: float, tail: ScoreTail) -> OrderMap:
 def _search(tail: ScoreTail, max_elements: int, max_bits: int) -> OrderMap:
     fact = integer(tail.anchor)
     assert fact is not None
-    low = np.broadcast_to(fact.low.reshape(-1), (tail.classes,))
-    high = np.broadcast_to(fact.high.reshape(-1), (tail.classes,))
+    low = np.broadcast_to(fact.low.ravel(), (tail.classes,))
+    high = np.broadcast_to(fact.high.ravel(), (tail.classes,))
     if int((high - low + 1).sum()) > max_elements:
         raise Unsupported("its scores have scales of their own and too wide a range to check")
     sums = np.concatenate([np.arange(a, b + 1) for a, b in zip(low, high, strict=True)])
@@ -71,8 +71,9 @@ def _search(tail: ScoreTail, max_elements: int, max_bits: int) -> OrderMap:
     order = np.argsort(exact, kind="stable")
     sums, owner, exact = sums[order], owner[order], exact[order]
     tie = max(-exact[0], exact[-1], 0) * FLOAT32_ROUNDING
-    lower = np.flatnonzero(np.diff(exact) > tie)
-    sample = lower[::SPARSE]
+    below = np.searchsorted(exact, exact - tie)  # how many scores are certainly lower
+    above = np.flatnonzero(below)
+    below, sample = below[above] - 1, above[::SPARSE]
     for bits in range(1, max_bits + 1):
         unit = np.abs(scale).max() / ((1 << bits) - 1)
         factor = np.rint(scale / unit).astype(np.int64)
@@ -82,6 +83,9 @@ def _search(tail: ScoreTail, max_elements: int, max_bits: int) -> OrderMap:
             return sums[at] * factor[owner[at]] + addend[owner[at]]
 
         # nearly every map that is wrong is seen to be by a few pairs
-        if all(np.all(mapped(at) < mapped(at + 1)) for at in (sample, lower)):
+        if not np.all(mapped(below[::SPARSE]) < mapped(sample)):
+            continue
+        highest = np.maximum.accumulate(mapped(np.arange(len(exact))))
+        if np.all(highest[below] < mapped(above)):
             return OrderMap(factor, addend)
     raise Unsupported(f"no {max_bits}-bit scale and bias keep the order of its scores")

@@ -102,7 +102,7 @@ def evaluate_pair(model: ir.Model, tail: PairTail, max_elements: int) -> PairTab
             f"it combines two tensors of {ranges[0].size} and {ranges[1].size} different "
             "integers; quantize both before they meet"
         )
-    a, b = (grid.reshape(-1) for grid in np.meshgrid(*ranges, indexing="ij"))
+    a, b = (grid.ravel() for grid in np.meshgrid(*ranges, indexing="ij"))
     codes = _codes(model, tail, a, b)
     ratio = _ratio(tail)
     for bits in range(1, MAX_FACTOR_BITS + 1):
@@ -136,7 +136,7 @@ def _codes(model: ir.Model, tail: PairTail, a: IntArray, b: IntArray) -> IntArra
     found = Session(plain).run(feeds)[str(tail.codes.name)]
     if not np.all(np.isfinite(found)):
         raise Unsupported("it gives values that are not finite")
-    return as_integers(found).reshape(-1)
+    return as_integers(found).ravel()
 
 
 def _ratio(tail: PairTail) -> tuple[float, float]:
@@ -158,9 +158,9 @@ def _multiplied(value: ir.Value, inside: set[ir.Node]) -> float:
             break
         operand = next((a for v in user.inputs if (a := constant(v)) is not None), None)
         if operand is not None and user.op_type in ("Mul", "Dequantize"):
-            factor *= float(operand.reshape(-1)[0])
+            factor *= float(operand.ravel()[0])
         elif operand is not None and user.op_type == "Div" and user.inputs[0] is value:
-            factor /= float(operand.reshape(-1)[0]) or np.inf  # by zero: refused below
+            factor /= float(operand.ravel()[0]) or np.inf  # by zero: refused below
         value = user.outputs[0]
     if factor == 0 or not np.isfinite(factor):
         raise Unsupported("one of its two integers is multiplied by zero")
@@ -177,4 +177,4 @@ def _table(sums: IntArray, codes: IntArray) -> Table | None:
     reached = np.searchsorted(ordered, np.arange(base + 1, top + 1), side="left")
     beyond = int(by_sum[-1]) + 1
     padded = np.append(by_sum, beyond)
-    return Table(padded[reached][None, :], base, None, -1)
+    return Table(padded[reached][None, :], base)

@@ -109,4 +109,4 @@ def _per_class(array: FloatArray, classes: int) -> FloatArray:
         return array.reshape(1)
     if array.size != classes or array.shape[-1] != classes:
         raise Unsupported("scale or bias differ along other axes than the classes")
-    return array.reshape(-1)
+    return array.ravel()

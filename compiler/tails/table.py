@@ -67,7 +67,7 @@ def everywhere(steps: Steps, tail: Tail) -> Steps:
     rank = len(shape)
     dims = [size if axis - rank in tail.axes else 1 for axis, size in enumerate(shape)][1:]
     numbers = np.arange(len(steps.at), dtype=np.int64).reshape(dims)
-    return _chosen(steps, np.broadcast_to(numbers, shape[1:]).reshape(-1))
+    return _chosen(steps, np.broadcast_to(numbers, shape[1:]).ravel())
 
 
 def _kinds(steps: Steps) -> IntArray:

@@ -101,7 +101,7 @@ class _Search:
                 reach = _reach(self.model, value, inputs[str(value.name)])
             else:
                 reach = fact.low, fact.high
-            ends = [np.broadcast_to(e, shape).reshape(-1).astype(np.float32) for e in reach]
+            ends = [np.broadcast_to(e, shape).ravel().astype(np.float32) for e in reach]
             parts.append((ends[0], ends[1], np.full(ends[0].shape, fact is not None)))
         return (
             np.concatenate([low for low, _, _ in parts]),
@@ -144,7 +144,7 @@ class _Search:
             coarse = self.rng.random(grid)
             for axis, block in enumerate(blocks):
                 coarse = np.repeat(coarse, block, axis=axis)
-            share.append(coarse[tuple(slice(size) for size in shape)].reshape(-1))
+            share.append(coarse[tuple(slice(size) for size in shape)].ravel())
         chance = np.concatenate(share)
         if self.rng.random() < 0.6:
             chance = (chance < self.rng.choice([0.25, 0.5, 0.75])).astype(np.float64)

@@ -65,7 +65,7 @@ class Sum:
         even = self.low[:, None] + 1 + np.floor(span[:, None] * steps).astype(np.int64)
         ends = np.stack([self.low + 1, self.high], axis=1)
         found = np.concatenate([self.thresholds, even, ends], axis=1)
-        found[found > self.high[:, None]] = UNREACHABLE  # of channels that stand still
+        found[(found <= self.low[:, None]) | (found > self.high[:, None])] = UNREACHABLE
         return np.sort(found, axis=1)
 
 

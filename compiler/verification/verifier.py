@@ -76,7 +76,7 @@ class Verifier:
 
         Returns:
             The outcome for all samples, and the tensors by name for the first `keep`, in the
-            narrowest integers that their types fit in.
+            narrow integers that their types fit in.
         """
         values = [*integers(model), *floating_layers(model, self.golden)]
         values = _in_order(model, values)
@@ -213,7 +213,8 @@ class _Kept:
 
 
 def _narrow_dtype(value: ir.Value) -> np.dtype[Any]:
-    """The narrowest for a tensor's range; a value outside of it has been found before."""
+    """One for a tensor's range, with room to subtract its low end from a signed value; a value
+    outside of the range has been found before."""
     fact = integer(value)
     if fact is None:
         return np.dtype(np.float32)

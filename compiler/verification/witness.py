@@ -74,7 +74,7 @@ def hear(witness: Witness, golden: Golden, samples: NDArray[np.float32]) -> Test
 
 def _apart(mine: NDArray[Any], theirs: NDArray[Any]) -> tuple[int, NDArray[np.float64]]:
     """Elements, and how far they are apart, as a share of the largest."""
-    a, b = (x.reshape(-1).astype(np.float64) for x in (mine, theirs))
+    a, b = (x.ravel().astype(np.float64) for x in (mine, theirs))
     return a.size, np.abs(a - b) / max(float(np.abs(b).max(initial=0.0)), 1e-30)
 
 

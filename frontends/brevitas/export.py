@@ -15,10 +15,11 @@ from typing import Any
 
 import onnx_ir as ir
 
-from qnnc.compiler.errors import ModelError, OptionError, ToolError
+from qnnc.compiler.errors import ModelError, OptionError, QnncError, ToolError
 from qnnc.compiler.frontend import set_witness
 from qnnc.compiler.plugins import close_matches
 from qnnc.frontends import qdq, qonnx
+from qnnc.frontends.brevitas.rnn_export import exportable_rnn_layers
 from qnnc.frontends.brevitas.witness import Forward, undisturbed
 from qnnc.frontends.onnx_file import read_proto
 
@@ -56,9 +57,12 @@ def load(
     ):
         path = Path(folder, "model.onnx")
         try:
-            getattr(exports, EXPORTS[export])(
-                module, args=argument, export_path=str(path), dynamo=exporter == "dynamo"
-            )
+            with exportable_rnn_layers(torch, module, export, exporter):
+                getattr(exports, EXPORTS[export])(
+                    module, args=argument, export_path=str(path), dynamo=exporter == "dynamo"
+                )
+        except QnncError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"Brevitas' {export} export with torch's {exporter} exporter raises "
@@ -99,7 +103,15 @@ def _sample(torch: Any, module: Any, example: Any) -> Any:
         example = torch.rand(shape, generator=generator)
     first = next(iter(module.parameters()), None)
     device = "cpu" if first is None else first.device
-    return example[:1].detach().to(device)
+    sample = example if _is_sequence(module, example) else example[:1]
+    return sample.detach().to(device)
+
+
+def _is_sequence(module: Any, example: Any) -> bool:
+    """The first axis holds the steps of one sequence, [T, 1, C], as a recurrent layer takes it."""
+    found = (getattr(getattr(m, "cell", None), "batch_first", None) for m in module.modules())
+    first = [batch_first for batch_first in found if batch_first is not None]
+    return example.ndim == 3 and example.shape[1] == 1 and bool(first) and not any(first)
 
 
 @contextlib.contextmanager

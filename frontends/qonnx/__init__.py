@@ -15,7 +15,7 @@ from qnnc.frontends.onnx_file import (
     to_canonical_opset,
     uses_integers,
 )
-from qnnc.frontends.qonnx.lstm_cell import expand_lstm_cells
+from qnnc.frontends.qonnx.recurrent import expand_cells
 
 DOMAINS = {
     "onnx.brevitas": QONNX,
@@ -49,7 +49,7 @@ def from_proto(proto: onnx.ModelProto) -> ir.Model:
     """Canonical IR of a QONNX model in memory; raises ModelError as `Frontend.load` does."""
     canonical_names(proto)
     model = to_canonical_opset(proto, DOMAINS)
-    expand_lstm_cells(model)
+    expand_cells(model)
     return model
 
 

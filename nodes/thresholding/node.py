@@ -164,7 +164,7 @@ class Thresholding(DataflowNode[ThresholdingFolding]):
         values = self.values()
         if values is not None:
             return [Range.of(values.min(axis=1), values.max(axis=1)).along(self.channels)]
-        table = Table(self.thresholds(), self.base, None, -1)
+        table = Table(self.thresholds(), self.base)
         x = inputs[0].along(self.channels)
         return [Range.of(table_codes(table, x.low[None])[0], table_codes(table, x.high[None])[0])]
 

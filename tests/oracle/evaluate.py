@@ -102,6 +102,7 @@ class Oracle:
         feeds: Mapping[str, NDArray[Any]],
         observed: Mapping[str, NDArray[Any]] | None = None,
         centred: frozenset[str] = frozenset(),
+        lacking: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> Run:
         """Run on samples, the first axis of every input.
 
@@ -111,13 +112,15 @@ class Oracle:
                 with what follows from it.
             centred: names of observed tensors of stored integers that are given without their
                 zero point.
+            lacking: elements that observed tensors lack, since nothing depends on them: whatever
+                they may be, they are still.
         """
         run = Run(dict(self.constants))
         for name in self.inputs:
             run.spans[name] = Span.of(feeds[name])
         theirs = observed or {}
         for node in self.nodes:
-            self._step(node, run, theirs, centred)
+            self._step(node, run, theirs, centred, lacking or {})
         return run
 
     def _step(
@@ -126,6 +129,7 @@ class Oracle:
         run: Run,
         theirs: Mapping[str, NDArray[Any]],
         centred: frozenset[str],
+        lacking: Mapping[str, NDArray[np.bool_]],
     ) -> None:
         x = [run.spans[name] if name else None for name in node.inputs]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -143,11 +147,22 @@ class Oracle:
                 found = np.asarray(theirs[name], np.float64).reshape(span.shape)
                 if name in centred:
                     found = found + run.zeros.get(name, np.zeros(()))
-                span = self._compare(run, name, node, span, result, found)
+                absent = np.zeros(span.shape, dtype=bool)
+                if name in lacking:
+                    absent |= lacking[name].reshape(span.shape)
+                    found = np.where(absent, span.low, found)
+                span = self._compare(run, name, node, span, result, found, absent)
             run.spans[name] = span
 
     def _compare(
-        self, run: Run, name: str, node: Node, span: Span, result: Span | Quantized, found: Array
+        self,
+        run: Run,
+        name: str,
+        node: Node,
+        span: Span,
+        result: Span | Quantized,
+        found: Array,
+        absent: NDArray[np.bool_],
     ) -> Span:
         if isinstance(result, Quantized):
             room = np.abs(result.step) / 4
@@ -156,10 +171,15 @@ class Oracle:
         self._check(run, name, span, room, found)
         if isinstance(result, Quantized) and not span.certain:
             taken = np.clip(found, span.low, span.high)
-            run.near += int(np.sum(np.abs(found - result.nearest(span)) > room))
+            far = np.abs(found - result.nearest(span)) > room
+            run.near += int(np.sum(far & ~absent))
             slack = np.abs(round32(taken) - taken) + span.slack
             taken = round32(taken)
-            return Span(taken, taken, slack if np.any(slack) else np.zeros(()))
+            slack = slack if np.any(slack) else np.zeros(())
+            if not np.any(absent):
+                return Span(taken, taken, slack)
+            low, high = (np.where(absent, end, taken) for end in (span.low, span.high))
+            return Span(low, high, slack)
         return span
 
     @staticmethod

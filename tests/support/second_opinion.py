@@ -56,11 +56,13 @@ class Observed:
         tensors: of the compiled graph, by its own names.
         inner: values of the user's tensors that its integers stand for.
         centred: names of those that are stored integers without their zero point.
+        lacking: elements that those lack, since nothing depends on them.
         outputs: in the model's order.
     """
 
     tensors: Tensors
     inner: Tensors = field(default_factory=dict)
+    lacking: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     centred: frozenset[str] = frozenset()
     outputs: list[NDArray[Any]] = field(default_factory=list)
 
@@ -85,10 +87,12 @@ def observe(
         if golden is None or golden not in known.spans or known.spans[golden].constant:
             continue
         integers = np.asarray(found[str(value.name)], np.float64)
-        # what a tensor lacks, since nothing depends on it, is not compared: the oracle's own
-        own = known.spans[golden].low - known.zeros.get(golden, 0)
-        inner = fact.restored(integers * fact.scale + fact.offset, own)
-        observed.inner[golden] = inner
+        shape = known.spans[golden].shape
+        stand_for = integers * fact.scale + fact.offset
+        observed.inner[golden] = fact.restored(stand_for, np.zeros(shape))
+        if fact.order is not None:
+            here = fact.restored(np.ones_like(stand_for), np.zeros(shape))
+            observed.lacking[golden] = here == 0
         if golden in known.zeros:
             centred.add(golden)
     observed.centred = frozenset(centred)
@@ -116,7 +120,7 @@ class Opinion:
 
 def judge(case: Case, oracle: Oracle, observed: Observed) -> Opinion:
     """Hold a compiled graph's tensors and outputs against the oracle's."""
-    run = oracle.run(case.feeds, observed.inner, observed.centred)
+    run = oracle.run(case.feeds, observed.inner, observed.centred, observed.lacking)
     for name, output in zip(oracle.outputs, observed.outputs, strict=True):
         oracle.hold(run, name, output)
     return Opinion([str(f) for f in run.faults], run.near, run.open, len(run.compared))

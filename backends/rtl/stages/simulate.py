@@ -17,8 +17,9 @@ from qnnc.backends.simulation.simulate import (
 )
 from qnnc.compiler.building.backend import Stage, StageOutcome
 from qnnc.compiler.building.build import Build
+from qnnc.compiler.building.performance import set_rate
 from qnnc.compiler.errors import quote
-from qnnc.compiler.report import MEMORY, LevelReport
+from qnnc.compiler.report import LevelReport
 
 MAX_FRAMES = 64
 QUICK_CYCLES = 400_000
@@ -97,7 +98,4 @@ def record(build: Build, result: SimulationResult) -> None:
         build.performance.latency_cycles = result.latency_cycles
         if result.ii_cycles is not None:
             build.performance.ii_cycles = round(result.ii_cycles, 2)
-            cycles = result.ii_cycles
-            if build.performance.bottleneck == MEMORY:  # the testbench's has no limit
-                cycles = max(cycles, build.performance.ii_cycles_estimate)
-            build.performance.fps = round(build.clock_mhz * 1e6 / cycles, 1)
+            set_rate(build.performance)

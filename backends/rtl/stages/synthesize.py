@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from qnnc.backends.rtl.stages.clock import tell_clock
 from qnnc.backends.rtl.stages.rtl import NO_DESIGN, design_of, has_design
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.building.backend import OverBudget, Stage, StageOutcome
 from qnnc.compiler.building.build import Build
+from qnnc.compiler.building.options import AUTO
 from qnnc.compiler.report import ResourceCount
 from qnnc.compiler.resources import Resources
 
@@ -16,9 +18,12 @@ class SynthesizeStage(Stage):
 
     name = "synthesize"
     after = "simulate"
+    tells_clock = True
 
     def run(self, build: Build) -> StageOutcome:
         if not has_design(build):
+            if build.options.clock_mhz == AUTO:
+                build.warn(f"without RTL the clock stays at {build.clock_mhz:.6g} MHz")
             return NO_DESIGN
         design = design_of(build)
         build.progress.detail(f"synthesising {len(design.modules)} distinct nodes")
@@ -33,6 +38,7 @@ class SynthesizeStage(Stage):
         assert build.resources is not None
         build.resources.synthesis = ResourceCount.of(result.total)
         check_budget(build, result.total)
+        tell_clock(build, design, result)
         fresh = sum(not node.cached for node in result.nodes)
         if fresh == 0:
             return StageOutcome("cached", "no node has changed")

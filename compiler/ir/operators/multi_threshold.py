@@ -33,8 +33,8 @@ class Table:
 
     thresholds: NDArray[np.int64]
     base: int
-    values: NDArray[np.int64] | None
-    axis: int
+    values: NDArray[np.int64] | None = None
+    axis: int = -1
 
 
 def insert(

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QuantLSTMCell, as Brevitas exports QuantLSTM: one node for a direction's whole sequence.
+"""What the cells of a recurrence have in common: their sequence, states, gates and quantizers.
 
-What it computes is taken from Brevitas' forward (brevitas/nn/quant_rnn.py), with one difference:
-sums and products are taken of the integer codes, so that they are exact, and scaled once. Where
-float32 would round a sum across a quantizer's boundary, the two differ; elsewhere they are equal.
+What a cell computes is taken from Brevitas' forward (brevitas/nn/quant_rnn.py), with one
+difference: sums and products are taken of the integer codes, so that they are exact, and scaled
+once. Where float32 would round a sum across a quantizer's boundary, the two differ; elsewhere they
+are equal.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
@@ -17,95 +20,59 @@ import onnx_ir as ir
 from qnnc.compiler.errors import ModelError, Unsupported, quote
 from qnnc.compiler.integer.join import common_grid
 from qnnc.compiler.ir.edit import QNNC, QONNX, Editor, attribute, constant, replace_value
-from qnnc.compiler.ir.facts import FloatArray, set_sources
+from qnnc.compiler.ir.facts import FloatArray
 from qnnc.compiler.ir.operators.states import READ, WRITE
 from qnnc.frontends.qonnx.grids import Grid, declared, grid_of, sequence_shape
 
-OPERATOR = "QuantLSTMCell"
-GATES = ("input", "forget", "cell", "output")
-QUANTIZERS = (
-    *("output", "cell_state", "input_acc", "forget_acc", "cell_acc", "output_acc"),
-    *("input_sigmoid", "forget_sigmoid", "cell_tanh", "output_sigmoid", "hidden_state_tanh"),
-)
-"""In the order of the node's inputs, a scale, a zero point and a bit width each."""
 END = 1 << 30
 """Beyond the end of any sequence."""
-TENSORS = 15
-"""Inputs before those of the quantizers."""
-
-
-def expand_lstm_cells(model: ir.Model) -> bool:
-    """Write every QuantLSTMCell as quantizers and operators between StateRead and StateWrite.
-
-    Raises:
-        ModelError: one has parameters that are missing, computed, or without a quantizer.
-    """
-    cells = [n for n in model.graph if n.op_type == OPERATOR and n.domain == QONNX]
-    editor = Editor(model.graph)
-    for value in model.graph.inputs if cells else ():
-        _give_batch(editor, value)
-    for number, node in enumerate(cells):
-        if not node.name:
-            node.name = f"{OPERATOR}_{number}"
-        set_sources(node, (node.name,))
-        _Cell(editor, node).expand()
-        model.graph.remove(node, safe=True)
-    return bool(cells)
-
-
-def _give_batch(editor: Editor, value: ir.Value) -> None:
-    """Make an input [T, 1, C] one frame, with a batch axis before it, where a cell takes it with
-    the steps first."""
-    if value.shape is None or len(value.shape) != 3 or not _steps_first(value):
-        return
-    steps, batch, features = value.shape
-    if (
-        not isinstance(steps, int)
-        or not isinstance(features, int)
-        or (isinstance(batch, int) and batch > 1)
-    ):
-        return
-    shape = [steps, 1, features]
-    users = list(value.uses())
-    target = editor.initializer(f"{value.name}_shape", np.array(shape, np.int64))
-    first = min((user for user, _ in users), key=editor.position)
-    y = editor.insert(first, "Reshape", [value, target], f"{value.name}_sequence", shape=shape)
-    for user, index in users:
-        user.replace_input_with(index, y)
-    value.shape = ir.Shape([1, *shape])
-
-
-def _steps_first(value: ir.Value) -> bool:
-    """A cell that has the steps first takes the tensor, quantized or as it is."""
-    for user, index in value.uses():
-        if index or (user.op_type == OPERATOR and attribute(user, "batch_first", 0)):
-            continue
-        if user.op_type == OPERATOR:
-            return True
-        if user.op_type in ("Quant", "BipolarQuant", "Identity") and _steps_first(user.outputs[0]):
-            return True
-    return False
 
 
 @dataclass
-class _Cell:
-    """A cell under expansion."""
+class Cell(ABC):
+    """A cell under expansion.
+
+    Attributes:
+        QUANTIZERS: names in the order of the node's inputs, a scale, a zero point and a bit width
+            each.
+        STATES: the quantizer of each state; the node gives its outputs of all steps, and each
+            state after the last one.
+        TENSORS: inputs before those of the quantizers: the sequence, a start for each state,
+            weights and biases.
+        INPUT_WEIGHTS, HIDDEN_WEIGHTS: the first inputs that hold weights of the input, and of the
+            hidden state.
+    """
+
+    QUANTIZERS: ClassVar[tuple[str, ...]]
+    STATES: ClassVar[tuple[str, ...]]
+    TENSORS: ClassVar[int]
+    INPUT_WEIGHTS: ClassVar[int]
+    HIDDEN_WEIGHTS: ClassVar[int]
 
     editor: Editor
     node: ir.Node
 
+    @abstractmethod
+    def _step(self, x: ir.Value, x_grid: Grid, states: Sequence[ir.Value]) -> Sequence[ir.Value]:
+        """Codes of the states after a step, from those before it and codes of the input."""
+
     def expand(self) -> None:
-        """Put the operators in the node's place."""
+        """Put the operators in the node's place.
+
+        Raises:
+            ModelError: a parameter is missing, computed, or not possible.
+        """
         node = self.node
-        if len(node.inputs) != TENSORS + 3 * len(QUANTIZERS) or len(node.outputs) != 3:
+        inputs, outputs = self.TENSORS + 3 * len(self.QUANTIZERS), 1 + len(self.STATES)
+        if len(node.inputs) != inputs or len(node.outputs) != outputs:
             raise ModelError(
-                f"node {quote(node.name)} ({OPERATOR}) has {len(node.inputs)} inputs, not "
-                f"{TENSORS + 3 * len(QUANTIZERS)}; export it with Brevitas 0.10 or newer"
+                f"node {quote(node.name)} ({node.op_type}) has {len(node.inputs)} inputs and "
+                f"{len(node.outputs)} outputs, not {inputs} and {outputs}; export it with Brevitas "
+                "0.10 or newer"
             )
         self.first = bool(attribute(node, "batch_first", 0))
         self.reverse = bool(attribute(node, "reverse_input", 0))
-        self.coupled = bool(attribute(node, "cifg", 0))
-        self.grids = {name: self._quantizer(i, name) for i, name in enumerate(QUANTIZERS)}
+        self.grids = {name: self._quantizer(i, name) for i, name in enumerate(self.QUANTIZERS)}
         x = self._given(0, "sequence")
         shape = sequence_shape(x)
         if shape is None:
@@ -121,56 +88,20 @@ class _Cell:
             )
         self.steps, self.features = steps, shape[2]
         self.size = self._hidden_size()
-        self._write(x)
-
-    def _write(self, x: ir.Value) -> None:
         grid = grid_of(x)
         if grid is None:
             raise ModelError(
-                f"node {quote(self.node.name)}: its input {quote(x.name)} has no quantizer; "
-                "quantize it"
+                f"node {quote(node.name)}: its input {quote(x.name)} has no quantizer; quantize it"
             )
         sequence = self._in_order(self._turned(x, [1, self.steps, self.features]), self.features)
         codes = self._codes(sequence, grid, self.features, "input")
-        states = self._read(codes)
-        hidden, cell = states
-        gates = {}
-        for index, gate in enumerate(GATES):
-            if gate == "forget" and self.coupled:
-                continue
-            gates[gate] = self._gate(index, gate, codes, grid, hidden)
-        if self.coupled:
-            gates["forget"] = self._complement(gates["input"])
-        g, h = self.grids, self.size
-        state = g["cell_state"]
-        names = {"forget": "forget_sigmoid", "input": "input_sigmoid", "output": "output_sigmoid"}
-        if self.coupled:
-            names["forget"] = "input_sigmoid"
-        kept = self._product("forget_cell", gates["forget"], g[names["forget"]], cell, state, state)
-        new = self._product(
-            "input_cell", gates["input"], g[names["input"]], gates["cell"], g["cell_tanh"], state
-        )
-        total = self._op("Add", [kept, new], "cell_sum", h)
-        cell_now = self._codes(total, state.coded, h, "cell_state")
-        value = self._scaled(cell_now, state.scale, "cell_value")
-        activated = self._codes(
-            self._op("Tanh", [value], "cell_tanh_value", h), g["hidden_state_tanh"], h, "cell_tanh"
-        )
-        hidden_now = self._product(
-            "hidden",
-            gates["output"],
-            g[names["output"]],
-            activated,
-            g["hidden_state_tanh"],
-            g["output"],
-        )
-        self._finish([hidden_now, cell_now])
+        self._finish(self._step(codes, grid, self._read(codes)))
 
     # --- parts ------------------------------------------------------------------------------
 
     def _read(self, codes: ir.Value) -> list[ir.Value]:
         starts = []
-        for index, name in ((1, "output"), (2, "cell_state")):
+        for index, name in enumerate(self.STATES, 1):
             start = self._given(index, "initial state")
             known = constant(start)
             if known is not None and known.size != self.size:
@@ -193,60 +124,52 @@ class _Cell:
             attributes={"loop": str(self.node.name)},
             shape=[1, self.steps, self.size],
             origins=(self.node,),
-            outputs=2,
+            outputs=len(self.STATES),
         )
         producer = y.producer()
         assert producer is not None
         return list(producer.outputs)
 
-    def _gate(self, index: int, gate: str, x: ir.Value, x_grid: Grid, hidden: ir.Value) -> ir.Value:
-        """A gate's codes: sums, the accumulator's quantizer, the function, and its quantizer."""
+    def _sum(
+        self, name: str, x: ir.Value, x_grid: Grid, hidden: ir.Value, weights: int, bias: int
+    ) -> ir.Value:
+        """A gate's value: its accumulator's quantizer after the sum of both products and the bias.
+
+        Args:
+            weights: input of the node that holds weights of the input; those of the hidden state
+                lie as far after it as in the first gate.
+            bias: input of the node that holds the bias.
+        """
         h = self.size
         products, scales = [], []
-        for kind, first, operand, grid, features in (
-            ("input", 3, x, x_grid, self.features),
-            ("hidden", 7, hidden, self.grids["output"], h),
+        hidden_weights = weights + self.HIDDEN_WEIGHTS - self.INPUT_WEIGHTS
+        for kind, index, operand, grid, features in (
+            ("input", weights, x, x_grid, self.features),
+            ("hidden", hidden_weights, hidden, self.grids[self.STATES[0]], h),
         ):
-            weights, scale = self._weights(first + index, f"{gate}_{kind}_weights", features)
-            products.append(self._op("MatMul", [operand, weights], f"{gate}_{kind}", h))
+            matrix, scale = self._weights(index, f"{name}_{kind}_weights", features)
+            products.append(self._op("MatMul", [operand, matrix], f"{name}_{kind}", h))
             scales.append(np.asarray(scale * grid.scale, dtype=np.float64))
         try:
             factors, common = common_grid(scales)
         except Unsupported as why:
             raise ModelError(
-                f"node {quote(self.node.name)}: the sums of its {gate} gate have scales that are "
+                f"node {quote(self.node.name)}: the sums of its {name} gate have scales that are "
                 "not small multiples of each other: let input and hidden state, and the weights of "
                 "both, go through quantizers of one scale, or of powers of two"
             ) from why
         products = [
-            p if np.all(f == 1) else self._op("Mul", [p, self._number(f)], f"{gate}_on_grid", h)
+            p if np.all(f == 1) else self._op("Mul", [p, self._number(f)], f"{name}_on_grid", h)
             for p, f in zip(products, factors, strict=True)
         ]
-        total = self._op("Add", products, f"{gate}_sum", h)
-        value = self._scaled(total, common, f"{gate}_acc")
-        bias = self.node.inputs[11 + index]
-        if bias is not None and not _is_zero(bias):
-            value = self._op("Add", [value, bias], f"{gate}_biased", h)
-        value = self._quantized(value, self.grids[f"{gate}_acc"], h, f"{gate}_acc_quant")
-        function = "tanh" if gate == "cell" else "sigmoid"
-        value = self._op(function.capitalize(), [value], f"{gate}_{function}", h)
-        return self._codes(value, self.grids[f"{gate}_{function}"], h, f"{gate}_gate")
-
-    def _complement(self, gate: ir.Value) -> ir.Value:
-        """One minus the input gate, on that gate's grid."""
-        one = self.grids["input_sigmoid"].nearest(1.0)
-        return self._op("Sub", [self._number(one), gate], "forget_gate", self.size)
-
-    def _product(
-        self, name: str, a: ir.Value, a_grid: Grid, b: ir.Value, b_grid: Grid, to: Grid
-    ) -> ir.Value:
-        """Codes of a product of two tensors, from theirs."""
-        whole = self._op("Mul", [a, b], f"{name}_product", self.size)
-        value = self._scaled(whole, a_grid.scale * b_grid.scale, f"{name}_value")
-        return self._codes(value, to, self.size, name)
+        value = self._scaled(self._op("Add", products, f"{name}_sum", h), common, f"{name}_acc")
+        added = self.node.inputs[bias]
+        if added is not None and not _is_zero(added):
+            value = self._op("Add", [value, added], f"{name}_biased", h)
+        return self._quantized(value, self.grids[f"{name}_acc"], h, f"{name}_acc_quant")
 
     def _finish(self, states: Sequence[ir.Value]) -> None:
-        """Close the recurrence, and give the node's three outputs."""
+        """Close the recurrence, and give the node's outputs."""
         h, node = self.size, self.node
         y = self.editor.insert(
             node,
@@ -257,16 +180,17 @@ class _Cell:
             attributes={"loop": str(node.name)},
             shape=[1, self.steps, h],
             origins=(node,),
-            outputs=2,
+            outputs=len(self.STATES),
         )
         producer = y.producer()
         assert producer is not None
-        names = ("output", "cell_state")
-        for codes, name, output in zip(producer.outputs, names, node.outputs[1:], strict=True):
+        for codes, name, output in zip(
+            producer.outputs, self.STATES, node.outputs[1:], strict=True
+        ):
             if output.uses() or output.is_graph_output():
                 replace_value(output, self._last(codes, name))
         if node.outputs[0].uses() or node.outputs[0].is_graph_output():
-            value = self._scaled(producer.outputs[0], self.grids["output"].scale, "outputs")
+            value = self._scaled(producer.outputs[0], self.grids[self.STATES[0]].scale, "outputs")
             value = self._turned(self._in_order(value, h), [self.steps, 1, h])
             replace_value(node.outputs[0], value)
 
@@ -284,11 +208,12 @@ class _Cell:
     def _given(self, index: int, what: str) -> ir.Value:
         value = self.node.inputs[index]
         if value is None:
-            raise ModelError(f"node {quote(self.node.name)} ({OPERATOR}) has no {what}")
+            raise ModelError(f"node {quote(self.node.name)} ({self.node.op_type}) has no {what}")
         return value
 
     def _quantizer(self, index: int, name: str) -> Grid:
-        values = self.node.inputs[TENSORS + 3 * index : TENSORS + 3 * index + 3]
+        first = self.TENSORS + 3 * index
+        values = self.node.inputs[first : first + 3]
         ends = ("narrow", "narrow_range")  # Brevitas names this attribute of one differently
         narrow = any(attribute(self.node, f"{name}_{end}", 0) for end in ends)
         # checked as any quantizer of a model is
@@ -336,7 +261,7 @@ class _Cell:
         return turned, scale.reshape(-1) if scale.size > 1 else scale.reshape(())
 
     def _hidden_size(self) -> int:
-        weights = self.node.inputs[7]
+        weights = self.node.inputs[self.HIDDEN_WEIGHTS]
         shape = weights.shape if weights is not None else None
         if shape is None and weights is not None and (made := weights.producer()) is not None:
             source = made.inputs[0]
