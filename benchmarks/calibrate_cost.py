@@ -14,6 +14,7 @@ import numpy as np
 
 from qnnc.backends.rtl.stitch import stitch
 from qnnc.backends.synthesis import synthesize
+from qnnc.compiler.dataflow.folding import Arithmetic
 from tests.support import nodes
 
 
@@ -53,6 +54,26 @@ def specs() -> list[nodes.Case]:
             found.append(
                 nodes.mvau(rng, mw=64, mh=64, x=x, w=w, pe=pe, simd=simd, res="dsp", narrow=narrow)
             )
+    for x, w, pe, simd, res in (
+        ("INT4", "INT4", 4, 8, "lut"),
+        ("INT8", "INT8", 1, 8, "lut"),
+        ("INT8", "INT8", 4, 8, "dsp"),
+        ("UINT4", "INT4", 16, 1, "lut"),
+    ):
+        for transposed in (False, True):
+            found.append(
+                nodes.dynamic(
+                    x=x,
+                    w=w,
+                    mw=32,
+                    mh=16,
+                    rows=16,
+                    pe=pe,
+                    simd=simd,
+                    res=res,
+                    transposed=transposed,
+                )
+            )
     for channels, steps, x, pe in (
         (64, 1, "UINT7", 1),
         (64, 3, "INT10", 1),
@@ -74,6 +95,23 @@ def specs() -> list[nodes.Case]:
             nodes.elementwise(rng, op=op, channels=16, x="INT8", c="INT6", pe=1, shared=False)
         )
     return found
+
+
+def dynamic() -> list[nodes.Case]:
+    """Products of two streams, both orders of the matrix."""
+    kinds: tuple[tuple[str, int, int, Arithmetic], ...] = (
+        ("INT4", 4, 8, "lut"),
+        ("INT8", 1, 8, "lut"),
+        ("INT8", 4, 8, "dsp"),
+        ("INT4", 16, 1, "lut"),
+    )
+    return [
+        nodes.dynamic(
+            x=x, w=x, mw=32, mh=16, rows=16, pe=pe, simd=simd, res=res, transposed=transposed
+        )
+        for x, pe, simd, res in kinds
+        for transposed in (False, True)
+    ]
 
 
 def factored(rng: np.random.Generator) -> list[nodes.Case]:

@@ -53,9 +53,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from qnnc import __version__
 
-        typer.echo(f"qnnc {version('qnnc')}")
+        typer.echo(f"qnnc {__version__}")
         raise typer.Exit
 
 

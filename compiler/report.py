@@ -272,8 +272,8 @@ class NodeOrigin(_Part):
     places: list[Place] = Field(description="open: the passes ended before it was decided")
     dataflow: list[str] = Field(description="dataflow nodes that do (part of) it")
     folded_by: str = Field("", description="the pass that made it unnecessary")
-    reason: str = Field("", description="why it is not (wholly) in hardware, from the pass")
-    remedy: str = Field("", description="what to write instead")
+    reason: str = Field("", description="why it is there")
+    remedy: str = Field("", description="what would move it into hardware, where something would")
 
 
 class StreamPort(_Part):

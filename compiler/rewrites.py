@@ -12,7 +12,13 @@ _LAST = "end the network before it and take labels with --top-k"
 _LABELS = "drop it and take labels with --top-k: it does not change their order"
 _PARTS = "use Split, Concat or a convolution, which take fixed places"
 _HOST = "do it before the network, on the host"
-_ATTENTION = "use convolutions: a product of two activations has no constant weights"
+_ATTENTION = (
+    "write it as MatMul, Transpose and Softmax, with a quantizer after each of MatMul and Softmax"
+)
+_SOFTMAX = (
+    "put a quantizer of one scale before and after it, which has to be over the last axis; where "
+    "it is the last, drop it: it does not change the order of labels, which --top-k takes"
+)
 _REDUCTION = "use GlobalAveragePool, AveragePool or MaxPool"
 _CONTROL = "export the branch that is taken, without control flow"
 _RANDOM = "export the model for inference: it has to give the same result each time"
@@ -21,7 +27,7 @@ _UPSAMPLE = (
 )
 
 REWRITES: dict[str, str] = {
-    "Softmax": _LABELS,
+    "Softmax": _SOFTMAX,
     "LogSoftmax": _LABELS,
     "QLinearSoftmax": _LABELS,
     "Hardmax": _LAST,
@@ -46,7 +52,7 @@ REWRITES: dict[str, str] = {
     "If": _CONTROL,
     "Attention": _ATTENTION,
     "MultiHeadAttention": _ATTENTION,
-    "Einsum": "write it as MatMul with constant weights",
+    "Einsum": "write it as MatMul and Transpose",
     "LpPool": "use AveragePool or MaxPool",
     "GlobalLpPool": "use GlobalAveragePool",
     "MaxRoiPool": "use MaxPool",

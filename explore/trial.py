@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from qnnc import __version__
 from qnnc.compiler.files import remove
 from qnnc.explore.data import Images
 from qnnc.explore.hardware import compile_integers, compression, hardware, write_samples
@@ -68,7 +68,7 @@ def run_trial(
         "weights": list(widths.weights),
         "activations": list(widths.activations),
         "data": images.source,
-        "version": version("qnnc"),
+        "version": __version__,
         "seed": point.seed,
         "train_images": len(images.train),
         "test_images": len(images.test),

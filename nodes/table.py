@@ -31,8 +31,10 @@ class Line:
 
 NODES: Final[Mapping[str, Line]] = {
     "MVAU": Line("qnnc.nodes.mvau"),
+    "DynamicMVAU": Line("qnnc.nodes.dynamic_mvau"),
     "VVAU": Line("qnnc.nodes.vvau"),
     "Thresholding": Line("qnnc.nodes.thresholding"),
+    "QuantSoftmax": Line("qnnc.nodes.quant_softmax"),
     "ElementwiseAdd": Line("qnnc.nodes.elementwise_add"),
     "ElementwiseMul": Line("qnnc.nodes.elementwise_mul"),
     "ConvolutionInputGenerator": Line("qnnc.nodes.convolution_input_generator"),

@@ -72,7 +72,7 @@ class Case:
     outputs: tuple[Stream, ...]
     definition: Callable[..., Sequence[IntArray]]
     folding: Mapping[str, Attribute] = field(default_factory=dict)
-    constants: tuple[IntArray, ...] = ()
+    constants: tuple[NDArray[Any], ...] = ()
     unused: tuple[int, ...] = ()
     near: IntArray | None = None
 
@@ -275,7 +275,7 @@ def model_of(cases: Sequence[Case]) -> ir.Model:
     return ir.Model(graph, ir_version=10)
 
 
-def _constant(name: str, array: IntArray) -> ir.Value:
+def _constant(name: str, array: NDArray[Any]) -> ir.Value:
     kind = smallest_type(int(array.min()), int(array.max()))
     tensor = ir.tensor(array.astype(carrier(kind)), name=name)
     shape = ir.Shape(array.shape)

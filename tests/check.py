@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every check of the project, one after the other: lint, format, types, tests.
+"""Every check of the project, one after the other: lint, format, types, documentation, tests.
 
 python tests/check.py [STEP ...]
 
@@ -9,13 +9,16 @@ Python and the packages of the `dev` extra; exit code 1 if a step failed.
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+WORDS = {True: "passed", False: "FAILED", None: "skipped"}
 
 
 def run(*command: str, folder: Path = ROOT) -> bool:
@@ -63,17 +66,30 @@ def editor_types() -> bool:
     return run("basedpyright", "--pythonpath", sys.executable, *files)
 
 
+def docs() -> bool | None:
+    """The documentation as a site: no warning, no dead link. None where MkDocs is missing."""
+    if (
+        importlib.util.find_spec("mkdocs") is None
+        or importlib.util.find_spec("mkdocstrings") is None
+    ):
+        print("skipped: MkDocs is not installed (extra docs)")
+        return None
+    with tempfile.TemporaryDirectory() as out:
+        return run("mkdocs", "build", "--strict", "--site-dir", out)
+
+
 def tests() -> bool:
     """All tests, on as many processes as there are cores."""
     return run("pytest", "-q", "-n", "auto", "--dist", "worksteal", "--durations", "10")
 
 
-STEPS: dict[str, Callable[[], bool]] = {
+STEPS: dict[str, Callable[[], bool | None]] = {
     "lint": lint,
     "format": formatting,
     "layers": layers,
     "types": types,
     "pyright": editor_types,
+    "docs": docs,
     "tests": tests,
 }
 
@@ -84,7 +100,7 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"unknown step {unknown[0]!r} (known: {', '.join(STEPS)})", file=sys.stderr)
         return 2
-    results: dict[str, tuple[bool, float]] = {}
+    results: dict[str, tuple[bool | None, float]] = {}
     for name in names or STEPS:
         print(f"\n== {name}", flush=True)
         start = time.monotonic()
@@ -92,8 +108,8 @@ def main(names: list[str]) -> int:
         results[name] = passed, time.monotonic() - start
     print()
     for name, (passed, seconds) in results.items():
-        print(f"{'passed' if passed else 'FAILED':8} {name:8} {seconds:7.1f} s")
-    failed = [name for name, (passed, _) in results.items() if not passed]
+        print(f"{WORDS[passed]:8} {name:8} {seconds:7.1f} s")
+    failed = [name for name, (passed, _) in results.items() if passed is False]
     print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0
 

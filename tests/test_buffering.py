@@ -202,7 +202,7 @@ def test_layers_of_a_few_pixels_keep_the_pace() -> None:
     """Each waits for the first pixels of a frame, which the one before gives late; a FIFO of one
     vector between them lets them work side by side."""
     network = mobilenet(image=8, blocks=((16, 1),) * 4, classes=4)
-    model, _ = compile_proto(network, samples=1, each=False)
+    model = compile_proto(network, samples=1, each=False)[0]
     remove_inserted(model)
     SetFolding(fps=60_000, budget=1.0).run(model)
     InsertWidthConverters().run(model)

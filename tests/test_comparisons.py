@@ -401,8 +401,8 @@ def test_integers_that_depend_on_inputs() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "dtype"),
-    [(0, 255, "uint8"), (0, 256, "uint16"), (-1, 127, "int16"), (-5, -1, "int8"), (-129, 5, "int16"),
-     (-1, 200, "int16"), (0, 65536, "uint32")],
+    [(0, 255, "uint8"), (0, 256, "uint16"), (-1, 127, "int16"), (-5, -1, "int8"),
+     (-129, 5, "int16"), (-1, 200, "int16"), (0, 65536, "uint32")],
 )  # fmt: skip
 def test_kept_integers_are_as_narrow_as_they_can_be(low: int, high: int, dtype: str) -> None:
     x = value("x")

@@ -72,7 +72,65 @@ def test_a_package_is_copied_and_validated(
     assert output.splitlines() == ["64 of 64 golden samples equal", "correct 4 of 6 (66.67 %)"]
     for path in (with_bitstream / "package").iterdir():
         assert (board / "qnnc" / path.name).read_bytes() == path.read_bytes()
-    assert (tmp_path / "asked").read_text().startswith("-p 2222 xilinx@pynq mkdir -p qnnc && tar")
+    assert (tmp_path / "asked").read_text().startswith("-p 2222 xilinx@pynq mkdir -p qnnc && ")
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link", "changed"])
+def test_a_file_of_the_user_s_on_the_board_stays(
+    capfd: Capture, with_bitstream: Path, board: Path, tmp_path: Path, kind: str
+) -> None:
+    home = board / "qnnc"
+    home.mkdir()
+    (home / "notes.txt").write_text("mine")
+    (home / "accelerator.bit").write_bytes(b"old")
+    command = ("deploy", with_bitstream, "pynq")
+    if kind == "changed":
+        (home / "accelerator.bit").unlink()
+        assert run_main(capfd, *command)[0] == 0
+    mine, elsewhere = home / "driver.py", tmp_path / "elsewhere.py"
+    mine.unlink(missing_ok=True)
+    if kind == "folder":
+        (mine / "inside").mkdir(parents=True)
+    elif "link" in kind:
+        elsewhere.write_text("mine") if kind == "link" else None
+        mine.symlink_to(elsewhere)
+    else:
+        mine.write_text("mine")
+    before = {p: (p.lstat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in home.rglob("*")}
+    code, output, errors = run_main(capfd, *command)
+    assert code == 2 and output == "" and errors.count("\n") == 1
+    first = "accelerator.bit" if kind != "changed" else "driver.py"
+    assert f"pynq has a file qnnc/{first} that is not qnnc's, or has changed since" in errors
+    after = {p: (p.lstat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in home.rglob("*")}
+    assert after == before
+    code, output, errors = run_main(capfd, *command, "--force")
+    if kind == "folder":
+        assert code == 2 and (mine / "inside").is_dir()
+        return
+    assert code == 0, errors
+    assert (home / "driver.py").read_text() == DRIVER and not (home / "driver.py").is_symlink()
+    assert kind != "link" or elsewhere.read_text() == "mine"
+    assert (home / "notes.txt").read_text() == "mine"
+    assert run_main(capfd, *command)[0] == 0, "what it has put there it replaces"
+    assert not list(home.glob(".qnnc-new"))
+
+
+def test_a_copy_that_broke_off_is_repeated(
+    capfd: Capture, with_bitstream: Path, board: Path, tmp_path: Path
+) -> None:
+    """After some of the files were in their places, and before any were."""
+    command = ("deploy", with_bitstream, "pynq")
+    assert run_main(capfd, *command)[0] == 0
+    (with_bitstream / "package" / "accelerator.bit").write_bytes(b"new bits")
+    (with_bitstream / "package" / "driver.py").write_text(DRIVER + "# new\n")
+    for broken in ("mv", "cat", "tar"):
+        stops = 'case "$*" in *driver.py*|*deployed*|-xf*) exit 9;; esac; '
+        program(tmp_path / "bin" / broken, stops + f'exec /bin/{broken} "$@"')
+        code, _, errors = run_main(capfd, *command)
+        assert code == 2 and "did not unpack the package" in errors
+        (tmp_path / "bin" / broken).unlink()
+    assert run_main(capfd, *command)[0] == 0
+    assert (board / "qnnc" / "driver.py").read_text().endswith("# new\n")
 
 
 def test_a_board_that_answers_otherwise(capfd: Capture, with_bitstream: Path, board: Path) -> None:

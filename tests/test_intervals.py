@@ -200,6 +200,33 @@ def test_products() -> None:
                 check(inner, np.cumsum(terms[..., order, :], axis=-2)[..., last, :], exact=False)
 
 
+def test_products_of_two() -> None:
+    """Every pair of a vector and a matrix within their bounds, in every order of the terms."""
+    rng = np.random.default_rng(2)
+    complete = 0
+    for _ in range(DRAWS):
+        rows, k, m = (int(n) for n in rng.integers(1, 3, 3))
+        shapes = (1, rows, k), (1, k, m)
+        bounds = [draw(rng, shape) for shape in shapes]
+        x, w = (combinations(rng, b, s) for b, s in zip(bounds, shapes, strict=True))
+        pairs = rng.integers(0, [[len(x)], [len(w)]], (2, MOST))
+        if len(x) * len(w) <= MOST:
+            pairs = np.indices((len(x), len(w))).reshape(2, -1)
+            complete += 1
+        a, b = (choices[p].astype(np.float64) for choices, p in zip((x, w), pairs, strict=True))
+        found = intervals.product_of_two(*bounds, k)
+        check(found, run("MatMul", [a, b], []), len(x) * len(w) <= MOST)
+        inner = intervals.product_of_two(*bounds, k, partial=True)
+        terms = a[..., :, None] * b[:, None, :, :]
+        for order in itertools.permutations(range(k)):
+            sums = np.cumsum(terms[..., order, :], axis=-2)
+            for last in range(k):
+                check(inner, sums[..., last, :], exact=False)
+    assert complete > DRAWS // 8
+    with pytest.raises(Unsupported):
+        intervals.product_of_two(Interval.of(0, 1 << 30), Interval.of(0, 1 << 20), 8)
+
+
 @pytest.mark.parametrize("op", ["Add", "Mul"])
 def test_two_tensors(op: str) -> None:
     rng = np.random.default_rng(2)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -121,18 +122,24 @@ def test_the_testbench_passes(folder: Path, tmp_path: Path) -> None:
     assert "FAILED: 1 words differ" in run_testbench(tmp_path)
 
 
-def test_the_core_runs_in_fusesoc(folder: Path, tmp_path: Path) -> None:
-    fusesoc = Path(sys.executable).with_name("fusesoc")
-    if shutil.which("verilator") is None or not fusesoc.is_file():
+def fusesoc(folder: Path, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a target of the core in a folder."""
+    program = Path(sys.executable).with_name("fusesoc")
+    if shutil.which("verilator") is None or not program.is_file():
         pytest.skip("needs verilator and fusesoc (in the extra dev)")
-    done = subprocess.run(
-        [fusesoc, "--cores-root", folder, "run", "--target=sim", "qnnc::qnnc_accelerator"],
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"  # for cocotb-config
+    return subprocess.run(
+        [program, "--cores-root", folder, "run", *arguments, "qnnc::qnnc_accelerator"],
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
-        env={**os.environ, "HOME": str(tmp_path)},
+        cwd=out,
+        env={**os.environ, "HOME": str(out), "PATH": path},
     )
+
+
+def test_the_core_runs_in_fusesoc(folder: Path, tmp_path: Path) -> None:
+    done = fusesoc(folder, tmp_path, "--target=sim")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "PASSED" in done.stdout.splitlines()
     program = next(tmp_path.glob("build/*/sim-verilator/Vqnnc_accelerator_tb"))
@@ -141,3 +148,29 @@ def test_the_core_runs_in_fusesoc(folder: Path, tmp_path: Path) -> None:
     words.write_text("\n".join([f"{int(first, 16) ^ 1:0{len(first)}x}", *others, ""]))
     done = subprocess.run([program], capture_output=True, text=True, check=False, cwd=words.parent)
     assert "FAILED: 1 words differ" in done.stdout
+
+
+def cocotb_results(out: Path) -> list[list[str]]:
+    """Of each test of the bench, what was reported of it but its having run."""
+    suites = ElementTree.parse(next(out.glob("build/*/cocotb/results.xml")))
+    return [[result.tag for result in case] for case in suites.iter("testcase")]
+
+
+def test_the_core_has_a_bench_for_cocotb(folder: Path, tmp_path: Path) -> None:
+    version = pytest.importorskip("cocotb").__version__
+    if int(version.split(".")[0]) > 1:
+        pytest.skip(f"cocotb {version} needs a later Verilator than Debian's: needs cocotb 1.9")
+    ip = tmp_path / "ip"
+    shutil.copytree(folder, ip)
+    done = fusesoc(ip, tmp_path, "--target=cocotb")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("m_axis: 0 mismatches in 15 integers") == 2
+    assert cocotb_results(tmp_path) == [[], []]
+    changed = json.loads((ip / "cocotb" / "frames.json").read_text())
+    changed["outputs"][0]["frames"][1][2] += 1
+    (ip / "cocotb" / "frames.json").write_text(json.dumps(changed))
+    done = fusesoc(ip, tmp_path, "--run", "--target=cocotb")
+    integer = changed["outputs"][0]["frames"][1][2]
+    wrong = f"1 of 15 integers differ: 7 is {integer - 1}, not {integer}"
+    assert wrong in done.stdout + done.stderr
+    assert cocotb_results(tmp_path) == [["failure"], ["failure"]]

@@ -1,49 +1,117 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a new user does first, one command after the other."""
+"""What a new user does first: the tutorial from its first command on, with a wheel that is
+installed into a new environment; then the pages that it leaves, in a browser."""
 
 from __future__ import annotations
 
-import re
-import shlex
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.build import run_main
+from qnnc import __version__
+from tests.conftest import ROOT, once
+from tests.support.browser import Browser, program
+from tests.support.tutorial import blocks, run_blocks
+from tests.test_packaging import tracked
 
-Capture = pytest.CaptureFixture[str]
+PAGES = ("build/tfc/report.html", "sweep/sweep.html", "compare.html")
+WIDTHS = (1920, 1280, 420)
 
 
-def test_from_the_example_to_a_comparison(
-    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, output, errors = run_main(capfd, "example", "tfc")
-    assert code == 0, errors
-    said = shlex.split(output.splitlines()[-1])
-    assert said[:2] == ["qnnc", "build"]
-    quick = ("--until", "estimate", "--cache-dir", cache)
-    code, output, errors = run_main(capfd, *said[1:], *quick)
-    assert code == 0, errors
-    assert "correct 193 of 200 (96.50 %)" in output and "dataflow: 0 mismatches" in output
-    samples = ("--samples", "tfc/samples.npy", "--labels", "tfc/labels.npy")
-    code, output, errors = run_main(capfd, "verify", "build/tfc", *samples)
-    assert code == 0 and "same as golden 200 of 200" in output
-    network = said[2:8]
-    assert network[0] == "tfc/tfc_w2a2.onnx"
-    declared = ("--input-type", "uint8", "--input-scale", "1/255", "--top-k", "1")
-    code, output, errors = run_main(
-        capfd, "sweep", network[0], *declared, "--fps", "20000,200000", "--memory", "balanced"
+def build_wheel(folder: Path) -> Path:
+    """A wheel of the project, made from a copy of it without anything from the network."""
+    source = folder / "source"
+    for path in tracked():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, source / path, follow_symlinks=False)
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--wheel-dir", folder)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, source], check=True)
+    shutil.rmtree(source)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def followed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """The folder of someone who has followed the tutorial, with each block's output checked.
+
+    Only qnnc itself is new in the environment: what it needs is taken from this Python's.
+    """
+    with once(tmp_path_factory, "tutorial") as folder:
+        done = folder / "done"
+        if not done.is_file():
+            follow(folder, cache)
+            done.touch()
+    return folder
+
+
+def follow(folder: Path, cache: Path) -> None:
+    """Run the tutorial in a folder."""
+    build_wheel(folder)
+    programs = folder / "programs"  # a Python in which the packages that qnnc needs are found
+    programs.mkdir()
+    (programs / "python3").symlink_to(Path(sys.executable).resolve())
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_INDEX": "1",
+        "PIP_IGNORE_INSTALLED": "1",
+        "QNNC_CACHE": str(cache),
+        "HOME": str(folder),
+    }
+    page = blocks((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
+    assert len(page) == 9
+    where = "python -c 'import qnnc; print(qnnc.__file__)'\n"
+    page[0] = type(page[0])(page[0].commands + where, page[0].expected)
+    outputs = run_blocks(page, folder, environment)
+    assert outputs[0].splitlines()[-1].startswith(str(folder / "qnnc-venv"))
+    for block, output in zip(page, outputs, strict=True):
+        lines = output.splitlines()
+        for line in block.expected:
+            assert line in lines, f"{line!r} is not in the output of {block.commands}: {output}"
+    assert f"qnnc {__version__}" in outputs[0]
+    (refusal,) = (
+        text for block, text in zip(page, outputs, strict=True) if "PE=3" in block.commands
     )
-    assert code == 0, errors
-    assert "2 points: sweep/sweep.csv" in output
-    fastest = re.search(r"^ *[\d,]+ .*(\d\d)\.yaml", output, re.MULTILINE)
-    assert fastest is not None
-    folding = ("--folding", f"sweep/foldings/{fastest[1]}.yaml", "--out", "build/fast")
-    code, _, errors = run_main(
-        capfd, "build", network[0], *declared, *folding, *quick, "--verify", "none"
-    )
-    assert code == 0, errors
-    code, output, errors = run_main(capfd, "compare", "build/tfc", "build/fast")
-    assert code == 0 and "frames/s" in output and re.search(r"mvau_\d: .*SIMD \d+ → \d+", output)
-    assert (tmp_path / "build/fast/report.html").is_file()
+    assert "PE of node 'mvau_0' (MVAU) cannot be 3; it can be 1, 2, 4, 8, 16, 32, 64" in refusal
+
+
+def test_the_tutorial_is_followed_from_a_wheel(followed: Path) -> None:
+    for path in (*PAGES, "build/fast/folding.yaml", "build/tfc/ip/qnnc_accelerator.core"):
+        assert (followed / path).is_file()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if program() is None:
+        pytest.skip("needs chromium, which is not installed")
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_fit_every_window(browser: Browser, followed: Path, page: str) -> None:
+    file = followed / page
+    for width, dark in itertools.product(WIDTHS, (False, True)):
+        browser.complaints.clear()
+        browser.open(file.as_uri(), width=width, height=1080, dark=dark)
+        assert browser.complaints == []
+        sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        needed, given = browser.evaluate(sizes)
+        assert needed <= given, f"{page} is {needed} pixels wide in a window of {given}"
+        if folder := os.environ.get("QNNC_SCREENSHOTS"):  # to be looked at
+            name = f"{file.stem}-{width}-{'dark' if dark else 'light'}.png"
+            browser.screenshot(Path(folder) / name)
+    printed = browser.pdf()
+    assert printed.startswith(b"%PDF") and browser.complaints == []
+    if folder := os.environ.get("QNNC_SCREENSHOTS"):
+        (Path(folder) / f"{file.stem}.pdf").write_bytes(printed)

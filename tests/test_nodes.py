@@ -122,6 +122,8 @@ def test_reference_equals_definition(case: Case, seed: int) -> None:
             st.lists(kind(), min_size=count, max_size=count)
             for kind, count in (
                 (strategies.mvaus, 7),
+                (strategies.dynamic_mvaus, 4),
+                (strategies.softmaxes, 3),
                 (strategies.thresholdings, 4),
                 (strategies.windows, 8),
                 (strategies.borders, 3),

@@ -22,7 +22,7 @@ from tests.support.rtl_lint import with_defect
 from tests.support.shell import Host, compiled, inverter
 
 PLANTED = [
-    ("qnnc_fifo", "stored != FULL;", "1'b1;", "never_overfull"),
+    ("qnnc_fifo", "s_axis_tvalid & room", "s_axis_tvalid", "never_overfull"),
     ("qnnc_register_slice", "if (move) m_axis_tdata", "m_axis_tdata", "m_axis_holds"),
     ("qnnc_output_fifo", "DEPTH > 16 ? 5 : 4", "1", "no_overflow"),
     ("qnnc_credit", "assign available = |left;", "assign available = 1'b1;", "never_negative"),

@@ -43,6 +43,12 @@ def replay(sf: int, nf: int, latency: int) -> str:
     return (PROOFS / "replay.sv.in").read_text().format(sf=sf, nf=nf, latency=latency)
 
 
+def matrices(*, banks: int, inner: int, outer: int, repeat: int, strided: int) -> str:
+    """A proof of the buffer of matrices."""
+    text = (PROOFS / "matrix.sv.in").read_text()
+    return text.format(banks=banks, inner=inner, outer=outer, repeat=repeat, strided=strided)
+
+
 CASES = {
     "fifo of 2": stream("qnnc_fifo", 1, 1, 2, DEPTH=2),
     "fifo of 4": stream("qnnc_fifo", 1, 1, 4, DEPTH=4),
@@ -58,6 +64,8 @@ CASES = {
     "replay of vectors": replay(2, 2, 2),
     "replay of words": replay(1, 3, 1),
     "no replay": replay(3, 1, 1),
+    "matrices in a row": matrices(banks=2, inner=2, outer=1, repeat=2, strided=0),
+    "matrices in strides": matrices(banks=2, inner=2, outer=2, repeat=1, strided=1),
     "read arbiter": (PROOFS / "read_arbiter.sv").read_text(),
     "write arbiter": (PROOFS / "write_arbiter.sv").read_text(),
     "AXI registers": (PROOFS / "axi_registers.sv").read_text(),
@@ -80,16 +88,19 @@ def test_the_assertions_hold_for_ever(name: str, tmp_path: Path) -> None:
 
 
 DEFECTS = [
-    ("fifo of 4", "qnnc_fifo", "stored != FULL;", "1'b1;"),  # overflows
-    ("fifo of 4", "qnnc_fifo", "(stored != 0) &", ""),  # gives what is not there
-    ("fifo of 4", "qnnc_fifo", "if (write & ~read) stored", "if (write) stored"),  # loses room
+    ("fifo of 4", "qnnc_fifo", "stored != FULL - 1'b1;", "1'b1;"),  # overflows
+    ("fifo of 4", "qnnc_fifo", "wire read = some &", "wire read ="),  # gives what is not there
+    ("fifo of 4", "qnnc_fifo", "if (write & ~read) begin", "if (write) begin"),  # loses room
     ("fifo of 4", "qnnc_fifo", "(~m_axis_tvalid | m_axis_tready)", "1'b1"),  # drops a word
     ("register slice", "qnnc_register_slice", "if (move) m_axis_tdata", "m_axis_tdata"),
     ("up by 3", "qnnc_dwc_up", "~last | ~m_axis_tvalid", "1'b1"),
-    ("down by 5", "qnnc_dwc_down", "waiting_full & (~busy | (advance & last))", "waiting_full"),
+    ("down by 5", "qnnc_dwc_down", "waiting_full & free", "waiting_full"),
     ("credits and FIFO", "qnnc_credit", "left - 1'b1", "left"),  # a credit too many
     ("credits and FIFO", "qnnc_credit", "give & ~take", "give & 1'b0"),  # none returns
     ("replay of vectors", "qnnc_replay_buffer", "~full[write_bank]", "1'b1"),
+    ("matrices in a row", "qnnc_matrix_buffer", "~full[write_half]", "1'b1"),
+    ("matrices in a row", "qnnc_matrix_buffer", "load & pass_last", "load"),
+    ("matrices in strides", "qnnc_matrix_buffer", "begun + 1'b1", "write_address + 1'b1"),
     ("read arbiter", "qnnc_read_arbiter", "~m_arvalid | m_arready", "1'b1"),
     ("write arbiter", "qnnc_write_arbiter", "& m_wlast)", ")"),
 ]
@@ -133,8 +144,8 @@ def test_each_assertion_on_axi_can_fail(
 
 
 GENERATED = [
-    (windows(image=(2, 3), kernel=(2, 2)), "fill_next < ", "fill < ", "no_overflow"),
-    (windows(image=(2, 3), kernel=(2, 2)), "fill_next >= ", "fill >= ", "no_underflow"),
+    (windows(image=(2, 3), kernel=(2, 2)), "<= room;", "<= 1'b1;", "no_overflow"),
+    (windows(image=(2, 3), kernel=(2, 2)), "<= there;", "<= 1'b1;", "no_underflow"),
     (windows(image=(2, 3), kernel=(2, 2)), "if (advance) m_axis_tvalid", "m_axis_tvalid", "m_axis"),
     (shuffle(apart=(1, 2, 2), perm=(0, 2, 1)), "~full[write_half]", "1'b1", "halves_apart"),
     (shuffle(apart=(1, 2, 2), perm=(0, 2, 1)), "~m_axis_tvalid | m_axis_tready", "1'b1", "m_axis"),

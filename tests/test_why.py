@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from benchmarks.networks import MlpSpec, mlp
+from qnnc.compiler.building.provenance import BECAME
+from qnnc.compiler.dataflow import Role
 from tests.support.build import qnnc, run_main
 from tests.support.small import SPEC
 
 Capture = pytest.CaptureFixture[str]
+Places = dict[str, tuple[str, str]]
 
 
 @pytest.fixture
@@ -53,8 +58,20 @@ def test_every_node_is_accounted_for(model: Path, tmp_path: Path, capfd: Capture
     assert code == 0 and "--input-type" not in output and "--top-k" not in output
     assert output.splitlines()[0].startswith(f"{len(given)} nodes: ")
     code, output, _ = run_main(capfd, "why", model)
-    assert code == 0 and "host, before the accelerator: it comes before the first" in output
-    assert "folded away by scaled-integer" in output
+    assert code == 0
+    heads, *rows = (re.split(" {2,}", line.rstrip()) for line in output.splitlines()[1:])
+    assert heads == ["node", "where", "why", "what would move it"]
+    assert [row[0] for row in rows] == [f"{node['node']} ({node['op']})" for node in nodes]
+    assert all(len(row) >= 3 for row in rows)
+    before = "it comes before the first integer tensor"
+    assert ["host, before", before, "say with --input-type what the real input is"] in [
+        row[1:] for row in rows
+    ]
+    assert "folded: scaled-integer" in {row[1] for row in rows}
+
+
+def test_whatever_a_node_computes_there_are_words_for_it() -> None:
+    assert set(BECAME) == set(Role)
 
 
 def test_what_stops_a_model_is_explained(model: Path, tmp_path: Path, capfd: Capture) -> None:
@@ -74,6 +91,50 @@ def test_what_stops_a_model_is_explained(model: Path, tmp_path: Path, capfd: Cap
     assert run_main(capfd, "build", tmp_path / "soft.onnx", "--out", out)[0] == 2
     code, output, _ = run_main(capfd, "why", out)
     assert code == 1 and "soft_node (Softmax)" in output and "refused: " in output
+
+
+def on_the_host(model: onnx.ModelProto, tmp_path: Path, capfd: Capture, *options: object) -> Places:
+    """Of the nodes that run (partly) after the accelerator: why, and what would move them."""
+    onnx.save(model, tmp_path / "asked.onnx")
+    code, output, errors = run_main(capfd, "why", tmp_path / "asked.onnx", *options, "--json")
+    assert code == 0, errors
+    nodes = json.loads(output)["nodes"]
+    return {n["node"]: (n["reason"], n["remedy"]) for n in nodes if "host-post" in n["places"]}
+
+
+def test_what_would_move_a_node_moves_it(tmp_path: Path, capfd: Capture) -> None:
+    proto = mlp(MlpSpec((12, 8, 5), 2, 2, "relu", 2))
+    scores = proto.graph.output.pop().name
+    for name, value in (("two", np.float32(2.5)), ("start", [0]), ("end", [3]), ("axis", [1])):
+        proto.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    proto.graph.node.extend(
+        [
+            helper.make_node("Sigmoid", [scores], ["soft"], name="curve"),
+            helper.make_node("Mul", ["soft", "two"], ["scaled"], name="scale"),
+            helper.make_node("Slice", ["scaled", "start", "end", "axis"], ["part"], name="cut"),
+        ]
+    )
+    proto.graph.output.append(helper.make_tensor_value_info("part", 1, [1, 3]))
+    late = on_the_host(proto, tmp_path, capfd)
+    advice = "put a quantizer after it, or take labels with --top-k"
+    for name in ("curve", "scale", "cut"):
+        assert late[name] == ("no quantizer follows it", advice)
+    # labels do not help here, so that something else is advised, which does
+    late = on_the_host(proto, tmp_path, capfd, "--top-k", "1")
+    for name in ("curve", "scale", "cut"):
+        why, advice = late[name]
+        assert why.startswith("labels are taken after it, on the host: Mul node 'scale'")
+        assert advice == "put a quantizer before the labels are taken"
+    quantizer = next(node for node in proto.graph.node if node.op_type == "Quant")
+    last = onnx.NodeProto()
+    last.CopyFrom(quantizer)
+    last.name, last.input[0], last.output[0] = "last", "part", "codes"
+    proto.graph.node.append(last)
+    proto.graph.output[0].name = "codes"
+    for options in ((), ("--top-k", "1")):
+        late = on_the_host(proto, tmp_path, capfd, *options)
+        assert {"curve", "scale"} & set(late) == set()
+        assert all(why and not advice for why, advice in late.values()), late
 
 
 def test_a_large_model_is_explained_quickly(tmp_path: Path) -> None:

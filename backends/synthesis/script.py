@@ -6,8 +6,9 @@ The differences, with their reasons:
 * block RAM, shift registers and DSP blocks are instantiated by the library itself, so that their
   inference, and the reading of the large maps it takes, is left out (inferred block RAM of a FIFO
   is mapped where a design has one);
-* LUTs are mapped by ABC's area flow instead of ABC9's delay flow: after every LUT of the
-  datapath stands a register, and area is what is scarce;
+* LUTs are mapped by ABC for the least levels, and where those allow it for the least LUTs, without
+  the boxes of ABC9, which knows delays of cells: after almost every LUT of the datapath stands
+  a register, and carry chains are the library's own;
 * registers stay registers: no shift registers are extracted from pipelines, since flip-flops are
   plentiful and LUTs are not.
 """
@@ -58,7 +59,7 @@ opt_merge
 techmap -map +/xilinx/ff_map.v
 opt_expr -mux_undef -noclkinv
 opt_merge
-abc -lut 6 -script +strash;dch;if,-a;strash;dch;if,-a;mfs2,-a
+abc -lut 6 -script +strash;dch;if;mfs2
 opt_merge
 clean
 techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qnnc.cli.options import BuildFolder, Labels
+from qnnc.cli.options import BuildFolder, Force, Labels
 
 
 def deploy(
@@ -20,6 +20,7 @@ def deploy(
     labels: Labels = None,
     folder: Annotated[str, typer.Option(help="On the board, below the home folder.")] = "qnnc",
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the ssh server.")] = None,
+    force: Force = False,
 ) -> None:
     """Copy a build's package to a board over ssh, validate it there, and measure its speed.
 
@@ -27,6 +28,6 @@ def deploy(
     """
     from qnnc.backends.bitstream.deploy import deploy as run
 
-    code = run(build, board, samples=samples, labels=labels, folder=folder, port=port)
+    code = run(build, board, samples=samples, labels=labels, folder=folder, port=port, force=force)
     if code:
         raise typer.Exit(code)

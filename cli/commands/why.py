@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from qnnc.cli.options import Frontend, HostLayers, InputName, InputScale, InputType, Json, TopK
-
-if TYPE_CHECKING:
-    from qnnc.compiler.report import NodeOrigin
 
 
 def why(
@@ -24,8 +21,8 @@ def why(
     frontend: Frontend = None,
     json: Json = False,
 ) -> None:
-    """Show which dataflow node computes each node of a model, whether it was folded away, or
-    why it cannot go into hardware and what would help.
+    """Show in one table where each node of a model went (hardware, host, folded away), why, and
+    what would move it.
 
     Exit code 1 if the model is refused.
     """
@@ -57,37 +54,10 @@ def why(
         plain = {"error": error, "nodes": [origin.model_dump() for origin in origins]}
         typer.echo(library.dumps(plain, indent=2))
     else:
-        typer.echo(_counted(origins))
-        for origin in origins:
-            typer.echo(printable(f"{origin.node} ({origin.op}): {_sentence(origin)}"))
+        from qnnc.cli.where import show_origins
+
+        show_origins(origins)
         if error:
             typer.echo(printable(f"refused: {error}"))
     if error:
         raise typer.Exit(1)
-
-
-def _counted(origins: list[NodeOrigin]) -> str:
-    """How many nodes are where, in one line; a node may be in several places."""
-    names = {
-        "dataflow": "in the accelerator",
-        "host-pre": "on the host before it",
-        "host-post": "on the host after it",
-        "folded": "folded away",
-        "open": "not in hardware",
-    }
-    counts = ((sum(place in o.places for o in origins), text) for place, text in names.items())
-    return f"{len(origins)} nodes: " + ", ".join(f"{n} {text}" for n, text in counts if n)
-
-
-def _sentence(origin: NodeOrigin) -> str:
-    words = {
-        "dataflow": f"dataflow node {', '.join(origin.dataflow)}",
-        "host-pre": "host, before the accelerator",
-        "host-post": "host, after the accelerator",
-        "folded": f"folded away by {origin.folded_by or 'the frontend'}",
-        "open": "not in hardware",
-    }
-    text = " and ".join(words[place] for place in origin.places)
-    if origin.reason:
-        text += f": {origin.reason}"
-    return f"{text}; {origin.remedy}" if origin.remedy else text

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from qnnc import __version__
 from qnnc.compiler.board import Board
 from qnnc.compiler.building.final_check import coverage_report
 from qnnc.compiler.building.options import BuildOptions
@@ -167,7 +167,7 @@ class Build:
     def report(self, error: QnncError | None = None) -> Report:
         """The report of what has been done so far."""
         return Report(
-            qnnc_version=version("qnnc"),
+            qnnc_version=__version__,
             status="ok" if error is None else "failed",
             error="" if error is None else str(error),
             warnings=list(self.warnings),

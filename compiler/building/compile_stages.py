@@ -257,9 +257,12 @@ def _table(node: DataflowNode) -> str:
 
 
 def _operations(node: DataflowNode) -> int:
+    ports = node.ports(node.folding())
+    output = ports.outputs[0]
+    if node.role is Role.DYNAMIC_PRODUCT:
+        return 2 * output.elements * ports.inputs[0].shape[-1]
     if node.role not in (Role.PRODUCT, Role.CHANNEL_PRODUCT):
         return 0
-    output = node.ports(node.folding()).outputs[0]
     return 2 * output.elements * (node.constant_input(1).size // output.shape[-1])
 
 

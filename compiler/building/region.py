@@ -145,6 +145,8 @@ def _part(
 ) -> NDArray[Any] | None:
     """The numbers of an operand that one element of the result depends on, where that is plain."""
     role = role_of(node)
+    if role is Role.DYNAMIC_PRODUCT:
+        return np.asarray(array[index[:-1]]) if position == 0 and array.ndim == len(shape) else None
     if node.op_type in PRODUCTS or role is Role.PRODUCT:
         if position == 0 and array.ndim == len(shape):
             return np.asarray(array[index[:-1]])

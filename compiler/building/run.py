@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
+from qnnc import __version__
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.backend import OverBudget, Stage
 from qnnc.compiler.building.build import Build
@@ -226,7 +226,7 @@ def settings_of(options: BuildOptions) -> dict[str, Any]:
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(options).items()
     }
-    return {"qnnc": version("qnnc"), "options": plain}
+    return {"qnnc": __version__, "options": plain}
 
 
 def options_from(settings: Mapping[str, Any], folder: Path) -> BuildOptions:

@@ -70,6 +70,8 @@ class Role(Enum):
 
     PRODUCT = "a product of vectors with weights [inputs, outputs]"
     CHANNEL_PRODUCT = "a product of each channel with weights [channels, ...]"
+    DYNAMIC_PRODUCT = "a product of vectors with matrices that are computed too"
+    SOFTMAX = "codes after a softmax over the last dimension, from codes before it"
     SUM = "a sum of streams"
     JOIN = "streams side by side"
     POOL = "a sum or maximum over a window"

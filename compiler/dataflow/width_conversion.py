@@ -22,13 +22,14 @@ def converter_resources(element_bits: int, lanes_in: int, lanes_out: int) -> Res
     parts = lanes_in // between
     if parts > 1:
         if parts <= 4:
-            luts += width * math.ceil((parts - 1) / 3) + cost.counter(parts) + 6
+            luts += width * math.ceil((parts - 1) / 3) + cost.counter(parts) + 7
         else:
-            luts += width * math.ceil((parts - 1) / 5) + parts + 6
+            # the OR over parts is mapped for few levels, not for few LUTs
+            luts += width * (0.3 * parts - 0.6) + parts + 8
             ffs += parts * (width + 1)
         ffs += (2 * parts + 1) * width + 6
     parts = lanes_out // between
     if parts > 1:
-        luts += cost.counter(parts) + 5
-        ffs += (2 * parts - 1) * width + 6
+        luts += cost.counter(parts) + 6
+        ffs += (2 * parts - 1) * width + 8
     return Resources(LUT=luts, FF=ffs)

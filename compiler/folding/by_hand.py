@@ -19,7 +19,7 @@ from qnnc.compiler.plugins import close_matches
 Fixed = Mapping[str, Value]
 """Attributes of one node that are not the solver's to choose."""
 MAIN = (
-    {Role.PRODUCT, Role.CHANNEL_PRODUCT},
+    {Role.PRODUCT, Role.CHANNEL_PRODUCT, Role.DYNAMIC_PRODUCT},
     {Role.POOL, Role.SUM, Role.JOIN, Role.LABELS},
     {Role.THRESHOLDS},
 )

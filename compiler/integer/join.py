@@ -57,7 +57,7 @@ def multiply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> lis
     """
     operands, scale = [], np.ones(())
     for form in forms:
-        operand, own = _centred(editor, node, _known(node, form))
+        operand, own = centred(editor, node, _known(node, form))
         operands.append(operand)
         scale = scale * own
     same = operands[0] is operands[1]
@@ -167,7 +167,7 @@ def multiplied(editor: Editor, node: ir.Node, form: Form, factor: IntArray) -> i
     return with_constant(editor, node, form.base, "Mul", np.asarray(factor))
 
 
-def _centred(editor: Editor, node: ir.Node, form: Form) -> tuple[ir.Value, FloatArray]:
+def centred(editor: Editor, node: ir.Node, form: Form) -> tuple[ir.Value, FloatArray]:
     """Integers that are the values but for a scale, and that scale. Where the scale is zero, the
     offset is the scale of an integer that is always one."""
     shape = np.broadcast_shapes(form.scale.shape, form.offset.shape)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MatMul with constant weights, on integers: ranges, scales, and the XNOR form."""
+"""MatMul on integers, with constant weights: ranges, scales, and the XNOR form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qonnx.core.datatype import BaseDataType
 
 from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, type_of_values
 from qnnc.compiler.errors import Unsupported
-from qnnc.compiler.integer import bipolar
+from qnnc.compiler.integer import bipolar, product
 from qnnc.compiler.integer.form import Form, named_result
 from qnnc.compiler.integer.weights import on_one_grid, primitive, with_input_scales
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
@@ -21,7 +21,7 @@ from qnnc.compiler.ir.intervals import matmul as product_of
 
 
 def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[Form]:
-    """Insert the integer product of [..., K] and constant [K, M].
+    """Insert the integer product of [..., K] and [K, M], a constant or computed too (`product`).
 
     Raises:
         Unsupported: the operands are not such that the sum stays integer.
@@ -29,6 +29,13 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
     x, w = forms[0], forms[1]
     if x is None or w is None:
         raise Unsupported("its weights or its input have no quantizer")
+    if x.constant is not None and w.constant is None:
+        raise Unsupported(
+            "weights on the left of its input; transpose both and exchange them, which gives the "
+            "transposed product"
+        )
+    if w.constant is None:
+        return [product.apply(editor, node, x, w)]
     return [_product(editor, node, x, w)]
 
 
@@ -56,8 +63,7 @@ def _product(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
 def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     """Integer matrix and scale per output; two-valued codes become -1 and +1 again."""
     codes = w.constant
-    if codes is None:
-        raise Unsupported("a product of two computed tensors")
+    assert codes is not None
     if codes.ndim != 2:
         raise Unsupported(f"weights with {codes.ndim} dimensions")
     scale = w.scale

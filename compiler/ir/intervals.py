@@ -192,6 +192,33 @@ def partial_sums(x: Interval, weights: IntArray) -> Interval:
     return matmul(x.including(0), weights)
 
 
+def product_of_two(x: Interval, w: Interval, count: int, *, partial: bool = False) -> Interval:
+    """x [..., T, K] times w [..., K, M], both computed. Exact, unless they are of one tensor.
+
+    Args:
+        count: K.
+        partial: the sums on the way too, in any order of the terms.
+    """
+    _check_reach(float(x.magnitude) * float(w.magnitude) * count)
+    if x.is_uniform and w.is_uniform:
+        x, w, repeated, count = x.whole, w.whole, count, 1
+    else:
+        repeated = 1
+    x_low, x_high = _rows(x, count)
+    w_low, w_high = (a.reshape((1,) * (2 - a.ndim) + a.shape) for a in (w.low, w.high))
+    w_low, w_high = (
+        np.broadcast_to(a, (*a.shape[:-2], count, a.shape[-1])) for a in (w_low, w_high)
+    )
+    low: IntArray = np.zeros((), np.int64)
+    high: IntArray = np.zeros((), np.int64)
+    for k in range(count):
+        factor = Interval.of(x_low[..., k, None], x_high[..., k, None])
+        term = multiply(factor, Interval.of(w_low[..., k : k + 1, :], w_high[..., k : k + 1, :]))
+        term = term.including(0) if partial else term
+        low, high = low + repeated * term.low, high + repeated * term.high
+    return _checked(low, high)
+
+
 def _rows(x: Interval, count: int) -> tuple[IntArray, IntArray]:
     low, high = (
         np.broadcast_to(a, (*a.shape[:-1], count) if a.ndim else (count,)) for a in (x.low, x.high)

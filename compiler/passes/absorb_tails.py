@@ -72,6 +72,7 @@ class AbsorbTails(Pass):
     """
 
     name = "absorb-tails"
+    folds = "it is in a table of integers"
     max_elements: int = 1 << 24
     max_thresholds: int = 4096
     flat_thresholds: int = 1 << 20
@@ -89,10 +90,13 @@ class AbsorbTails(Pass):
             except FloatingInput as start:
                 if not sources(producer):
                     continue  # put there by declare-input
+                raw = all(integer(value) is None for value in model.graph.inputs)
                 self.leave(
                     producer,
-                    f"its input {start} is not quantized; it stays on the host "
-                    "(--input-type says what an input really is)",
+                    f"its input {start} is not quantized",
+                    "say with --input-type what the real input is"
+                    if raw
+                    else "put a quantizer before it",
                 )
             except Unsupported as reason:
                 self.leave(producer, f"the function before this quantizer stays: {reason}")

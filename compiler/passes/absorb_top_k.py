@@ -30,6 +30,7 @@ class AbsorbTopK(Pass):
     """
 
     name = "absorb-top-k"
+    folds = "it does not change the order of the scores, of which only labels are taken"
     max_elements: int = 1 << 23
     max_bits: int = 24
 

@@ -39,6 +39,8 @@ class Pass(InPlacePass):
     """Base of all passes; subclasses are dataclasses and implement `run`."""
 
     name: ClassVar[str]
+    folds: ClassVar[str] = "nothing depends on it any more"
+    """Why a node of the user's model may vanish in it."""
 
     @property
     def reasons(self) -> list[Reason]:

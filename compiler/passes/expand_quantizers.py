@@ -20,6 +20,8 @@ from qnnc.compiler.passes.base import Pass
 
 WEIGHTED = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 """Operators with weights, their second input."""
+MOST_BETWEEN = 24
+"""Operators between a constant and the weights that they make of it."""
 
 
 @dataclass
@@ -102,15 +104,27 @@ def _is_weights(value: ir.Value) -> bool:
 
 
 def _only_products(value: ir.Value) -> bool:
-    """Nothing but matrix products and the host use the tensor, possibly scaled or reshaped."""
+    """Only products with constants and the host use the tensor, perhaps scaled or reshaped."""
     return all(
-        user.op_type == "MatMul"
+        (user.op_type == "MatMul" and index == 0 and _from_constant(user.inputs[1]))
         or (
             (user.op_type in layout.OPERATORS or _with_constant(user))
             and _only_products(user.outputs[0])
         )
-        for user, _ in value.uses()
+        for user, index in value.uses()
     )
+
+
+def _from_constant(value: ir.Value | None) -> bool:
+    """A constant, or what a quantizer or a layout makes of one."""
+    for _ in range(MOST_BETWEEN):
+        if value is None or constant(value) is not None:
+            return value is not None
+        producer = value.producer()
+        if producer is None:
+            return False
+        value = producer.inputs[0] if producer.inputs else None
+    return False
 
 
 def _with_constant(node: ir.Node) -> bool:

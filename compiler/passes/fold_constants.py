@@ -33,6 +33,7 @@ class FoldConstants(Pass):
     """Compute constant subgraphs in ONNX Runtime, keeping quantized weights as integers."""
 
     name = "fold-constants"
+    folds = "what it gives is constant"
     max_elements: int = 1 << 26
 
     def run(self, model: ir.Model) -> bool:

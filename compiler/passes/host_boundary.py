@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -31,6 +32,7 @@ CORE = frozenset(
     {
         (QNNC, "IntegerConv"),
         (QNNC, "SumPool"),
+        (QNNC, "IntegerSoftmax"),
         (QNNC, "InsertZeros"),
         (QNNC, "StateWrite"),
         (QONNX, "XnorPopcountMatMul"),
@@ -61,21 +63,13 @@ CORE = frozenset(
 
 MOVES = layout.OPERATORS | {"DepthToSpace", "SpaceToDepth"}
 """Operators that only move elements: they go where their neighbours go."""
+SCALES = frozenset({"Dequantize", "Cast", "Mul", "Div", "Add", "Sub"})
 LAYERS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 """Operators that people expect in the accelerator."""
 
 
-_ON_HOST = {
-    True: "it comes before the first integer tensor; say with --input-type what the real input is",
-    False: "no quantizer follows it; put one there, or take labels with --top-k",
-}
-"""Why a node runs on the host, by whether that is before the accelerator."""
-_DONE = {
-    True: "it comes before the first layer that computes; the input is declared already, and the "
-    "host only hands it on",
-    False: "it comes after the last layer that computes; the answer is labels already",
-}
-"""The same where what would help was done."""
+RANKING = ("TopK", "ArgMax")
+"""Operators that take labels."""
 
 
 @dataclass
@@ -100,23 +94,65 @@ class HostBoundary(Pass):
                 set_part(node, ACCELERATOR)
             else:
                 set_part(node, HOST_PRE if node in before else HOST_POST)
-        for node in nodes:
-            _check_order(node)
-        if not self.host_layers:
-            _check_layers(nodes)
-        self._explain(model)
+        try:
+            for node in nodes:
+                _check_order(node)
+            if not self.host_layers:
+                _check_layers(nodes)
+        finally:  # of a refused model, too
+            self._explain(model)
         return True
 
     def _explain(self, model: ir.Model) -> None:
-        """Say why what runs on the host does."""
-        done = {
-            True: all(integer(value) is not None for value in model.graph.inputs),
-            False: any(node.op_type in ("TopK", "ArgMax") for node in model.graph),
-        }
+        """Say why what runs on the host does, and what would move it, but for what was done."""
+        declared = all(integer(value) is not None for value in model.graph.inputs)
+        ranking = [node for node in model.graph if node.op_type in RANKING]
         for node in model.graph:
-            if part(node) != ACCELERATOR and not reason(node):
-                before = part(node) == HOST_PRE
-                self.leave(node, (_DONE if done[before] else _ON_HOST)[before])
+            if part(node) == ACCELERATOR or reason(node):
+                continue
+            if part(node) == HOST_PRE:
+                self.leave(node, *_why_before(node, declared))
+            elif _scales_codes(node):
+                self.leave(node, "the host only gives codes their scale")
+            else:
+                self.leave(node, *_why_after(ranking))
+
+
+def _why_before(node: ir.Node, declared: bool) -> tuple[str, str]:
+    """Why a node runs on the host before the accelerator, and what would move it."""
+    if not declared:
+        text = "it comes before the first integer tensor"
+        return text, "say with --input-type what the real input is"
+    if node.op_type in MOVES or node.op_type == "Cast":
+        return "it only hands on the input, which is declared already", ""
+    return "it computes in floating point, and no quantizer follows it", "put a quantizer after it"
+
+
+def _scales_codes(node: ir.Node) -> bool:
+    """Whether a node does no more than shift, scale or move what a quantizer has given."""
+    while node.op_type in SCALES or node.op_type in MOVES:
+        varying = [v for v in node.inputs if v is not None and constant(v) is None]
+        if len(varying) != 1:
+            return False
+        fact, producer = integer(varying[0]), varying[0].producer()
+        if fact is not None:
+            return fact.quantized
+        if producer is None:
+            return False
+        node = producer
+    return False
+
+
+def _why_after(ranking: Sequence[ir.Node]) -> tuple[str, str]:
+    """The same of a node after the accelerator, in a graph with these operators for labels."""
+    if not ranking:
+        return "no quantizer follows it", "put a quantizer after it, or take labels with --top-k"
+    late = [node for node in ranking if part(node) != ACCELERATOR]
+    if not late:
+        return "only the form of the labels is left to the host", ""
+    text = "labels are taken after it, on the host"
+    why = reason(late[0]).removeprefix(f"{late[0].op_type} stays on the host: ")
+    return f"{text}: {why}" if why else text, "put a quantizer before the labels are taken"
 
 
 def _on_integers(node: ir.Node) -> bool:
@@ -125,7 +161,7 @@ def _on_integers(node: ir.Node) -> bool:
         return integer(node.outputs[0]) is not None
     if (node.domain, node.op_type) not in CORE or source is None:
         return False
-    labels = node.op_type in ("TopK", "ArgMax")
+    labels = node.op_type in RANKING
     return (integer(source) is not None or _is_widened(source)) and (
         labels or integer(node.outputs[0]) is not None
     )
@@ -244,6 +280,8 @@ def _why_nothing(model: ir.Model) -> str:
     if not why:
         loose = [v for v in node.inputs if v is not None and integer(v) is None]
         why = f"tensor {quote(loose[0].name) if loose else 'its input'} has no quantizer"
+    if ";" in why:  # the reason itself says what helps
+        return f"node {quote(_named(node))}: {why}"
     return (
         f"node {quote(_named(node))}: {why}; quantize it, or say with --input-type what the "
         "model's input is"

@@ -24,6 +24,7 @@ class MergeThresholds(Pass):
     """
 
     name = "merge-thresholds"
+    folds = "it is in the table before it"
 
     def run(self, model: ir.Model) -> bool:
         editor = Editor(model.graph)

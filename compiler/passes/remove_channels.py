@@ -31,6 +31,7 @@ class RemoveChannels(Pass):
     """
 
     name = "remove-channels"
+    folds = "its channels are the same for every input, or nothing uses them"
 
     def run(self, model: ir.Model) -> bool:
         streams = _Streams(model)

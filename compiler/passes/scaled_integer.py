@@ -10,7 +10,17 @@ import numpy as np
 import onnx_ir as ir
 
 from qnnc.compiler.errors import Unsupported, quote
-from qnnc.compiler.integer import affine, clip, conv, join, layout, matmul, move, pool
+from qnnc.compiler.integer import (
+    affine,
+    clip,
+    conv,
+    join,
+    layout,
+    matmul,
+    move,
+    pool,
+    softmax,
+)
 from qnnc.compiler.integer.form import Form, own_form
 from qnnc.compiler.ir.edit import Editor, constant, remove_unused, replace_value, shape_of
 from qnnc.compiler.ir.facts import (
@@ -23,7 +33,6 @@ from qnnc.compiler.ir.facts import (
 )
 from qnnc.compiler.ir.operators import dequantize
 from qnnc.compiler.passes.base import Pass
-from qnnc.compiler.rewrites import rewrite
 
 Linear = Callable[[Editor, ir.Node, Sequence[Form | None]], list[Form]]
 
@@ -58,6 +67,7 @@ class ScaledInteger(Pass):
     """
 
     name = "scaled-integer"
+    folds = "it is in the constants: integers, whose scale goes on to what follows"
 
     def run(self, model: ir.Model) -> bool:
         editor = Editor(model.graph)
@@ -68,10 +78,28 @@ class ScaledInteger(Pass):
         for node in list(model.graph):
             if node.domain == "":
                 changed |= self._visit(editor, node, forms)
+                if node.op_type == "Softmax":
+                    changed |= self._softmax(model, editor, node, forms)
             for value in node.outputs:
                 _learn(forms, value)
         remove_unused(model)
         return changed
+
+    def _softmax(
+        self, model: ir.Model, editor: Editor, node: ir.Node, forms: dict[ir.Value, Form]
+    ) -> bool:
+        """Compute the codes of the quantizer after a Softmax from those before it."""
+        x = node.inputs[0]
+        form = None if x is None else forms.get(x)
+        try:
+            codes = None if form is None else softmax.apply(model, editor, node, form)
+        except Unsupported as why:
+            self.leave(node, f"{user_operator(node)} stays in floating point: {why}")
+            return False
+        if codes is None:
+            return False
+        _learn(forms, codes)
+        return True
 
     def _visit(self, editor: Editor, node: ir.Node, forms: dict[ir.Value, Form]) -> bool:
         given = [None if v is None else forms.get(v) for v in node.inputs]
@@ -200,8 +228,6 @@ def _cause(node: ir.Node, given: Sequence[Form | None], why: str) -> tuple[str, 
         if loose and len(loose) < len(node.inputs):
             named = quote(sources(loose[0])[-1])
             return why.split(";")[0], f"put a quantizer after node {named}, before the two meet"
-    if node.op_type == "MatMul" and all(f is not None and f.constant is None for f in given):
-        return why, rewrite("Attention")
     form = given[0] if given else None
     joining = _concat_before(node)
     if node.op_type in LAYERS and form is not None and form.scale.size > 1 and joining is not None:

@@ -90,6 +90,8 @@ def _pieces(evaluator: Evaluator) -> Pieces:
         if found is None:
             continue
         signs = [evaluator.by_channel(sign) for sign in found.signs]
+        if found.reads is not None:
+            evaluator.measure(node, found.reads, np.concatenate([pieces.low, pieces.high]))
         if not found.cuts:
             pieces = Pieces(pieces.low, pieces.high, pieces.sign * signs[0])
         elif rounded or 2 * len(pieces.low) > MOST_PIECES:
@@ -125,7 +127,7 @@ def _cut(
     rising = pieces.sign > 0
 
     def past(x: IntArray) -> NDArray[np.bool_]:
-        values = evaluator.values(node, x)
+        values = evaluator.values(found.reads or _read(node), x)
         if np.any(np.isnan(values)):
             raise Unsupported("it gives values that are not numbers")
         passed: NDArray[np.bool_] = values > cut if found.after else values >= cut
@@ -154,6 +156,11 @@ def _cut(
         interleaved(left - 1, pieces.high),
         interleaved(before, after),
     )
+
+
+def _read(node: ir.Node) -> ir.Value:
+    """The computed tensor that an operator reads."""
+    return next(v for v in node.inputs if v is not None and v.const_value is None)
 
 
 def _levels(evaluator: Evaluator, pieces: Pieces, x: IntArray) -> tuple[IntArray, IntArray]:

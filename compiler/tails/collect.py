@@ -17,6 +17,7 @@ from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.ir.operators.multi_threshold import table_of
 from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.tails.curves import KNOWN, Curve, added_to, curve
+from qnnc.compiler.tails.gated import gated
 from qnnc.compiler.tails.tables import is_table, tables_between
 
 ELEMENTWISE = frozenset(KNOWN) | {
@@ -180,11 +181,7 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]) -> Tail:
     if np.prod(shape_of(anchor)) != np.prod(shape_of(codes)):
         raise Unsupported("it broadcasts its input to a larger tensor")
     tables = tuple(node for node in nodes if is_table(node))
-    known = None
-    if tables:
-        known = _curves_between_steps(anchor, nodes)
-    elif chain:
-        known = _curves(nodes)
+    known = _curves_between_steps(anchor, nodes) if tables else _curves(nodes)
     own = set(nodes)
     inside = [anchor, *(v for node in nodes for v in node.outputs if v is not codes)]
     exclusive = all(user in own for value in inside for user, _ in value.uses()) and not any(
@@ -204,11 +201,18 @@ def _tail(anchor: ir.Value, codes: ir.Value, nodes: list[ir.Node]) -> Tail:
 
 
 def _curves(nodes: list[ir.Node]) -> tuple[Curve | None, ...] | None:
-    """The curves of a chain of operators, if all are known."""
+    """The curves of a chain of operators, if all are known; written-out functions are one each."""
+    written = gated(nodes)
     found: list[Curve | None] = []
     for node in nodes:
-        known = None if node.op_type in layout.OPERATORS else curve(node)
-        if known is None and node.op_type not in layout.OPERATORS:
+        if node.op_type in layout.OPERATORS or node in written.inside:
+            found.append(None)
+            continue
+        known = written.curves.get(node) or curve(node)
+        if known is None:  # `curve` knows none of what reads two computed tensors
+            return None
+        read = computed_inputs(node) if known.reads is None else [known.reads]
+        if any(value.producer() in written.inside for value in read):
             return None
         found.append(known)
     return tuple(found)

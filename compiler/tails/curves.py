@@ -39,12 +39,15 @@ class Curve:
         after: whether a piece starts only after its cut (v > cut).
         rounded: the library computes it only to so many times ROUNDING, so that it may go back a
             little; 0 for what never does.
+        reads: the tensor v, where several operators count as one; its value is then off by
+            `rounded` times the largest magnitude of v. By default the operator's own input.
     """
 
     signs: tuple[Signs, ...]
     cuts: tuple[float, ...] = ()
     after: bool = False
     rounded: float = 0.0
+    reads: ir.Value | None = None
 
     @property
     def never_falls(self) -> bool:
@@ -81,6 +84,16 @@ def _turning(at: float, *, rounded: float = 1.0) -> Callable[[ir.Node, int], Cur
         return Curve((_sign(-1), _sign(1)), (at,), rounded=rounded) if index == 0 else None
 
     return found
+
+
+def rising(*, rounded: float, reads: ir.Value) -> Curve:
+    """Of several operators that rise as one."""
+    return Curve((_sign(1),), rounded=rounded, reads=reads)
+
+
+def falling_then_rising(at: float, *, rounded: float, reads: ir.Value) -> Curve:
+    """Of several operators that turn round as one."""
+    return Curve((_sign(-1), _sign(1)), (at,), rounded=rounded, reads=reads)
 
 
 def _operand(node: ir.Node, index: int) -> NDArray[Any] | None:

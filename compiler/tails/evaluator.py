@@ -80,6 +80,7 @@ class Evaluator:
         self._session = Session(plain, threads=self._threads)
         self._shifted: Session | None = None
         self._before: dict[ir.Value, Session] = {}
+        self._reach: dict[ir.Node, float] = {}
 
     def _per_channel(self, bound: IntArray, shape: list[int], reduce: object) -> IntArray:
         """A bound for each channel, over the axes along which the function is the same."""
@@ -136,7 +137,9 @@ class Evaluator:
         """Tensors that the library computes only to so many times ROUNDING, by name."""
         pairs = zip(self.tail.nodes, self.tail.curves or (), strict=False)
         return {
-            str(node.outputs[0].name): c.rounded for node, c in pairs if c is not None and c.rounded
+            str(node.outputs[0].name): c.rounded * self._reach.get(node, 1.0)
+            for node, c in pairs
+            if c is not None and c.rounded
         }
 
     def _codes(self, session: Session, x: IntArray, more: dict[str, NDArray[Any]]) -> IntArray:
@@ -155,9 +158,16 @@ class Evaluator:
     def _feeds(self, x: IntArray) -> dict[str, NDArray[Any]]:
         return {str(self.tail.anchor.name): x.astype(self._dtype).reshape(-1, *self._dims)}
 
-    def values(self, node: ir.Node, x: IntArray) -> FloatArray:
-        """What the tail's operator `node` reads, at the integers x [rows, channels]."""
-        value = next(v for v in node.inputs if v is not None and v.const_value is None)
+    def measure(self, node: ir.Node, reads: ir.Value, x: IntArray) -> None:
+        """Let the rounding of `node` count times the largest magnitude of what it reads, at the
+        integers x [rows, channels] between which that has no extremes."""
+        values = self.values(reads, np.clip(x, self.low, self.high))
+        if not np.all(np.isfinite(values)):
+            raise Unsupported("it gives values that are not finite")
+        self._reach[node] = max(1.0, float(np.abs(values).max()))
+
+    def values(self, value: ir.Value, x: IntArray) -> FloatArray:
+        """A tensor of the tail, at the integers x [rows, channels]."""
         if value is self.tail.anchor:
             return x.astype(self._dtype).astype(np.float64)
         if value not in self._before:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from qnnc.compiler.dataflow import Role, declaration, is_dataflow, role_of
 from qnnc.compiler.ir.edit import attribute, constant, shape_of
 from qnnc.compiler.ir.facts import Integer, integer
+from qnnc.compiler.ir.layouts import OPERATORS as LAYOUTS
 from qnnc.compiler.verification.compare import FLOAT32_EPSILON
 
 PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul", "IntegerConv"})
 """Integer operators that are products with weights."""
-SUMS = frozenset({"Add", "Reshape"})
+SUMS = frozenset({"Add", *LAYOUTS})
 """Operators whose results are made of sums."""
 POOLS = frozenset({"MaxPool", "GlobalMaxPool", "SumPool", "AveragePool", "GlobalAveragePool"})
 """Operators that have a window without weights."""
@@ -44,6 +45,8 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     operand = integer(x) if x is not None else None
     weights = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     role = role_of(node)
+    if role is Role.DYNAMIC_PRODUCT or (node.op_type == "MatMul" and weights is None):
+        return _of_two(node)
     if node.op_type in SUMS or role in (Role.SUM, Role.JOIN):
         return _added(node, reach.astype(np.float64))
     if operand is not None and weights is not None and x is not None and _multiplies(node):
@@ -66,6 +69,29 @@ def _summed(value: ir.Value, fact: Integer) -> tuple[int, NDArray[np.float64]]:
     if node.op_type == "IntegerConv":
         per_output = per_output.reshape(-1, *(1,) * (len(shape_of(value)) - 2))
     return weights.size // (len(weights) if first else weights.shape[-1]), per_output
+
+
+def _of_two(node: ir.Node) -> tuple[int, NDArray[np.float64]]:
+    """Terms and magnitude of a product of two computed tensors: both vary."""
+    found = []
+    for value in node.inputs[:2]:
+        source = _narrow(value)
+        fact = integer(source)
+        assert fact is not None
+        found.append(float(max(abs(int(fact.low.min())), abs(int(fact.high.max())))))
+    x = node.inputs[0]
+    assert x is not None
+    terms = shape_of(x)[-1]
+    return terms, np.asarray(found[0] * found[1] * terms)
+
+
+def _narrow(value: ir.Value | None) -> ir.Value:
+    """An integer tensor before it was made wide."""
+    assert value is not None
+    producer = value.producer()
+    if integer(value) is None and producer is not None and producer.op_type == "Cast":
+        return _narrow(producer.inputs[0])
+    return value
 
 
 def _multiplies(node: ir.Node) -> bool:

@@ -215,6 +215,34 @@ def compare_codes(
     _compare(outcome, tensor, str(fact.golden), flat(found), expected, as_codes)
 
 
+def compare_between(
+    outcome: Outcome,
+    tensor: str,
+    fact: Integer,
+    found: NDArray[Any],
+    golden: NDArray[Any],
+    least: NDArray[Any],
+    greatest: NDArray[Any],
+) -> None:
+    """Compare codes of a quantizer that follow from a function which float32 computes up to a known
+    error: both have to be codes that this allows, and are near-ties where they differ.
+
+    Args:
+        least: [samples, ...], the least code that float32 may give.
+        greatest: the greatest.
+    """
+    expected, mine = _integers(golden, fact, found.shape), flat(found)
+    low, high = flat(least), flat(greatest)
+    fresh = ~outcome.diverged[:, None]
+    faults = ~((low <= mine) & (mine <= high))
+    faults |= ~((low <= expected) & (expected <= high)) & fresh
+    differs = mine != expected
+    outcome.tensors += 1
+    outcome.near_ties += int((differs & ~faults & fresh).sum())
+    outcome.record(faults, tensor, str(fact.golden), expected, mine)
+    outcome.diverged |= differs.any(axis=1)
+
+
 def compare_labels(
     outcome: Outcome,
     tensor: str,

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from qnnc.compiler.dataflow import Role, role_of
 from qnnc.compiler.ir.edit import shape_of
-from qnnc.compiler.ir.facts import Integer, integer
+from qnnc.compiler.ir.facts import IntArray, Integer, integer
+from qnnc.compiler.ir.operators import integer_softmax
+from qnnc.compiler.ir.operators.integer_softmax import Exponents
 from qnnc.compiler.ir.operators.states import is_read
 from qnnc.compiler.reference import BatchRunner, Tensors
 from qnnc.compiler.verification.bounds import rounding_bound
 from qnnc.compiler.verification.compare import (
     Outcome,
     check_range,
+    compare_between,
     compare_codes,
     compare_labels,
     compare_sums,
@@ -133,7 +136,11 @@ class Verifier:
                 continue
             golden = expected[target]
             arranged = fact.arranged(golden, mine.shape)
-            if fact.quantized:
+            if fact.quantized and _is_softmax(value):
+                least, greatest = _float_codes(value, found)
+                compare_between(outcome, name, fact, mine, arranged, least, greatest)
+                exact.add(target, name, fact, golden)
+            elif fact.quantized:
                 replay = partial(self._replayed, exact.so_far(), fact, mine.shape)
                 compare_codes(outcome, name, fact, mine, arranged, replay)
             else:
@@ -251,6 +258,20 @@ def _in_order(model: ir.Model, values: Sequence[ir.Value]) -> list[ir.Value]:
     wanted = set(values)
     everything = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
     return [value for value in everything if value in wanted]
+
+
+def _is_softmax(value: ir.Value) -> bool:
+    node = value.producer()
+    return node is not None and (
+        node.op_type == integer_softmax.NAME or role_of(node) is Role.SOFTMAX
+    )
+
+
+def _float_codes(value: ir.Value, found: Tensors) -> tuple[IntArray, IntArray]:
+    """Least and greatest codes after a softmax that float32 may give for the codes before it."""
+    node = value.producer()
+    assert node is not None and node.inputs[0] is not None
+    return Exponents.of(node).between(found[str(node.inputs[0].name)])
 
 
 def is_label(value: ir.Value) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from qnnc import __version__
 from qnnc.compiler.files import write_text
 from qnnc.compiler.resources import RESOURCE_NAMES
 from qnnc.explore.report import figures as draw
@@ -47,7 +47,7 @@ def write_report(
     whole = study.complete(results)
     page = environment.get_template("study.html.j2").render(
         study=study,
-        version=version("qnnc"),
+        version=__version__,
         data=next((r["data"] for r in results.values()), "no network is finished"),
         trained=_trained(study),
         tiles=_tiles(study, results),

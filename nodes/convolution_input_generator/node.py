@@ -185,8 +185,8 @@ class ConvolutionInputGenerator(DataflowNode[WindowFolding]):
         address = cost.bits_for(depth)
         luts = sum(cost.counter(n) for n in (kh, kw, oh, ow, self.channels // folding.SIMD))
         luts += cost.counter(depth) + cost.counter(self.channels // folding.SIMD)
-        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 4
-        ffs = 3 * address + 18
+        luts += 4.5 * address + 2.5 * cost.bits_for(self.capacity(folding) + 1) + 12
+        ffs = 3 * address + 22
         if folding.ram_style == "block":
             ram = cost.block_ram(width, depth)
             return Resources(LUT=luts + ram.LUT, FF=ffs, BRAM18=ram.BRAM18)

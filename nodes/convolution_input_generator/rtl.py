@@ -45,6 +45,9 @@ def generate(node: ConvolutionInputGenerator) -> NodeRtl:
         depth=depth,
         levels=[{"name": n, "count": c} for n, c in zip(names, counts, strict=True)],
         jump=_choice([f"{abits + 1}'d{jump % depth}" for jump in jumps], counts),
+        jump_back=_choice(
+            [f"{abits + 1}'d{(jump % depth - depth) % (2 << abits)}" for jump in jumps], counts
+        ),
         freed=_choice([f"{bits_for(reach + 1) + 2}'sd{f}" for f in freed], counts[3:], first=3),
         block=int(block),
         bank=block_ram(width_in_bits, depth).bank if block else 0,

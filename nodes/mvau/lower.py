@@ -19,6 +19,7 @@ from qnnc.compiler.lowering.streams import (
     image_shape,
 )
 from qnnc.nodes.convolution_input_generator.lower import windows
+from qnnc.nodes.dynamic_mvau import lower as dynamic
 from qnnc.nodes.fm_padding.lower import padded
 from qnnc.nodes.mvau.node import MVAU
 from qnnc.nodes.streaming_concat.lower import concat_channels
@@ -30,7 +31,9 @@ def matmul(streams: Streams) -> None:
     """A matrix product becomes an MVAU; weights follow the order of the elements."""
     node, x = streams.node, streams.source()
     output, weights = node.outputs[0], constant(node.inputs[1])
-    assert weights is not None
+    if weights is None:
+        dynamic.product(streams)
+        return
     laid, shape = streams.layout_of(x), shape_of(x)
     k = shape[-1]
     values = np.rint(weights).astype(np.int64)

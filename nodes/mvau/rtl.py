@@ -13,7 +13,7 @@ from qnnc.backends.rtl.constant_matrix import MatrixWriter
 from qnnc.backends.rtl.dsp_lane import dsp_lane_module
 from qnnc.backends.rtl.lane import correction_module, lane_module
 from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
-from qnnc.compiler.dataflow.dot_product import is_bipolar
+from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
 from qnnc.nodes.mvau import embedded_weights
 from qnnc.nodes.mvau.node import MVAU, MVAUFolding
@@ -36,6 +36,8 @@ def generate(node: MVAU) -> NodeRtl:
     text = TEMPLATES.render(
         "mvau.sv.j2",
         **_common(node, folding),
+        x_axis="s_axis",
+        matrix=None,
         group=memory.group,
         trits=folding.PE * folding.SIMD if node.in_trits(folding) else 0,
         word_bits=memory.width,
@@ -118,10 +120,12 @@ def _common(node: MVAU, folding: MVAUFolding) -> dict[str, object]:
 
 
 def _lanes(node: MVAU, folding: MVAUFolding) -> str:
-    """The modules of the lanes."""
-    dot, steps = node.dot_product(folding), node.steps(folding)
-    acc_bits = node.out_type.bitwidth()
     batch = folding.reuse if node.is_buffered(folding) else 1
+    return lanes(node.dot_product(folding), node.steps(folding), node.out_type.bitwidth(), batch)
+
+
+def lanes(dot: DotProduct, steps: int, acc_bits: int, batch: int = 1) -> str:
+    """The modules of the lanes."""
     text = ""
     if dot.correction:
         text += "\n" + correction_module(f"{MODULE}_correction", dot)

@@ -81,11 +81,12 @@ class StreamingFIFO(Fifo):
     def resources(self, folding: Folding) -> Resources:
         width = self.lanes * self.datatype.bitwidth()
         rows = self.depth - 1
-        luts = 2 * cost.counter(rows) + 2 * cost.bits_for(rows + 1) + 4
+        luts = 2 * cost.counter(rows) + 2 * cost.bits_for(rows + 1) + 8
+        ffs = 2 * cost.bits_for(rows) + cost.bits_for(rows + 1) + 3
         if self.block:
             ram = cost.block_ram(width, rows)
-            return Resources(LUT=luts + ram.LUT, FF=40, BRAM18=ram.BRAM18)
-        return Resources(LUT=luts + cost.lut_ram(width, rows), FF=width + 30)
+            return Resources(LUT=luts + ram.LUT, FF=ffs, BRAM18=ram.BRAM18)
+        return Resources(LUT=luts + cost.lut_ram(width, rows), FF=width + ffs)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         return [b.op("Identity", inputs[0])]

@@ -84,6 +84,8 @@ OPERATORS: dict[Callable[[RandomGraph], bool], float] = {
     RandomGraph.trunc: 1,
     RandomGraph.residual: 5,
     RandomGraph.gate: 2,
+    RandomGraph.product: 3,
+    RandomGraph.softmax: 1,
     RandomGraph.concat: 4,
     RandomGraph.split: 2,
     RandomGraph.cut: 2,

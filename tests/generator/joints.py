@@ -43,6 +43,45 @@ class Joints(Growing):
         name = self.w.op("Mul", x.name, y.name)[0]
         return self._finish(Made(name, x.shape, x.rms * y.rms))
 
+    def product(self) -> bool:
+        """MatMul of two tensors, the second of which may be transposed."""
+        c = self.choose
+
+        def fits(m: Made) -> bool:
+            zero = self.allowed(m.centred)
+            return m.is_image and m.scale is not None and (m.per_tensor or self.wild) and zero
+
+        x = self._take(lambda m: fits(m) and m.bits <= 8)
+        if x is None:
+            return False
+        outer, k = x.shape[:-2], x.shape[-1]
+        y = self._take(lambda m: fits(m) and m.shape[:-2] == outer and k in m.shape[-2:])
+        if y is None or y.bits > 12:
+            return False
+        shape, name = y.shape, y.name
+        if shape[-2] != k or (shape[-1] == k and c.chance(0.5)):
+            rank = len(shape) + 1
+            name = self.w.op("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])[0]
+            shape = (*outer, shape[-1], shape[-2])
+        self._use(x, y)
+        name = self.w.op("MatMul", x.name, name)[0]
+        rms = x.rms * y.rms * math.sqrt(k)
+        return self._finish(Made(name, (*x.shape[:-1], shape[-1]), rms, bits=x.bits + y.bits + 3))
+
+    def softmax(self) -> bool:
+        """Softmax over the last axis, between quantizers."""
+        c = self.choose
+        x = self._take(lambda m: m.per_tensor and m.bits <= 8 and m.shape[-1] > 1)
+        if x is None:
+            return False
+        self._use(x)
+        name = self.w.op("Softmax", x.name, axis=len(x.shape))[0]
+        step = c.item([1 / 255, 1 / 15, 1 / 16, 0.25, 0.03])
+        y = Made(name, x.shape, 1 / math.sqrt(x.shape[-1]))
+        self.made.append(self._quantized(y, float(np.float32(step))))
+        self.worked = True
+        return True
+
     def concat(self) -> bool:
         """Concat along any axis that fits."""
         c = self.choose

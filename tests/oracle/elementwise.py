@@ -265,7 +265,8 @@ def _softmax(node: Node, x: Operands) -> list[Span]:
     a, axis = need(x, 0), int(node.get("axis", -1 if node.opset >= 13 else 1))
     e = np.exp(a.middle - a.middle.max(axis=axis, keepdims=True))
     middle = e / e.sum(axis=axis, keepdims=True)
-    radius = LOOSE + 2 * np.max(np.broadcast_to(a.half, a.shape), axis=axis, keepdims=True)
+    reach = a.half + a.slack + 2 * ULP * np.abs(a.middle)  # of what is raised to the power
+    radius = LOOSE + 2 * np.max(np.broadcast_to(reach, a.shape), axis=axis, keepdims=True)
     return [Span(middle - radius, middle + radius, np.zeros(()))]
 
 

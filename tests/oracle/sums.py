@@ -33,7 +33,7 @@ def summed(
         axis: of the result, along which the weights' outputs lie.
     """
     value = product(x.middle, w.middle)
-    magnitude = product(np.abs(x.middle) + x.half, np.abs(w.middle))
+    magnitude = product(np.abs(x.middle) + x.half, np.abs(w.middle) + w.half)
     step = grid(x.middle) * grid(w.middle)
     if bias is not None:
         value, magnitude = value + bias.middle, magnitude + np.abs(bias.middle)
@@ -51,7 +51,7 @@ def summed(
         radius = radius + product(spread, np.abs(w.middle))
     spread = np.broadcast_to(w.half + w.slack, w.shape)
     if np.any(spread > 4 * ULP * np.abs(w.middle)):
-        radius = radius + product(np.abs(x.middle), spread)
+        radius = radius + product(np.abs(x.middle) + x.half, spread)
     return around(value, radius)
 
 

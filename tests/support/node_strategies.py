@@ -165,6 +165,42 @@ def mvaus(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def dynamic_mvaus(draw: st.DrawFn) -> Case:
+    """Any types, both orders of the matrix, any foldings and memories."""
+    mw, mh = draw(st.integers(1, 16)), draw(st.integers(1, 10))
+    return nodes.dynamic(
+        x=draw(KINDS),
+        w=draw(KINDS),
+        mw=mw,
+        mh=mh,
+        rows=draw(st.integers(1, 6)),
+        matrices=draw(st.integers(1, 3)),
+        transposed=draw(st.booleans()),
+        res=draw(st.sampled_from(["lut", "dsp"])),
+        pe=draw(lanes(mh)),
+        simd=draw(lanes(mw)),
+        ram=draw(RAMS),
+    )
+
+
+@st.composite
+def softmaxes(draw: st.DrawFn) -> Case:
+    """Any types, scales and roundings."""
+    channels, bits = draw(st.integers(1, 12)), draw(st.integers(1, 8))
+    return nodes.softmax(
+        x=draw(KINDS),
+        bits=bits,
+        channels=channels,
+        vectors=draw(st.integers(1, 4)),
+        scale=draw(st.sampled_from([0.01, 1 / 16, 0.3, 1.0, 5.0])),
+        pe=draw(lanes(channels)),
+        rounding=draw(st.integers(0, 2)),
+        base=draw(st.integers(-20, 5)),
+        step=draw(st.sampled_from([0.0, 0.004, 0.1])),
+    )
+
+
+@st.composite
 def thresholdings(draw: st.DrawFn) -> Case:
     """Tables for each channel and for all, with counts and with values."""
     channels = draw(st.integers(1, 12))
@@ -181,4 +217,4 @@ def thresholdings(draw: st.DrawFn) -> Case:
 
 
 ANY = st.one_of(windows(), borders(), folds(), joins(), orders())
-ANY_NODE = st.one_of(mvaus(), thresholdings(), ANY)
+ANY_NODE = st.one_of(mvaus(), dynamic_mvaus(), softmaxes(), thresholdings(), ANY)

@@ -10,6 +10,7 @@ import numpy as np
 
 from qnnc.nodes.convolution_input_generator.cases import windows
 from qnnc.nodes.duplicate_streams.cases import duplicate
+from qnnc.nodes.dynamic_mvau.cases import dynamic
 from qnnc.nodes.elementwise_add.node import ElementwiseAdd
 from qnnc.nodes.elementwise_mul.node import ElementwiseMul
 from qnnc.nodes.fm_padding.cases import padding
@@ -18,6 +19,7 @@ from qnnc.nodes.global_acc_pool.cases import total
 from qnnc.nodes.label_select.cases import label_select
 from qnnc.nodes.mvau.cases import mvau
 from qnnc.nodes.pool.cases import pool
+from qnnc.nodes.quant_softmax.cases import softmax
 from qnnc.nodes.shared.elementwise.cases import of_two, with_constant
 from qnnc.nodes.shuffle.cases import shuffle
 from qnnc.nodes.streaming_concat.cases import concat
@@ -46,6 +48,7 @@ __all__ = [
     "Case",
     "concat",
     "duplicate",
+    "dynamic",
     "elementwise",
     "fifo",
     "join",
@@ -57,6 +60,7 @@ __all__ = [
     "random_inputs",
     "random_of",
     "shuffle",
+    "softmax",
     "split",
     "spread",
     "tail",

@@ -38,6 +38,7 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_count7": [{"COUNT": 3}],
     "qnnc_credit": [{"COUNT": 2}, {"COUNT": 6}],
     "qnnc_delay": [{"CYCLES": 0}, {"CYCLES": 3, "WIDTH": 5}],
+    "qnnc_divide": [{"ROUNDING": 0}, {"ROUNDING": 2, "QUOTIENT": 1}, {"SCALED": 31}],
     "qnnc_dma_read": [{"BYTES": 8, "WIDTH": 64}, {"BYTES": 24, "WIDTH": 180}, {"LOOP": 256}],
     "qnnc_dma_write": [{"BYTES": 8, "WIDTH": 64}, {"BYTES": 24, "WIDTH": 180}],
     "qnnc_dsp": [
@@ -74,6 +75,12 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_pipeline_control": [{"STAGES": 0}, {"STAGES": 1}],
     "qnnc_label_select": [{"K": 3}, {"SIGNED": 0, "LABELS": 100, "IBITS": 8}, {"LABELS": 1}],
     "qnnc_lut_rom": [{"DEPTH": 65, "ABITS": 7}, {"DEPTH": 700, "ABITS": 10}],
+    "qnnc_matrix_buffer": [
+        {"STRIDED": 1},
+        {"BANKS": 1, "INNER": 1, "OUTER": 1, "REPEAT": 1, "LANES": 1},
+        {"BANKS": 3, "INNER": 4, "OUTER": 8, "BITS": 9, "BLOCK": 1, "BANK": 32},
+    ],
+    "qnnc_matrix_digits": [{"SIGNED": 0, "DIGIT": 8}, {"FIELDS": 1, "DIGIT": 8}, {"FIELDS": 3}],
     "qnnc_output_buffer": [{"DEPTH": 3}],
     "qnnc_output_fifo": [{"DEPTH": 20}],
     "qnnc_pack": [{"BYTES": 4}, {"BYTES": 8, "WIDTH": 60}, {"BYTES": 16, "WIDTH": 100}],
@@ -94,6 +101,10 @@ PARAMETERS: Mapping[str, Sequence[Parameters]] = {
     "qnnc_shift_register": [{"ABITS": 5}],
     "qnnc_sign_product": [{"A_SIGNED": 0}],
     "qnnc_small_product": _PRODUCTS,
+    "qnnc_softmax": [
+        {"PE": 3, "X_SIGNED": 0, "X_BITS": 8, "DISTANCES": 200},
+        {"WORDS": 1, "WAITS": 10, "VECTORS": 12, "X_BITS": 1, "DISTANCES": 2, "BASE": -8},
+    ],
     "qnnc_stream_control": [{"BYTES": 24, "WORDS": 100}, {"LOOP": 256, "BYTES": 8}],
     "qnnc_state": [{"STEPS": 1, "WORDS": 1, "DEPTH": 3}, {"STEPS": 5, "WORDS": 8, "DEPTH": 10}],
     "qnnc_strided": [{"COUNT": 7, "LENGTH": 1, "REPEAT": 3}],

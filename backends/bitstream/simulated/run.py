@@ -6,13 +6,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnc import __version__
 from qnnc.backends.bitstream.package.pace import pace_of
 from qnnc.backends.bitstream.package.package import Source, golden_samples, write_package
 from qnnc.backends.bitstream.shell import Shell
@@ -118,7 +118,7 @@ def run_on_board(
                 model,
                 inputs,
                 None,
-                version("qnnc"),
+                __version__,
             )
             write_package(source, package)
         driver = load_driver(package)

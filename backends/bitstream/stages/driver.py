@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 
+from qnnc import __version__
 from qnnc.backends.bitstream.netlist.contents import SMALL, movable
 from qnnc.backends.bitstream.package.pace import pace_of
 from qnnc.backends.bitstream.package.package import Source, write_package
@@ -82,6 +82,6 @@ def package_build(build: Build, shell: Shell, bitstream: Path | None) -> None:
         build.folder / "model",
         build.inputs,
         bitstream,
-        version("qnnc"),
+        __version__,
     )
     write_package(source, build.folder / PACKAGE)

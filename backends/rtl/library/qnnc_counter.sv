@@ -14,10 +14,20 @@ module qnnc_counter #(
     end else begin : counter
       localparam integer BITS = $clog2(COUNT);
       reg [BITS-1:0] value;
-      assign last = value == BITS'(COUNT - 1);
+      reg at_last;  // a register, since much may hang on it
+      assign last = at_last;
       always @(posedge aclk)
-        if (!aresetn) value <= {BITS{1'b0}};
-        else if (advance) value <= last ? {BITS{1'b0}} : value + 1'b1;
+        if (!aresetn) begin
+          value   <= {BITS{1'b0}};
+          at_last <= 1'b0;
+        end else if (advance) begin
+          value   <= last ? {BITS{1'b0}} : value + 1'b1;
+          at_last <= value == BITS'(COUNT - 2);
+        end
+`ifdef QNNC_ASSERTIONS
+`include "qnnc_assert.svh"
+      `QNNC_ASSERT(last_is_the_last, at_last == (value == BITS'(COUNT - 1)))
+`endif
     end
   endgenerate
 endmodule

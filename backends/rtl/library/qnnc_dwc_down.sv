@@ -19,7 +19,8 @@ module qnnc_dwc_down #(
   reg waiting_full, busy;
   reg [RATIO*WIDTH-1:0] waiting, current;
   wire advance, last;
-  wire load = waiting_full & (~busy | (advance & last));
+  wire free = ~busy | (advance & last);  // then `current` takes what is there, full or not
+  wire load = waiting_full & free;
   assign s_axis_tready = ~waiting_full;
 
   always @(posedge aclk) begin
@@ -33,7 +34,7 @@ module qnnc_dwc_down #(
       else if (advance & last) busy <= 1'b0;
     end
     if (s_axis_tready) waiting <= s_axis_tdata;
-    if (load) current <= waiting;
+    if (free) current <= waiting;
   end
 
   wire out_ready = ~m_axis_tvalid | m_axis_tready;

@@ -19,7 +19,7 @@ module qnnc_dwc_up #(
   localparam [CBITS-1:0] LAST = CBITS'(RATIO - 1);
   reg [CBITS-1:0] count;
   reg [(RATIO-1)*WIDTH-1:0] collected;
-  wire last = count == LAST;
+  reg last;  // count == LAST, in a register, since much hangs on it
   wire take = s_axis_tvalid & s_axis_tready;
   assign s_axis_tready = ~last | ~m_axis_tvalid;
 
@@ -27,9 +27,13 @@ module qnnc_dwc_up #(
   always @(posedge aclk) begin
     if (!aresetn) begin
       count <= {CBITS{1'b0}};
+      last <= 1'b0;
       m_axis_tvalid <= 1'b0;
     end else begin
-      if (take) count <= last ? {CBITS{1'b0}} : count + 1'b1;
+      if (take) begin
+        count <= last ? {CBITS{1'b0}} : count + 1'b1;
+        last  <= count == CBITS'(RATIO - 2);
+      end
       if (take & last) m_axis_tvalid <= 1'b1;
       else if (m_axis_tready) m_axis_tvalid <= 1'b0;
     end
@@ -40,6 +44,7 @@ module qnnc_dwc_up #(
 `ifdef QNNC_ASSERTIONS
 `include "qnnc_assert.svh"
   `QNNC_ASSERT(counts_words, count <= LAST)
+  `QNNC_ASSERT(last_is_the_last, last == (count == LAST))
   `QNNC_ASSERT_STREAM(m_axis)
 `endif
 endmodule

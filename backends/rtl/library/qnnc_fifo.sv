@@ -24,21 +24,31 @@ module qnnc_fifo #(
   localparam [CBITS-1:0] FULL = CBITS'(ROWS);
   reg [ABITS-1:0] write_address, read_address;
   reg [CBITS-1:0] stored;
-  wire write = s_axis_tvalid & s_axis_tready;
-  wire read = (stored != 0) & (~m_axis_tvalid | m_axis_tready);
-  assign s_axis_tready = stored != FULL;
+  reg some, room;  // stored != 0, stored != FULL: registers, since much hangs on them
+  wire write = s_axis_tvalid & room;
+  wire read = some & (~m_axis_tvalid | m_axis_tready);
+  assign s_axis_tready = room;
 
   always @(posedge aclk)
     if (!aresetn) begin
       write_address <= {ABITS{1'b0}};
       read_address <= {ABITS{1'b0}};
       stored <= {CBITS{1'b0}};
+      some <= 1'b0;
+      room <= 1'b1;
       m_axis_tvalid <= 1'b0;
     end else begin
       if (write) write_address <= write_address == LAST ? {ABITS{1'b0}} : write_address + 1'b1;
       if (read) read_address <= read_address == LAST ? {ABITS{1'b0}} : read_address + 1'b1;
-      if (write & ~read) stored <= stored + 1'b1;
-      else if (read & ~write) stored <= stored - 1'b1;
+      if (write & ~read) begin
+        stored <= stored + 1'b1;
+        some   <= 1'b1;
+        room   <= stored != FULL - 1'b1;
+      end else if (read & ~write) begin
+        stored <= stored - 1'b1;
+        some   <= stored != CBITS'(1);
+        room   <= 1'b1;
+      end
       if (read) m_axis_tvalid <= 1'b1;
       else if (m_axis_tready) m_axis_tvalid <= 1'b0;
     end
@@ -62,6 +72,7 @@ module qnnc_fifo #(
 `ifdef QNNC_ASSERTIONS
 `include "qnnc_assert.svh"
   `QNNC_ASSERT(never_overfull, stored <= FULL)
+  `QNNC_ASSERT(knows_what_there_is, some == (stored != 0) & room == (stored != FULL))
   `QNNC_ASSERT_STREAM(m_axis)
 `endif
 endmodule
