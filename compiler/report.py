@@ -180,6 +180,11 @@ class Histogram(_Part):
     counts: list[int] = Field(description="of each bin, from low up")
     at_ends: float = Field(description="share of values at the least or greatest integer")
     zeros: float = Field(description="share of values that are 0")
+    clipped: float | None = Field(
+        None,
+        description="of a quantizer's codes: share of values that lay beyond its range, over the "
+        "first 16 samples that were given",
+    )
 
 
 class PathReport(_Part):

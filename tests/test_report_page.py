@@ -9,16 +9,20 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnx
 import pytest
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
 
 from benchmarks.cnn_networks import unet
 from benchmarks.networks import mlp
 from qnnc.compiler import verify
 from qnnc.compiler.page import page
-from qnnc.compiler.report import Report
+from qnnc.compiler.report import QuantizationReport, QuantizedLayer, Report
 from tests.support.browser import Browser, program
 from tests.support.build import run_main
 from tests.support.small import SPEC, SmallBuild
@@ -145,6 +149,78 @@ def test_accuracy_and_charts_are_there(browser: Browser, small_build: SmallBuild
     speed = report.performance
     assert speed is not None and speed.latency_cycles is not None
     assert speed.latency_cycles_estimate == pytest.approx(speed.latency_cycles, rel=0.1)
+
+
+def test_what_is_clipped_is_what_qonnx_finds(small_build: SmallBuild) -> None:
+    """Before each quantizer inside the network, QONNX's own executor gives the values."""
+    report = Report.model_validate_json(small_build.output)
+    wrapper = ModelWrapper(str(small_build.model)).transform(InferShapes())
+    quantizers = {n.name: n for n in wrapper.graph.node if n.op_type == "Quant"}
+    found = 0
+    for layer in report.layers:
+        if layer.output_values is None:
+            continue
+        node = next(quantizers[name] for name in layer.source_nodes if name in quantizers)
+        scale, zero, bits = (float(wrapper.get_initializer(name)) for name in node.input[1:])
+        assert zero == 0 and layer.output_values.high == 2**bits - 1
+        values = []
+        with patch("onnx.IR_VERSION", wrapper.model.ir_version):
+            for row in np.load(small_build.samples)[:16]:
+                context = execute_onnx(wrapper, {"x": row[None]}, return_full_exec_context=True)
+                values.append(context[node.input[0]] / scale)
+        share = np.mean(np.asarray(values) > layer.output_values.high + 0.5)
+        assert layer.output_values.clipped == pytest.approx(share, abs=1e-6)
+        found += 1
+    assert found
+
+
+def test_the_build_is_held_against_the_board(browser: Browser, small_build: SmallBuild) -> None:
+    report = Report.model_validate_json(small_build.output)
+    assert report.performance is not None
+    show(browser, small_build.out / "report.html")
+    operations = sum(layer.operations for layer in report.layers)
+    moved = sum(s.words_per_frame * -(-s.tdata_bits // 8) for s in report.streams)
+    said = text(browser, "#roofline")
+    assert f"{operations:,} operations per frame" in said and f" {moved:,} bytes per frame" in said
+    attained = operations * report.performance.fps / 1e9
+    assert f"{attained:.3g} GOPS attained, measured" in said
+    paths = "[...document.querySelectorAll('#roofline .front')]"
+    board, built = browser.evaluate(f"{paths}.map(path => path.getBBox().y)")
+    dot = browser.evaluate("Number(document.querySelector('#roofline circle').getAttribute('cy'))")
+    assert board <= built < dot  # upwards is faster: nothing is above what there is
+
+
+def test_errors_of_quantization_are_shown(
+    browser: Browser, small_build: SmallBuild, tmp_path: Path
+) -> None:
+    report = Report.model_validate_json(small_build.output)
+    errors = [("conv", 0.25, 0.5), (HARM[0], None, 0.125)]
+    layers = [
+        QuantizedLayer(node=name, op="Conv", weight_error=weights, output_error=output)
+        for name, weights, output in errors
+    ]
+    report.quantization = QuantizationReport(
+        onnxruntime="1",
+        method="minmax",
+        calibration_samples=1,
+        weight_bits=8,
+        layers=layers,
+        output_error=0.1,
+        samples=9,
+        same=9,
+        float_correct=8,
+        quantized_correct=7,
+    )
+    (tmp_path / "page.html").write_text(page(report), encoding="utf-8")
+    show(browser, tmp_path / "page.html")
+    assert "Correct: 8 of 9 in float, 7 quantized." in text(browser, "#losses")
+    rows = browser.evaluate("[...document.querySelectorAll('#losses li')].map(l => l.innerText)")
+    assert [row.split() for row in rows[1:]] == [
+        ["conv", "50.0", "%", "25.0", "%"],
+        [*HARM[0].split(), "12.5", "%"],
+    ]
+    widths = "[...document.querySelectorAll('#losses .fill')].map(f => f.style.width)"
+    assert browser.evaluate(widths) == ["100%", "100%", "25%", "0%"]
 
 
 def test_the_keyboard_does_the_same(browser: Browser, small_build: SmallBuild) -> None:
@@ -317,7 +393,7 @@ def test_a_failed_build_has_a_page(browser: Browser, tmp_path: Path, capfd: Capt
     assert count(browser, "#stages .failed") == 1 and count(browser, "#time") == 0
     browser.click("g.box.marked")
     shown = text(browser, "#panel")
-    assert shown.startswith(spoilt.name) and "take labels with --top-k" in shown
+    assert shown.startswith(spoilt.name) and "labels, which --top-k takes" in shown
     # one that cannot even be read has no graph, but a page
     (tmp_path / "n.onnx").write_bytes(b"nothing")
     assert run_main(capfd, "build", tmp_path / "n.onnx", "--out", out)[0] == 2

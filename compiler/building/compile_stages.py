@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from qnnc.compiler.building.accuracy import measure_accuracy
 from qnnc.compiler.building.backend import Stage, StageOutcome
-from qnnc.compiler.building.distributions import output_histogram, weight_histogram
+from qnnc.compiler.building.distributions import clipped_of, output_histogram, weight_histogram
 from qnnc.compiler.building.final_check import compare_with_module, coverage_report, verify_whole
 from qnnc.compiler.building.folding_file import FOLDING, folding_text
 from qnnc.compiler.building.host import host_graphs
@@ -218,7 +219,8 @@ class EstimateStage(Stage):
         from qnnc.compiler.building.performance import estimated_performance
 
         graph = stream_graph(build.ready_model())
-        build.layers = [_layer(node, build) for node in graph.nodes]
+        clipped = clipped_of(build, graph)
+        build.layers = [_layer(node, build, clipped) for node in graph.nodes]
         schedules = works(graph)
         for layer, work in zip(build.layers, schedules, strict=False):
             layer.work = Work(starts=list(work.starts), ends=list(work.ends))
@@ -266,7 +268,7 @@ def _operations(node: DataflowNode) -> int:
     return 2 * output.elements * (node.constant_input(1).size // output.shape[-1])
 
 
-def _layer(node: DataflowNode, build: Build) -> Layer:
+def _layer(node: DataflowNode, build: Build, clipped: Mapping[str, float]) -> Layer:
     seen = None if build.coverage is None else build.coverage.of(node.name)
     folding: Folding = node.folding()
     ports = node.ports(folding)
@@ -296,6 +298,6 @@ def _layer(node: DataflowNode, build: Build) -> Layer:
         depth=node.depth if isinstance(node, Fifo) else None,
         operations=_operations(node),
         weight_values=weight_histogram(node),
-        output_values=output_histogram(node, build.tensors),
+        output_values=output_histogram(node, build.tensors, clipped),
         notes=node.notes(folding),
     )

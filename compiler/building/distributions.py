@@ -9,17 +9,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnc.compiler.building.build import Build
 from qnnc.compiler.dataflow import DataflowNode, Role
+from qnnc.compiler.dataflow.stream_graph import StreamGraph
 from qnnc.compiler.datatypes import datatype
 from qnnc.compiler.ir.edit import attribute
+from qnnc.compiler.ir.facts import integer
 from qnnc.compiler.report import Histogram
+from qnnc.compiler.verification.clipping import clipped_shares
 
 BINS = 32
 
 
-def output_histogram(node: DataflowNode, tensors: Mapping[str, NDArray[Any]]) -> Histogram | None:
+SAMPLES = 16
+"""Of the user's, in which is counted what quantizers clip."""
+
+
+def clipped_of(build: Build, graph: StreamGraph) -> dict[str, float]:
+    """Which share of its values each quantizer clips, by its golden tensor, over a few of the
+    samples that were given (or drawn at random)."""
+    facts = {integer(value) for node in graph.nodes for value in node.node.outputs}
+    names = {fact.golden for fact in facts if fact is not None and fact.golden and fact.quantized}
+    if build.golden is None or not names or not build.inputs:
+        return {}
+    own = ~build.corners if len(build.corners) else slice(None)
+    inputs = {name: array[own][:SAMPLES] for name, array in build.inputs.items()}
+    return clipped_shares(build.golden, inputs, names)
+
+
+def output_histogram(
+    node: DataflowNode,
+    tensors: Mapping[str, NDArray[Any]],
+    clipped: Mapping[str, float],
+) -> Histogram | None:
     """The codes that a quantizer gave, over the whole range of its type; None for other nodes, and
-    where no samples were kept. `tensors` holds values by name, [frames, ...] each."""
+    where no samples were kept. `tensors` holds values by name, [frames, ...] each, `clipped` shares
+    by golden tensor."""
     if node.role is not Role.THRESHOLDS:
         return None
     value = node.node.outputs[0]
@@ -27,7 +52,10 @@ def output_histogram(node: DataflowNode, tensors: Mapping[str, NDArray[Any]]) ->
     kind = node.ports(node.folding()).outputs[0].datatype
     if values is None or not values.size:
         return None
-    return _histogram(np.asarray(values), int(kind.min()), int(kind.max()))
+    found = _histogram(np.asarray(values), int(kind.min()), int(kind.max()))
+    fact = integer(value)
+    share = clipped.get(fact.golden) if fact is not None and fact.golden else None
+    return found.model_copy(update={"clipped": None if share is None else round(share, 6)})
 
 
 def weight_histogram(node: DataflowNode) -> Histogram | None:
@@ -56,4 +84,5 @@ def _histogram(values: NDArray[Any], low: int, high: int) -> Histogram:
         counts=[int(n) for n in counts],
         at_ends=round(at_ends / values.size, 6),
         zeros=round(int((values == 0).sum()) / values.size, 6),
+        clipped=None,
     )

@@ -54,7 +54,8 @@ def run_build(
         watchers: look at the model after every pass.
 
     Raises:
-        QnncError: something the user can fix.
+        OptionError: the options do not go together.
+        QnncError: something else that the user can fix.
     """
     options.check()
     wanted = stages_until(options.until)

@@ -17,7 +17,8 @@ MOST_WITH_INPUTS = 16
 
 
 def primitive(codes: IntArray, scale: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The same weights with their common divisor in the scales."""
+    """The same weights, of any shape, with their common divisor in the scales, which broadcast
+    against them."""
     divisor = int(np.gcd.reduce(codes, axis=None)) or 1
     return codes // divisor, scale * divisor
 

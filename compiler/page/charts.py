@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from qnnc.compiler.page.graph import layer_key
 from qnnc.compiler.page.text import count, percent
-from qnnc.compiler.report import AccuracyReport, Histogram, Layer, Report
+from qnnc.compiler.report import (
+    AccuracyReport,
+    Histogram,
+    Layer,
+    QuantizationReport,
+    Report,
+)
 from qnnc.compiler.resources import RESOURCE_NAMES
 
 MOST = 200
@@ -129,12 +135,17 @@ def waiting(report: Report) -> list[Waiting]:
 def outputs(report: Report) -> list[Bars]:
     """What quantizers gave."""
     return [
-        _bars(
-            index, layer, layer.output_values, f"{percent(layer.output_values.at_ends)} at the ends"
-        )
+        _bars(index, layer, layer.output_values, _ends(layer.output_values))
         for index, layer in enumerate(report.layers)
         if layer.output_values is not None
     ][:MOST]
+
+
+def _ends(found: Histogram) -> str:
+    """How many of a quantizer's values were clipped, or at least are codes at the ends."""
+    if found.clipped is None:
+        return f"{percent(found.at_ends)} at the ends"
+    return f"{percent(found.clipped)} clipped"
 
 
 def weights(report: Report) -> list[Bars]:
@@ -151,6 +162,33 @@ def _bars(index: int, layer: Layer, found: Histogram, words: str) -> Bars:
     heights = [100 * n / most for n in found.counts]
     name = layer.source_nodes[-1] if layer.source_nodes else layer.name
     return Bars(layer_key(index), name, found.low, found.high, heights, words)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A layer of a float network: name of the error, its bar against the largest, in words."""
+
+    name: str
+    bars: list[tuple[str, float, str]]
+
+
+def losses(found: QuantizationReport | None) -> list[Loss]:
+    """What quantization costs each layer, in the network's order."""
+    if found is None:
+        return []
+    kinds = ("output", "weights")
+    errors = [(layer.output_error, layer.weight_error) for layer in found.layers[:MOST]]
+    most = [max((pair[i] or 0.0 for pair in errors), default=0.0) or 1.0 for i in range(2)]
+    return [
+        Loss(
+            layer.node,
+            [
+                (kind, (e or 0.0) / top, "" if e is None else percent(e))
+                for kind, e, top in zip(kinds, pair, most, strict=True)
+            ],
+        )
+        for layer, pair in zip(found.layers, errors, strict=False)
+    ]
 
 
 def confusion(accuracy: AccuracyReport | None) -> Sequence[Sequence[Cell]]:

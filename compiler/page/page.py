@@ -16,10 +16,19 @@ import onnx_ir as ir
 from markupsafe import Markup
 
 from qnnc.compiler.errors import printable
-from qnnc.compiler.page.charts import confusion, lines, outputs, shares, waiting, weights
+from qnnc.compiler.page.charts import (
+    confusion,
+    lines,
+    losses,
+    outputs,
+    shares,
+    waiting,
+    weights,
+)
 from qnnc.compiler.page.drawing import pictures
 from qnnc.compiler.page.environment import environment, ours
 from qnnc.compiler.page.graph import Graph, graph_of, inserted, layer_key
+from qnnc.compiler.page.roofline import roofline
 from qnnc.compiler.page.sections import (
     artifacts,
     coverage,
@@ -63,11 +72,13 @@ def page(report: Report, model: ir.Model | None = None) -> str:
             places=places(report),
             coverage=coverage(report),
             confusion=confusion(report.accuracy),
+            roof=roofline(report),
             shares=shares(report),
             lines=lines(report),
             waiting=waiting(report),
             outputs=outputs(report),
             weights=weights(report),
+            losses=losses(report.quantization),
             keys={layer.name: layer_key(i) for i, layer in enumerate(report.layers)},
             inserted=inserted(report),
             artifacts=artifacts(report),

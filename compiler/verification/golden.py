@@ -90,6 +90,13 @@ class Golden:
         """Elements of all tensors that are compared, for one sample."""
         return sum(math.prod(self._shapes.get(name, ())) for name in self._watched)
 
+    @property
+    def plain(self) -> ir.Model | None:
+        """The graph in standard operators, for a batch of one; None with recurrences, which are
+        cut open for replays."""
+        whole = len(self._fixed.graph.inputs) == len(self.inputs)
+        return self._fixed if whole else None
+
     def first(self, elements: int) -> BatchRunner | None:
         """What computes the first of the watched tensors, at least one and no more than have so
         many elements for one sample; None if all of them have no more."""
