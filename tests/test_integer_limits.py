@@ -34,7 +34,7 @@ def clipped(codes: int) -> Made:
     """So many integers between the bounds of a Clip."""
     case = fresh()
     x = case.input((1, 1), Interval.of(0, 6000))
-    bounds = [case.constant(0.0), case.constant(float(codes - 1))]
+    bounds = [case.constant(500.0), case.constant(float(codes + 499))]
     y = case.op("Clip", [x, *bounds])[0]
     return case, case.op("Add", [y, y])
 

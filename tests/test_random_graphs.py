@@ -38,7 +38,7 @@ def test_a_graph_that_was_wrong_once(seed: int) -> None:
 def test_a_graph_that_was_slow_once() -> None:
     """An Erf saturates before a quantizer that rounds down: millions of integers, one by one."""
     result = examine(5185, MOST, None)
-    assert result["kind"] == "exact" and result["passes"] < 15
+    assert result["kind"] == "near-tie" and result["passes"] < 15
 
 
 @pytest.mark.parametrize("first", range(0, GRAPHS, PORTION))

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qnnc.backends.rtl.stages.clock as stage
+from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.synthesis.script import library_commands, node_commands
 from qnnc.backends.synthesis.stat import BLOCK_RAM, DSP, FLIP_FLOPS, FREE, LUTS
 from qnnc.backends.timing import ModuleTiming, Node, Wires, accelerator_paths, netlist_timing
@@ -346,6 +347,8 @@ def test_auto_takes_the_highest_clock_that_holds(
     cycles = report.performance.ii_cycles
     assert cycles is not None
     assert report.performance.fps == round(report.clock_mhz * 1e6 / cycles, 1)
+    # the commands that make a build again take the clock that it has chosen
+    assert remake(tmp_path / "o", tmp_path / "again").clock_mhz == report.clock_mhz
     missed = [text for text in report.warnings if "asked for" in text]
     assert bool(missed) == (report.performance.fps < 1e6)
 

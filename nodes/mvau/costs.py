@@ -31,8 +31,8 @@ def resources(node: MVAU, folding: MVAUFolding) -> Resources:
     luts = float(modules * dot.luts + dot.shared_luts)
     offsets = any(map(dot.lane_offset, range(dot.lanes)))
     if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
-        luts += modules * dot.lanes * acc_bits
-    luts += cost.counter(steps) + cost.counter(passes) + 10
+        luts += modules * dot.lanes * (acc_bits + 1)
+    luts += cost.counter(steps) + cost.counter(passes) + 12
     if passes > 1 and steps > 1:
         luts += cost.counter(steps) + 4
         luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
