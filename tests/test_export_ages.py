@@ -283,7 +283,11 @@ def test_a_rounding_that_differs_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("operator", "words"),
-    [("FakeQuantize", "nncf.quantize"), ("BFPQuantizeDequantize", "XINT8"), ("Nothing", "supported")],
+    [
+        ("FakeQuantize", "nncf.quantize"),
+        ("BFPQuantizeDequantize", "XINT8"),
+        ("Nothing", "supported"),
+    ],
 )
 def test_other_operators_are_refused_with_what_to_do(
     operator: str, words: str, tmp_path: Path
