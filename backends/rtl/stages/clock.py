@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from qnnc.backends.design import Design
 from qnnc.backends.synthesis import SynthesisResult
 from qnnc.backends.timing import Node, Wires, accelerator_paths
@@ -16,7 +18,7 @@ from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.report import Layer, PathReport, TimingReport
 
 
-def tell_clock(build: Build, design: Design, result: SynthesisResult) -> None:
+def find_clock(build: Build, design: Design, result: SynthesisResult) -> None:
     """Find the longest path of every layer; with `--clock-mhz auto`, choose the clock.
 
     Raises:
@@ -43,7 +45,7 @@ def tell_clock(build: Build, design: Design, result: SynthesisResult) -> None:
             slowest = layer
     if slowest is None or slowest.timing is None:
         return
-    fmax = round(1000 / slowest.timing.ns, 1)
+    fmax = math.floor(10_000 / slowest.timing.ns) / 10  # never above what the path allows
     build.timing = TimingReport(fmax_mhz=fmax, layer=slowest.name, delays=wires.words())
     if build.options.clock_mhz == AUTO:
         _choose(build, slowest, fmax)
