@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Relu and Clip of quantized values that a layer reads without a quantizer between: the integers
-are clipped."""
+"""Relu and Clip of quantized values that a layer or a softmax reads without a quantizer between:
+the integers are clipped."""
 
 from __future__ import annotations
 

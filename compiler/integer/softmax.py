@@ -15,10 +15,15 @@ from qnnc.compiler.ir.operators import integer_softmax
 from qnnc.compiler.ir.operators.integer_softmax import Exponents
 from qnnc.compiler.reference import Session, expand
 
-RISING = frozenset(
-    {"Div", "Mul", "Add", "Sub", "Clip", "Min", "Max", "Round", "Floor", "Ceil", "Cast", "Identity"}
+PARTS = frozenset(
+    {
+        *("Div", "Mul", "Add", "Sub", "Clip", "Min", "Max", "Cast", "Identity"),
+        *("Round", "Floor", "Ceil", "Abs", "Sign"),
+    }
 )
 """What a quantizer is made of."""
+MOST_BETWEEN = 32
+"""Operators of a quantizer at most."""
 MOST_DISTANCES = 1 << 12
 MOST_CODES = 1 << 12
 MOST_BITS = 32
@@ -74,24 +79,31 @@ def apply(model: ir.Model, editor: Editor, node: ir.Node, form: Form) -> ir.Valu
 
 
 def _chain(node: ir.Node) -> tuple[list[ir.Node], ir.Value | None]:
-    """The operators from a Softmax to the code of the one quantizer that reads it."""
+    """The operators from a Softmax to the code of the one quantizer that reads it, in order."""
     chain: list[ir.Node] = []
-    value = node.outputs[0]
-    while integer(value) is None:
-        users = list(value.uses())
-        if value.is_graph_output() or not users:
+    known, waiting, codes = {node.outputs[0]}, [node.outputs[0]], None
+    while waiting:
+        value = waiting.pop()
+        if integer(value) is not None:
+            if codes is not None:
+                raise Unsupported("several quantizers read it; put one after it")
+            codes = value
+            continue
+        users = [user for user, _ in value.uses()]
+        if value.is_graph_output() or not users or len(chain) > MOST_BETWEEN:
             return chain, None
-        if len(users) > 1:
-            raise Unsupported("several operators read it; put one quantizer after it")
-        user, index = users[0]
-        others = [constant(v) for i, v in enumerate(user.inputs) if v is not None and i != index]
-        if user.domain not in ("", "qnnc") or user.op_type not in RISING or index != 0:
-            return chain, None
-        if any(array is None or array.size > 1 for array in others):
-            raise Unsupported("the quantizer after it has several scales; quantize it per tensor")
-        chain.append(user)
-        value = user.outputs[0]
-    return chain, value
+        for user in dict.fromkeys(users):
+            if user.domain != "" or user.op_type not in PARTS:
+                return chain, None
+            others = [constant(v) for v in user.inputs if v is not None and v not in known]
+            if any(array is not None and array.size > 1 for array in others):
+                raise Unsupported("the quantizer after it has several scales; take one for all")
+            if any(array is None for array in others) or user in chain:
+                continue  # its other operand is on the way
+            chain.append(user)
+            known.update(user.outputs)
+            waiting += user.outputs
+    return chain, codes
 
 
 def _boundaries(

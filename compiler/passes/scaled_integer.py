@@ -121,7 +121,7 @@ class ScaledInteger(Pass):
                 assert form is not None
                 forms[node.outputs[0]] = layout.apply(editor, node, form)
             elif node.op_type in clip.OPERATORS:
-                if clip.is_wanted(node, given[0], LINEAR):
+                if clip.is_wanted(node, given[0], {*LINEAR, "Softmax"}):
                     return _computed(editor, node, clip.apply(editor, node, given), forms)
             elif node.op_type in LINEAR:
                 if node.op_type in LAYERS and None in given[:2]:

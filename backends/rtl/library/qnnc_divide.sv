@@ -24,7 +24,9 @@ module qnnc_divide #(
         always @(posedge aclk) found <= {QUOTIENT{1'b0}};
       end else begin : next
         wire [D:0] part = stage[k+1].keeps.rest[k+:D+1];
-        wire fits = part >= {1'b0, stage[k+1].keeps.divisor};
+        // less than the divisor, or below zero by at most that: the top bit is the sign
+        wire [D:0] less = part - {1'b0, stage[k+1].keeps.divisor};
+        wire fits = ~less[D];
         always @(posedge aclk) found <= stage[k+1].found | QUOTIENT'(fits) << k;
       end
       if (k > 0) begin : keeps
@@ -37,9 +39,9 @@ module qnnc_divide #(
             divisor <= {sum, 1'b0};
           end
         end else begin : goes_on
-          wire [D-1:0] less = D'(stage[k].next.part - {1'b0, stage[k+1].keeps.divisor});
+          wire [D-1:0] left = D'(stage[k].next.fits ? stage[k].next.less : stage[k].next.part);
           always @(posedge aclk) begin
-            rest <= {stage[k].next.fits ? less : D'(stage[k].next.part), stage[k+1].keeps.rest[k-1:0]};
+            rest <= {left, stage[k+1].keeps.rest[k-1:0]};
             divisor <= stage[k+1].keeps.divisor;
           end
         end
