@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -146,21 +147,25 @@ def compare(specs: list[nodes.Case], cache: Path) -> None:
     """Print estimate, synthesis and their ratio for every node."""
     design = stitch(nodes.model_of(specs))
     result = synthesize(design, cache, 2)
-    worst: dict[str, float] = {}
+    errors: dict[str, list[float]] = {}
+    beyond = 0
     for instance, node in zip(design.instances, result.nodes, strict=True):
         folding = instance.node.folding()
         e, s = instance.node.resources(folding), node.resources
         types = instance.node.ports(folding).inputs[0].datatype.name
         ratio = e.LUT / max(1, s.LUT)
+        words = " ".join(f"{key} {value}" for key, value in asdict(folding).items())
         print(
-            f"{node.instance:22} {types:8} PE {folding.PE:3} SIMD {folding.SIMD:3} "
-            f"{folding.ram_style:12} LUT {e.LUT:7.0f} {s.LUT:6.0f} {ratio:5.2f}  "
+            f"{node.instance:22} {types:8} LUT {e.LUT:7.0f} {s.LUT:6.0f} {ratio:5.2f}  "
             f"FF {e.FF:6.0f} {s.FF:6.0f} {e.FF / max(1, s.FF):5.2f}  "
-            f"BRAM {e.BRAM18:3.0f} {s.BRAM18:3.0f}  DSP {e.DSP:3.0f} {s.DSP:3.0f}"
+            f"BRAM {e.BRAM18:3.0f} {s.BRAM18:3.0f}  DSP {e.DSP:3.0f} {s.DSP:3.0f}  {words}"
         )
-        worst.setdefault(instance.node.op_type, 0.0)
-        worst[instance.node.op_type] = max(worst[instance.node.op_type], abs(ratio - 1))
-    print({name: f"{100 * error:.0f} %" for name, error in worst.items()})
+        errors.setdefault(instance.node.op_type, []).append(abs(ratio - 1))
+        beyond += abs(e.LUT - s.LUT) > max(20, 0.05 * s.LUT)
+    for name, found in errors.items():
+        print(f"{name}: LUT mean {np.mean(found):.1%}, worst {max(found):.1%} of {len(found)}")
+    every = [error for found in errors.values() for error in found]
+    print(f"all: mean {np.mean(every):.1%}; {beyond} of {len(every)} beyond 5 % and 20 LUT")
 
 
 if __name__ == "__main__":

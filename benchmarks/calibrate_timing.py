@@ -68,11 +68,12 @@ def specs() -> list[nodes.Case]:
 
 @dataclass(frozen=True)
 class Flat:
-    """A design to route: its flat netlist, and the name of its module."""
+    """A design to route: its flat netlist, the name of its module, whether it is of many nodes."""
 
     name: str
     netlist: dict[str, Any]
     top: str
+    crowded: bool = False
 
 
 def single(folder: Path) -> Iterator[Flat]:
@@ -101,7 +102,7 @@ def whole(folder: Path) -> Iterator[Flat]:
         design = stitch(model)
         result = synthesize(design, folder / "cache", 2)
         flat = link_accelerator(design, result, folder / "cache")
-        yield Flat(name, json.loads(flat.read_text(encoding="utf-8")), design.top)
+        yield Flat(name, json.loads(flat.read_text(encoding="utf-8")), design.top, True)
 
 
 def registered(netlist: Mapping[str, Any], top: str) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def model_mhz(design: Flat, wires: Wires) -> float:
     """The highest clock by the model."""
     found = netlist_timing(design.netlist, design.top, wires, as_nextpnr).inside
     assert found is not None
-    return 1000 / found.ns
+    return 1000 / found.ns / (wires.crowded if design.crowded else 1.0)
 
 
 def main(nextpnr: str, chipdb: str, folder: Path) -> None:

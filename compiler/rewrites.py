@@ -57,7 +57,7 @@ REWRITES: dict[str, str] = {
     "GlobalLpPool": "use GlobalAveragePool",
     "MaxRoiPool": "use MaxPool",
     "RoiAlign": "use AveragePool or MaxPool",
-    "ReduceMax": _REDUCTION,
+    "ReduceMax": "use GlobalMaxPool (over a whole image) or MaxPool",
     "ReduceMin": _REDUCTION,
     "ReduceProd": _REDUCTION,
     "ReduceL1": _REDUCTION,

@@ -18,6 +18,9 @@ MIN_OPSET = 7
 WRONGLY_LABELLED = (13, 17)
 """Opsets that torch's newer exporter gives models of opset 18 that it could not convert back; from
 13 to 18 no operator has changed its meaning, so that they can be read as what they are."""
+PER_CHANNEL_OPSET = 13
+"""The first in which QuantizeLinear and DequantizeLinear have an axis. ONNX Runtime's quantizer
+writes one into older models, too, and then does not load them."""
 REAL = (onnx.TensorProto.UNDEFINED, onnx.TensorProto.FLOAT)
 
 ADDED: dict[tuple[str, str], Callable[[Any], bool]] = {
@@ -54,13 +57,16 @@ def to_canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
     rounded the other way.
 
     Raises:
-        ModelError: an operator that opset 21 does not have, or an attribute of such a value.
+        ModelError: an operator that opset 21 does not have, or an attribute of such a value; an
+            axis of a quantizer that the model's own opset does not have.
         Exception: whatever onnx raises about a broken graph.
     """
     version = check_version(proto)
     if WRONGLY_LABELLED[0] <= version < OLDER_OPSET and _has_split_counts(proto.graph):
         version = OLDER_OPSET
         _set_version(proto, version)
+    if version < PER_CHANNEL_OPSET:
+        _refuse_axis(proto.graph, version)
     _check(proto)
     if version > OPSET:
         return _taken_back(proto)
@@ -97,6 +103,19 @@ def _taken_back(proto: onnx.ModelProto) -> onnx.ModelProto:
             node.attribute.remove(attribute)
     _set_version(proto, OPSET)
     return proto
+
+
+def _refuse_axis(graph: onnx.GraphProto, version: int) -> None:
+    for node in graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or node.domain != "":
+            continue
+        if any(attribute.name == "axis" for attribute in node.attribute):
+            raise ModelError(
+                f"node {quote(node.name or node.op_type)}: {node.op_type} has a scale for each "
+                f"channel, which there is from opset {PER_CHANNEL_OPSET} on and not in the model's "
+                f"{version} (ONNX Runtime does not load it either); export the float model with "
+                f"opset {PER_CHANNEL_OPSET} or later and quantize that, or quantize per tensor"
+            )
 
 
 def _check(proto: onnx.ModelProto) -> None:

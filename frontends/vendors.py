@@ -16,8 +16,8 @@ QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 REASONS: dict[str, str] = {
     "FakeQuantize": (
-        "it is OpenVINO's own; export what nncf.strip(model) returns, which has QuantizeLinear "
-        "and DequantizeLinear in its place"
+        "it is OpenVINO's own; export the float model to ONNX and give that to nncf.quantize, "
+        "which then writes QuantizeLinear and DequantizeLinear"
     ),
     "BFPQuantizeDequantize": (
         "blocks of activations share an exponent that is computed from each input; quantize to "

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,12 +15,16 @@ from onnx import TensorProto
 
 from qnnc.backends.simulation.simulate import Pressure
 from qnnc.compiler.errors import QnncError, VerificationError
+from qnnc.compiler.frontend import witness_of
 from qnnc.compiler.ir.operators.integer_softmax import Exponents
+from qnnc.compiler.verification.golden import Golden
+from qnnc.compiler.verification.witness import hear
+from qnnc.frontends.brevitas import load
 from tests.generator import Case
 from tests.generator.writer import QONNX, Writer
 from tests.oracle import Oracle
 from tests.support import second_opinion as opinion
-from tests.support.build import compile_proto
+from tests.support.build import compile_model, compile_proto
 
 SAMPLES = 12
 Shape = tuple[int, ...]
@@ -257,3 +262,41 @@ def test_float32_gives_what_the_bound_allows() -> None:
         checked += int((low != high).sum())
         assert np.mean(low != high) < 0.05
     assert checked
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_brevitas_attention_is_exact(packed: bool) -> None:
+    """QuantMultiheadAttention, tokens in the middle and in front, as its own forward has it: a
+    module that is written for one sample."""
+    torch = pytest.importorskip("torch")
+    qnn = pytest.importorskip("brevitas.nn")
+    quant = pytest.importorskip("brevitas.quant")
+
+    class Attention(torch.nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.enter = qnn.QuantIdentity(bit_width=4)
+            self.attention = qnn.QuantMultiheadAttention(
+                8, 2, batch_first=True, packed_in_proj=packed, bias=False,
+                in_proj_input_quant=None, in_proj_weight_bit_width=4, out_proj_weight_bit_width=4,
+                softmax_input_quant=quant.Int8ActPerTensorFloat, softmax_input_bit_width=4,
+            )  # fmt: skip
+
+        def forward(self, x: Any) -> Any:
+            x = self.enter(x.reshape(1, 5, 8))
+            return self.attention(x, x, x)[0]
+
+    torch.manual_seed(0)
+    module = Attention().train()
+    with torch.no_grad():
+        for _ in range(4):
+            module(torch.rand(1, 5, 8) * 2 - 1)
+    model = load(module.eval(), (1, 5, 8))
+    forward = witness_of(model)
+    assert forward is not None
+    x = np.random.default_rng(0).normal(size=(20, 5, 8)).astype(np.float32)
+    heard = hear(forward, Golden(model), x)
+    assert heard is not None and heard.layer == "" and heard.differ <= 0.01 * heard.elements
+    model, outcome, _ = compile_model(model, samples=SAMPLES, each=False)
+    assert outcome.mismatches == 0
+    assert [node.op_type for node in model.graph].count("DynamicMVAU") == 2

@@ -20,6 +20,7 @@ from qnnc.backends.bitstream.netlist.link import synthesised_shell
 from qnnc.backends.bitstream.shell.shell import TOP
 from qnnc.compiler import build
 from qnnc.compiler.board import find_board
+from qnnc.compiler.building import run
 from qnnc.compiler.building.options import BuildOptions
 from qnnc.compiler.building.pipeline import declaring_passes
 from qnnc.compiler.building.size import BLOCK_BITS, LUT_BITS, check_size, layers_of
@@ -38,6 +39,7 @@ from qnnc.compiler.passes.set_folding import NOTHING, SetFolding
 from qnnc.compiler.reference import BatchRunner
 from qnnc.compiler.resources import Resources
 from qnnc.frontends.qonnx import from_proto
+from qnnc.nodes.mvau.node import MVAU
 from tests.support import nodes
 from tests.support.build import compile_proto
 from tests.support.shell import mixer
@@ -275,3 +277,50 @@ def test_the_bound_is_below_what_any_folding_takes(bits: int) -> None:
         found = [node.resources(folding) for folding in node.foldings()]
         least += min(r.BRAM18 * BLOCK_BITS + r.LUT * LUT_BITS for r in found)
     assert 0 < bound <= least
+
+
+LATE = ("passes", "estimate", "rtl", "synthesize")
+
+
+def too_low(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """The resource model has but a share of an MVAU's logic; nothing is simulated."""
+    true = MVAU.resources
+
+    def less(node: MVAU, folding: Any) -> Resources:
+        found = true(node, folding)
+        return Resources(share * found.LUT, share * found.FF, found.BRAM18, found.DSP)
+
+    monkeypatch.setattr(MVAU, "resources", less)
+    stages = run.stages_until
+    monkeypatch.setattr(
+        run, "stages_until", lambda name: [s for s in stages(name) if s.name in LATE]
+    )
+
+
+def small(folder: Path) -> str:
+    onnx.save(mlp(MlpSpec((24, 16, 16, 8), 2, 2)), folder / "m.onnx")
+    return str(folder / "m.onnx")
+
+
+def test_what_synthesis_takes_is_within_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_low(monkeypatch, 0.5)
+    model = small(tmp_path)
+    fastest = build(model, out=tmp_path / "a", budget=0.03, until="estimate", verify="none")
+    assert fastest.resources is not None
+    budget = fastest.resources.estimate.LUT / DEVICE.LUT  # what it truly takes is more
+    report = build(model, out=tmp_path / "b", budget=budget, until="synthesize", verify="none")
+    assert report.resources is not None and report.resources.synthesis is not None
+    assert report.resources.synthesis.LUT <= fastest.resources.estimate.LUT
+    kept = [r.text for p in report.passes if p.name == "set-folding" for r in p.reasons]
+    assert any(re.search(r"^\d+ LUT.* of the budget are kept free", text) for text in kept)
+    assert [stage.name for stage in report.stages] == list(LATE)
+
+
+def test_where_no_folding_fits_as_synthesised_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_low(monkeypatch, 0.1)
+    with pytest.raises(TargetError, match=r"as synthesised .* LUT of the budget of 266.*--budget"):
+        build(small(tmp_path), out=tmp_path / "b", budget=0.005, until="synthesize", verify="none")

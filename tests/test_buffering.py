@@ -11,8 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.cnn_networks import mobilenet
+from qnnc.compiler.buffering import depths
 from qnnc.compiler.buffering.selftimed import UNBOUNDED, Channel, Graph
 from qnnc.compiler.dataflow.schedule import Intake, Schedule, cumulative
+from qnnc.compiler.dataflow.stream_graph import stream_graph
+from qnnc.compiler.passes.fit_budget import remove_inserted
+from qnnc.compiler.passes.insert_fifos import InsertFifos
+from qnnc.compiler.passes.insert_width_converters import InsertWidthConverters
+from qnnc.compiler.passes.set_folding import SetFolding
+from tests.support.build import compile_proto
 
 FRAMES = 3
 
@@ -158,8 +166,8 @@ def test_what_waited_is_a_capacity_that_costs_nothing(
     schedules, channels = graph
     prepared = Graph(schedules, channels)
     free = prepared.run([UNBOUNDED] * len(channels), FRAMES)
-    depths = [prepared.occupancy(i, free) for i in range(len(channels))]
-    held = prepared.run(depths, FRAMES)
+    found = [prepared.occupancy(i, free) for i in range(len(channels))]
+    held = prepared.run(found, FRAMES)
     assert not held.stuck
     for mine, theirs in zip(held.starts, free.starts, strict=True):
         assert mine.tolist() == theirs.tolist()
@@ -188,3 +196,19 @@ def test_the_interval_is_that_of_the_last_frame() -> None:
     assert execution.interval(0, 4) == 10
     assert execution.stuck == ()
     assert graph.run([0], FRAMES).stuck == (0, 1), "two elements at once, and no room for one"
+
+
+def test_layers_of_a_few_pixels_keep_the_pace() -> None:
+    """Each waits for the first pixels of a frame, which the one before gives late; a FIFO of one
+    vector between them lets them work side by side."""
+    network = mobilenet(image=8, blocks=((16, 1),) * 4, classes=4)
+    model = compile_proto(network, samples=1, each=False)[0]
+    remove_inserted(model)
+    SetFolding(fps=60_000, budget=1.0).run(model)
+    InsertWidthConverters().run(model)
+    InsertFifos().run(model)
+    graph = stream_graph(model)
+    slowest = max(node.cycles(node.folding()) for node in graph.nodes)
+    schedules, execution = depths.executed(graph)
+    last = len(schedules) - 1
+    assert execution.interval(last, schedules[last].firings) <= depths.SLACK * slowest

@@ -99,7 +99,7 @@ CASES = [
     refused("types/f8.onnx", "'w'", "FLOAT8E4M3FN", "INT8"),
     # --- toolkits/ ------------------------------------------------------------------------------
     exact("toolkits/hgq_perelem.onnx"),
-    refused("toolkits/nncf_torch_ts.onnx", "FakeQuantize", "nncf.strip"),
+    refused("toolkits/nncf_torch_ts.onnx", "FakeQuantize", "nncf.quantize"),
     refused("toolkits/ppq_xint8.onnx", "'/fc/Gemm'", "Gemm", "'fc.weight'", "quantize its weights"),
     refused("toolkits/pt2e_x86_fold.onnx", "'node_add'", "'node_conv2d_2'", "quantizer"),
     exact("toolkits/quark_XINT8.onnx"),

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from qnnc.nodes.testing import FACETS
 from tests.conftest import ROOT
 from tests.support.build import qnnc
 from tests.support.small import write_small
@@ -51,6 +53,51 @@ def test_a_node_is_added_in_as_many_places_as_the_page_says() -> None:
     lines = [line for line in files["pyproject.toml"].splitlines() if "elementwise_sub" in line]
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert f"**{len(lines) + len(outside)} places**" in page
+
+
+def test_a_node_of_ours_is_a_folder_and_a_line(tmp_path: Path) -> None:
+    """The page's node in a copy of the tree: nothing but its folder and its line in the table."""
+    shutil.copytree(ROOT / "src" / "qnnc", tmp_path / "src" / "qnnc", symlinks=True)
+    linked = {
+        Path(os.readlink(p)).name for p in (ROOT / "src" / "qnnc").iterdir() if p.is_symlink()
+    }
+    for name in linked - {"nodes"}:
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(
+        ROOT / "nodes", tmp_path / "nodes", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    folder, page = "acme_qnnc/elementwise_sub/", (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    (tmp_path / "nodes" / "elementwise_sub").mkdir()
+    for path, text in examples().items():
+        if path.startswith(folder):
+            text = text.replace("acme_qnnc.", "qnnc.nodes.")
+            (tmp_path / "nodes" / "elementwise_sub" / path.removeprefix(folder)).write_text(text)
+    line = re.search(r'`("ElementwiseSub": Line\(.*?\),)` in `nodes/table.py`', page)
+    assert line is not None
+    table = tmp_path / "nodes" / "table.py"
+    above = '    "ElementwiseMul": Line("qnnc.nodes.elementwise_mul"),\n'
+    assert above in table.read_text()
+    table.write_text(table.read_text().replace(above, f"{above}    {line[1]}\n"))
+    tests = [ROOT / "tests" / "test_nodes.py", "-k", "ElementwiseSub and not all_cases"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n0",
+            "-o",
+            f"pythonpath={tmp_path / 'src'}",
+            *tests,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "src"), str(ROOT)])},
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert f"{len(FACETS) + 1} passed" in done.stdout, done.stdout[-3000:]
 
 
 def test_the_node_passes_at_every_facet(site: Path) -> None:

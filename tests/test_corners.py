@@ -218,6 +218,43 @@ def test_bisected_tables_are_not_called_exhaustive(tmp_path: Path) -> None:
     assert "bisected" in [found.table for found in seen if found is not None]
 
 
+def passed(coverage: Coverage) -> int:
+    """Places of all sums of which both sides were seen."""
+    found = 0
+    for total in coverage.sums:
+        if not total.value.is_graph_input():
+            places = total.landmarks()
+            low, high = total.seen_low[:, None], total.seen_high[:, None]
+            found += int(((places > low) & (places <= high)).sum())
+    return found
+
+
+def test_every_corner_sample_adds_something(seen: Found) -> None:
+    model, check, _ = seen
+    coverage = Coverage(model)
+    check.check(model, coverage)
+    corners = corner_samples(model, check.inputs, coverage)
+    before = passed(coverage)
+    count = len(next(iter(corners.values())))
+    assert 2 < count <= 160
+    for index in range(min(count, 24)):
+        one = {name: array[index : index + 1] for name, array in corners.items()}
+        assert all(np.all(np.isfinite(array)) for array in one.values())
+        Verifier(check.golden, one).check(model, coverage)
+        assert passed(coverage) > before, index
+        before = passed(coverage)
+
+
+def test_corners_of_an_integer_input_are_integers_of_its_range() -> None:
+    options = {"input_type": "int4", "input_scale": "1/4"}
+    model, check = compile_with_verifier(NETWORKS["dense"](), samples=4, **options)
+    coverage = Coverage(model)
+    check.check(model, coverage)
+    (corners,) = corner_samples(model, check.inputs, coverage).values()
+    assert np.array_equal(corners, np.rint(corners))
+    assert (corners.min(), corners.max()) == (-8, 7)
+
+
 def difference() -> onnx.ModelProto:
     """The differences of neighbours in a row of three."""
     g = QonnxGraph()

@@ -126,6 +126,23 @@ def test_an_operator_that_opset_21_lacks_is_named() -> None:
         to_canonical(proto)
 
 
+@pytest.mark.parametrize("kind", ["QuantizeLinear", "DequantizeLinear"])
+def test_an_axis_before_opset_13_is_refused_with_what_to_do(kind: str) -> None:
+    """ONNX Runtime's quantizer writes it into older models, which it does not load then."""
+    wide, narrow = TensorProto.FLOAT, TensorProto.UINT8
+    ends = (wide, narrow) if kind == "QuantizeLinear" else (narrow, wide)
+    node = helper.make_node(kind, ["x", "scale"], ["y"], name="per_channel", axis=0)
+    given, made = (
+        helper.make_tensor_value_info(name, element, [2, 3])
+        for name, element in zip("xy", ends, strict=True)
+    )
+    scale = numpy_helper.from_array(np.ones(2, np.float32), "scale")
+    graph = helper.make_graph([node], "g", [given], [made], [scale])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
+    with pytest.raises(ModelError, match=r"'per_channel': .* opset 13 on .* quantize that"):
+        to_canonical(proto)
+
+
 def test_a_split_of_opset_18_that_says_17_is_read(tmp_path: Path) -> None:
     proto = chain_model("chunk", plain=True)
     slices = [node.output[0] for node in proto.graph.node if node.op_type == "Slice"]
@@ -266,7 +283,11 @@ def test_a_rounding_that_differs_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("operator", "words"),
-    [("FakeQuantize", "nncf.strip"), ("BFPQuantizeDequantize", "XINT8"), ("Nothing", "supported")],
+    [
+        ("FakeQuantize", "nncf.quantize"),
+        ("BFPQuantizeDequantize", "XINT8"),
+        ("Nothing", "supported"),
+    ],
 )
 def test_other_operators_are_refused_with_what_to_do(
     operator: str, words: str, tmp_path: Path

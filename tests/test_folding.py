@@ -127,6 +127,12 @@ def test_without_a_target_it_is_the_fastest_within_the_budget() -> None:
     best = choose(graph, goal(budget=budget))
     cycles = max(o.cycles for o in best.options)
     assert not best.resources.exceeding(budget)
+    wanted = goal(budget=budget, fps=100e6 / cycles)
+    costs = [
+        sum(n * getattr(wanted.prices, name) for name, n in choice.resources.as_dict().items())
+        for choice in (best, choose(graph, wanted))
+    ]
+    assert costs[0] <= costs[1] * 1.0002, "and of those the cheapest"
     faster = sorted(
         {o.cycles for node in graph.nodes for o in options_of(node) if o.cycles < cycles}
     )

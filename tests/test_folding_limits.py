@@ -107,7 +107,7 @@ def cost(chosen: Sequence[Option], links: Sequence[Link], limits: Limits) -> flo
     return price(total_resources(chosen, links)) + share * price(BUDGET)
 
 
-@settings(max_examples=90, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problem=problems(), most=st.integers(3, 10))
 def test_the_cheapest_within_what_memory_gives(
     problem: tuple[list[list[Option]], list[Link], Limits], most: int

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qnnc.backends.rtl.stages.clock as stage
+from qnnc.backends.rtl.resimulate import remake
 from qnnc.backends.synthesis.script import library_commands, node_commands
 from qnnc.backends.synthesis.stat import BLOCK_RAM, DSP, FLIP_FLOPS, FREE, LUTS
 from qnnc.backends.timing import ModuleTiming, Node, Wires, accelerator_paths, netlist_timing
@@ -33,7 +34,7 @@ from tests.support.build import run_main
 from tests.support.small import SmallBuild
 
 LUT, CLOCK_TO_Q, SETUP = 0.124, 0.35, {"D": 0.1, "CE": 0.109}
-WIRES = Wires(base=0.3, slope=0.07, column=0.0, local=0.01)
+WIRES = Wires(base=0.3, slope=0.07, column=0.0, local=0.01, crowded=1.0)
 
 Module = dict[str, Any]
 
@@ -158,6 +159,17 @@ def test_modules_inside_count_like_their_cells() -> None:
     assert apart.ns == pytest.approx(alone.ns, abs=0.1)
 
 
+def test_wires_of_their_own_are_short() -> None:
+    """Carry chains, DSP cascades and what lies in one slice do not go through the fabric."""
+    assert WIRES.delay("carry", "carry", "CI", 1) == WIRES.local
+    assert WIRES.delay("column", "column", "PCIN", 1) == WIRES.local
+    assert WIRES.delay("LUT", "carry", "S[0]", 1) == 0.0 < WIRES.delay("LUT", "carry", "S[0]", 2)
+    assert WIRES.delay("LUT", "register", "D", 1) == WIRES.local
+    assert WIRES.delay("LUT", "register", "CE", 1) == WIRES.base
+    far = replace(WIRES, column=0.5)
+    assert far.delay("column", "LUT", "I0", 4) == pytest.approx(0.3 + 0.07 + 0.5)
+
+
 def test_a_loop_is_refused_and_named() -> None:
     cells = {"a": cell("LUT2", I0=2, I1=21, O=20), "b": cell("LUT1", I0=20, O=21)}
     with pytest.raises(ToolError, match=r"loop without a register through the signal n2[01]"):
@@ -265,6 +277,10 @@ def test_paths_between_nodes_belong_to_where_they_end() -> None:
     # to four pins: 0.3 + 0.1 * (2 - 1) = 0.4
     assert b == Way(pytest.approx(3.0 + 0.4 + 2.5), 4, "a.from", "b.to")
     assert a == Way(2.0, 5, "a.p", "a.q")
+    later = accelerator_paths(nodes, replace(wires, crowded=1.5))
+    assert later[1] == replace(b, ns=pytest.approx(1.5 * 5.9))
+    alone = [accelerator_paths(nodes[:1], replace(wires, crowded=f)) for f in (1.0, 1.5)]
+    assert alone[0] == alone[1]
     loop = replace(first, passing={(f"m_axis{ready}", f"m_axis{data}"): Way(1, 1, "", "")})
     back = replace(second, passing={(f"s_axis{data}", f"s_axis{ready}"): Way(1, 1, "", "")})
     with pytest.raises(ToolError, match="loop without a register"):
@@ -331,6 +347,8 @@ def test_auto_takes_the_highest_clock_that_holds(
     cycles = report.performance.ii_cycles
     assert cycles is not None
     assert report.performance.fps == round(report.clock_mhz * 1e6 / cycles, 1)
+    # the commands that make a build again take the clock that it has chosen
+    assert remake(tmp_path / "o", tmp_path / "again").clock_mhz == report.clock_mhz
     missed = [text for text in report.warnings if "asked for" in text]
     assert bool(missed) == (report.performance.fps < 1e6)
 

@@ -170,10 +170,14 @@ def test_portions_make_no_difference(
     whole, tensors = check.check_and_keep(model, streams, 7)
     for portion in (1, 5 * verifier.elements(streams)):
         monkeypatch.setattr(verifier, "PORTION", portion)
-        again, parts = Verifier(check.golden, check.inputs).check_and_keep(model, streams, 7)
-        assert (again.samples, again.tensors) == (whole.samples, whole.tensors)
-        assert again.mismatches == 0
-        assert all(np.array_equal(parts[name], tensors[name]) for name in tensors)
+        for kept in (0, portion * check.samples * 8):  # golden tensors between two checks
+            monkeypatch.setattr(verifier, "KEPT", kept)
+            portioned = Verifier(check.golden, check.inputs)
+            for _ in range(2):
+                again, parts = portioned.check_and_keep(model, streams, 7)
+                assert (again.samples, again.tensors) == (whole.samples, whole.tensors)
+                assert again.mismatches == 0
+                assert all(np.array_equal(parts[name], tensors[name]) for name in tensors)
     assert all(array.shape[0] == 7 for array in tensors.values())
 
 

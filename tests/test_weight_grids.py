@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights with a scale or a bit width of their own, as HGQ writes them: one grid for each output,
-where the ratios are powers of two; compared with qonnx's executor on the file."""
+where the ratios are powers of two; inputs with a scale for each channel. Compared with qonnx's
+executor on the file."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from onnx import TensorProto, helper
 from benchmarks.qonnx_graph import QONNX, QonnxGraph, Tensor
 from qnnc.compiler import api
 from qnnc.compiler.errors import ModelError, Unsupported
-from qnnc.compiler.integer.weights import MOST_BITS, on_one_grid
+from qnnc.compiler.integer.weights import MOST_BITS, on_one_grid, with_input_scales
 from tests.support import witness
 
 
@@ -111,3 +112,70 @@ def test_a_layer_with_other_scales_is_refused(tmp_path: Path) -> None:
     onnx.save(proto, path)
     with pytest.raises(ModelError, match=r"MatMul_matmul\d+.*powers of two"):
         api.compile(path, out=tmp_path / "build")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    multiples=st.lists(st.integers(1, 9), min_size=3, max_size=3),
+    powers=st.booleans(),
+    inputs=st.integers(0, 1),
+    seed=st.integers(0, 9999),
+)
+def test_what_inputs_are_multiplied_with_takes_in_their_scales(
+    multiples: list[int], powers: bool, inputs: int, seed: int
+) -> None:
+    ratios = 2 ** np.array(multiples) if powers else np.array(multiples)
+    codes = np.random.default_rng(seed).integers(-7, 8, (3, 4) if inputs == 0 else (4, 3, 2))
+    spread = (-1, *(1,) * (codes.ndim - 1 - inputs))
+    found, common = with_input_scales(codes, 0.125 * ratios, inputs)
+    assert found.dtype.kind == "i"
+    assert np.array_equal(found * common, codes * (0.125 * ratios).reshape(spread))
+
+
+@pytest.mark.parametrize(
+    ("scales", "words"),
+    [
+        ([0.1, 0.1234], "differ among channels, from 0.1 to 0.1234, .* small multiples"),
+        ([1.0, 2.0**-13], "weights take 17 bits on a common grid, 16"),
+    ],
+)
+def test_other_scales_of_inputs_are_refused(scales: list[float], words: str) -> None:
+    with pytest.raises(Unsupported, match=words):
+        with_input_scales(np.array([[5], [7]]), np.array(scales), 0)
+
+
+def channelwise(kind: str) -> onnx.ModelProto:
+    """A layer on an activation whose channels have scales of their own."""
+    g = QonnxGraph(5)
+    conv = kind != "dense"
+    x = g.quantize(g.input((4, 5, 5) if conv else (4,)), 6, 0.125)
+    scale = 0.25 * np.array([1.0, 4.0, 2.0, 0.5])
+    scale = scale.reshape(1, 4, 1, 1) if conv else scale.reshape(1, 4)
+    operands = [x.name, g.constant(scale), g.constant(0), g.constant(4)]
+    attributes = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+    q = g.op("Quant", operands, QONNX, **attributes)[0]
+    group = 2 if kind == "groups" else 1
+    shape = (6, 4 // group, 3, 3) if conv else (4, 5)
+    values = g.constant(g.rng.normal(size=shape))
+    w = g.op("Quant", [values, g.constant(0.25), g.constant(0), g.constant(4)], QONNX, **attributes)
+    if conv:
+        y = g.op("Conv", [q, w[0]], kernel_shape=[3, 3], pads=[1] * 4, group=group)[0]
+    else:
+        y = g.op("MatMul", [q, w[0]])[0]
+    y = g.quantize(Tensor(y, (6, 5, 5) if conv else (5,)), 5, 0.5)
+    values = [helper.make_tensor_value_info(y.name, TensorProto.FLOAT, [1, *y.shape])]
+    graph = helper.make_graph(g.nodes, "g", g.inputs, values, g.constants)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv", "groups"])
+def test_channels_with_scales_of_their_own(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(channelwise(kind), path)
+    api.compile(path, out=tmp_path / "build")
+    inputs = witness.random_inputs(path, 16)
+    expected = next(iter(witness.run(path, inputs).values()))
+    found = next(iter(witness.run(tmp_path / "build" / "model" / "compiled.onnx", inputs).values()))
+    assert len(np.unique(expected)) > 8
+    assert np.array_equal(found.reshape(expected.shape), expected)  # all scales are powers of two

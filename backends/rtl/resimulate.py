@@ -21,8 +21,9 @@ from qnnc.backends.simulation.simulate import (
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.compile_stages import EstimateStage, PassesStage
+from qnnc.compiler.building.options import AUTO
 from qnnc.compiler.building.run import options_from
-from qnnc.compiler.building.workspace import Workspace
+from qnnc.compiler.building.workspace import REPORT, Workspace, read_report
 from qnnc.compiler.errors import OptionError, WorkspaceError
 from qnnc.compiler.progress import Silent
 from qnnc.compiler.strict import strict_numbers
@@ -42,6 +43,8 @@ def remake(folder: Path, scratch: Path, **changes: Any) -> Build:
     given = {name: value for name, value in changes.items() if value is not None}
     options = replace(options, verify="none", save_ir=None, **given)
     build = Build(options, find_board(options.board), Workspace(scratch), Silent())
+    if options.clock_mhz == AUTO:
+        build.chosen_mhz = read_report(Workspace(folder).path(REPORT)).clock_mhz
     for stage in (PassesStage(), EstimateStage(), RtlStage()):
         stage.run(build)
     design = design_of(build)

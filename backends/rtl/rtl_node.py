@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.backends.design import Memory, NodeRtl
+from qnnc.backends.design import BLOCK, LUTS, Memory, NodeRtl
 from qnnc.compiler.dataflow import DataflowNode
 from qnnc.compiler.dataflow.registry import facet
 from qnnc.compiler.errors import PluginError
@@ -138,6 +138,11 @@ def packed(elements: NDArray[np.int64], bits: int) -> list[int]:
             word = (word << bits) | (int(element) & mask)
         words.append(word)
     return words
+
+
+def ram_style(name: str) -> int:
+    """The style of a memory by FINN's `ram_style`, "block" or "distributed"."""
+    return BLOCK if name == "block" else LUTS
 
 
 def codes(values: NDArray[np.int64], bipolar: bool) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qnnc.backends.timing.cells import delays_of
 from qnnc.backends.timing.graph import Bit, Graph, follow, forward, in_order
@@ -71,7 +71,9 @@ def accelerator_paths(nodes: Sequence[Node], wires: Wires | None = None) -> list
             ns = model.routed(1) + _OUTSIDE.setup["D"]
             graph.ends[bit] = Path(ns, 0, "", f"{nodes[index].name}.{port}")
     graph.order = in_order(graph, {})
-    return _longest(nodes, graph, {bit: index for (index, _), bit in bits.items()})
+    found = _longest(nodes, graph, {bit: index for (index, _), bit in bits.items()})
+    factor = model.crowded if len(nodes) > 1 else 1.0
+    return [path and replace(path, ns=factor * path.ns) for path in found]
 
 
 def _ports(timing: ModuleTiming) -> set[str]:

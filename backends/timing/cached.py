@@ -14,7 +14,7 @@ from qnnc.backends.timing.path import ModuleTiming, Path
 from qnnc.backends.timing.wires import Wires
 from qnnc.compiler.files import write_text
 
-VERSION = "2"
+VERSION = "3"
 """Of the analysis and of the cells' delays: another one makes the cache look no further."""
 
 

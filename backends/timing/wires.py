@@ -21,22 +21,26 @@ class Wires:
         base: of a wire to one pin.
         slope: with the root of the number of pins.
         column: to or from a block RAM or a DSP block, which lie in columns apart.
-        local: of a wire inside a slice that is not part of a chain.
+        local: of a wire inside a slice that is not part of a chain, or of a DSP block's cascade.
         into_carry: of the LUT that a signal passes to get at a carry chain.
+        crowded: how much longer paths are in an accelerator of several nodes than in a node that
+            is placed by itself.
     """
 
-    base: float = 0.34
-    slope: float = 0.06
-    column: float = 0.8
+    base: float = 0.36
+    slope: float = 0.065
+    column: float = 1.0
     local: float = 0.02
     into_carry: float = 0.124
+    crowded: float = 1.13
 
     def words(self) -> str:
         """The model in a line."""
         return (
             "cells as in Yosys's xc7 models, speed grade -1; wires to n pins "
             f"{self.base:g} + {self.slope:g} (√n - 1) ns, {self.column:g} ns more at block RAM "
-            "and DSP blocks"
+            f"and DSP blocks; {100 * (self.crowded - 1):.0f} % on all paths where several nodes "
+            "are placed together"
         )
 
     def delay(self, driver: str, target: str, pin: str, pins: int) -> float:
@@ -56,6 +60,8 @@ class Wires:
             return self.routed(pins, driver) + (self.into_carry if pin[0] in "SD" else 0.0)
         if target == MUX and pin != "S":
             return 0.0
+        if pin == "PCIN":  # of the DSP block above, by a wire of its own
+            return self.local
         if target == REGISTER and pin == "D" and pins == 1 and driver in (LUT, MUX, CARRY):
             return self.local
         return self.routed(pins, driver, target)

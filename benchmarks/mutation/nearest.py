@@ -21,10 +21,10 @@ from benchmarks.resumable import fingerprint
 
 FILES = (
     "budget", "buffering", "cases", "comparisons", "corners", "curves", "folding",
-    "folding_by_hand", "folding_limits", "hoist_quantizers", "integer_forms", "intervals",
-    "layout", "lowering", "memory_ports", "merge_thresholds", "operators", "passes",
-    "random_graphs", "range_cases", "resize", "tables", "tails", "trits", "verification",
-    "weight_grids", "witness",
+    "folding_by_hand", "folding_limits", "hoist_quantizers", "integer_forms", "integer_limits",
+    "intervals", "layout", "lowering", "memory_ports", "merge_thresholds", "operators", "passes",
+    "random_graphs", "range_cases", "residual", "resize", "tables", "tails", "trits",
+    "verification", "weight_grids", "witness", "written_functions",
 )  # fmt: skip
 """Files of tests of the compiler."""
 SLOW = {"cache", "small_build"}

@@ -52,14 +52,16 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
     In front of a join that depth is kept. Anywhere else a stream that is held up does no harm as
     long as the slowest node keeps its pace, which is tried with the FIFOs chosen so far. If it
     does not, FIFOs are added in front of nodes that take nothing for a while (paddings), then
-    nodes after hurried ones get room for the next frame, then every depth is kept.
+    nodes after hurried ones get room for the next frame, then every depth is kept, at last those
+    of a single vector, too: where several layers follow each other at a few pixels per frame,
+    each waits for the first of the next.
     """
     if not graph.inner:
         return []
     model = _Model(graph)
     joins, uneven = model.joins(_between_branches(graph)), model.uneven()
     chosen = model.depths(set(joins))
-    for step in (_Step.PADDINGS, _Step.ROOM, _Step.ALL):
+    for step in _Step:
         if model.keeps_pace(chosen):
             break
         if step is _Step.ROOM:
@@ -69,7 +71,10 @@ def fifo_depths(graph: StreamGraph) -> list[Depth]:
             made = [graph.nodes[i].make_room() for i in hurried]
             model = _Model(graph) if any(made) else model
         everywhere = set(range(len(graph.inner)))
-        chosen = model.depths(everywhere if step is _Step.ALL else {*joins, *uneven})
+        chosen = model.depths(
+            everywhere if step in (_Step.ALL, _Step.VECTORS) else {*joins, *uneven},
+            vectors=step is _Step.VECTORS,
+        )
     return [
         Depth(i, n, BRANCH.format(name=joins[i]) if i in joins else RATE)
         for i, n in sorted(chosen.items())
@@ -95,7 +100,7 @@ def executed(graph: StreamGraph) -> tuple[list[Schedule], Execution]:
 
 
 class _Step(Enum):
-    PADDINGS, ROOM, ALL = range(3)
+    PADDINGS, ROOM, ALL, VECTORS = range(4)
 
 
 class _Model:
@@ -165,12 +170,16 @@ class _Model:
             slowest = max([slowest, *cycles])
         return slowest
 
-    def depths(self, channels: set[int]) -> dict[int, int]:
-        """Elements that wait in some channels, at the pace of the slowest node, where any do."""
+    def depths(self, channels: set[int], *, vectors: bool = False) -> dict[int, int]:
+        """Elements that wait in some channels, at the pace of the slowest node, where any do.
+
+        Args:
+            vectors: where it is no more than a vector that is just passing, too.
+        """
         if not channels:
             return {}
         execution = self.run([UNBOUNDED] * len(self.channels), throttled=True)
-        found = {i: self.waiting(i, execution) for i in channels}
+        found = {i: self.waiting(i, execution, vectors=vectors) for i in channels}
         return {i: n for i, n in found.items() if n > 0}
 
     def joins(self, forks: dict[int, str]) -> dict[int, str]:
@@ -187,13 +196,13 @@ class _Model:
                 found.add(i)
         return found
 
-    def waiting(self, channel: int, execution: Execution) -> int:
+    def waiting(self, channel: int, execution: Execution, *, vectors: bool) -> int:
         """Elements that a FIFO must hold; a vector that is just passing needs none, but in front
-        of a join."""
+        of a join, or with `vectors`."""
         stream = self.streams[channel]
         most = self.prepared.occupancy(channel, execution)
         passing = stream.shape[-1]
-        if most == 0 or (most <= passing and not self._joins(channel)):
+        if most == 0 or (most <= passing and not vectors and not self._joins(channel)):
             return 0
         return most + passing
 

@@ -13,7 +13,9 @@ from typing import ClassVar, Literal
 
 from qnnc.backends.table import BACKENDS
 from qnnc.compiler.building.build import Build
+from qnnc.compiler.errors import TargetError
 from qnnc.compiler.plugins import Table
+from qnnc.compiler.resources import Resources
 
 TABLE = Table("backend", "qnnc.backends", BACKENDS)
 
@@ -24,6 +26,19 @@ class StageOutcome:
 
     status: Literal["done", "cached", "skipped"] = "done"
     reason: str = ""
+
+
+class OverBudget(TargetError):
+    """The accelerator takes more than its budget, as only a late stage can tell; the build folds
+    it again with the excess kept free.
+
+    Attributes:
+        excess: what it takes beyond the budget.
+    """
+
+    def __init__(self, message: str, excess: Resources) -> None:
+        super().__init__(message)
+        self.excess = excess
 
 
 class Stage(ABC):
@@ -45,7 +60,8 @@ class Stage(ABC):
 
     @abstractmethod
     def run(self, build: Build) -> StageOutcome:
-        """Do the work and record results in the build; raises QnncError if it cannot."""
+        """Do the work and record results in the build; raises QnncError if it cannot, and
+        OverBudget where another folding may help."""
 
 
 class Backend(ABC):

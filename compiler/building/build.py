@@ -46,6 +46,7 @@ from qnnc.compiler.report import (
     Verification,
     WitnessReport,
 )
+from qnnc.compiler.resources import Resources
 from qnnc.compiler.verification import Coverage, Golden
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class Build:
         watchers: look at the model after every pass.
         warnings: messages to the user that do not stop the build.
         until: name of the last stage.
+        kept_free: of the budget, because synthesis of an earlier folding took more than estimated.
         timing: how fast the accelerator can be clocked, once it is synthesised.
         chosen_mhz: the clock, where it was left to the build (`--clock-mhz auto`).
         trail: records where the nodes of the user's model ended up.
@@ -110,6 +112,7 @@ class Build:
     artifacts: Artifacts = field(default_factory=Artifacts)
     warnings: list[str] = field(default_factory=list)
     until: str = ""
+    kept_free: Resources = field(default_factory=Resources)
 
     def warn(self, text: str) -> None:
         """Tell the user something that does not stop the build."""

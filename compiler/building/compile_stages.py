@@ -56,9 +56,14 @@ from qnnc.compiler.verification import Golden, Verifier
 if TYPE_CHECKING:
     from qnnc.compiler.building.build import Build
 
-PASS_SAMPLES = 8
-"""Samples compared after each pass."""
-RANDOM_SAMPLES = 64
+PASS_SAMPLES = (2, 8)
+"""Least and most samples compared after each pass."""
+PASS_EFFORT = 1 << 25
+"""Elements of all golden tensors of all samples compared after a pass: large networks get fewer."""
+RANDOM_SAMPLES = (8, 64)
+"""Least and most random samples, where a user gives none."""
+RANDOM_EFFORT = 1 << 27
+"""Elements of all golden tensors of all random samples."""
 DATAFLOW_SAMPLES = 1024
 """Samples of a user's compared at the end; `qnnc verify` compares all."""
 
@@ -71,7 +76,8 @@ class PassesStage(Stage):
 
     def run(self, build: Build) -> StageOutcome:
         options = build.options
-        passes = compiling_passes(options, build.board)  # refuse a wrong pipeline at once
+        # refuse a wrong pipeline at once
+        passes = compiling_passes(options, build.board, build.kept_free)
         by_hand(str(options.folding or ""), options.settings)  # and what is not a folding
         build.progress.detail("reading the model")
         model = load_model(options.model, options.frontend, options.load_settings())
@@ -100,7 +106,8 @@ class PassesStage(Stage):
         if witness is not None and imported is not None:
             compare_with_module(build, witness, imported)
         if options.verify != "none":
-            few = {name: array[:PASS_SAMPLES] for name, array in build.inputs.items()}
+            count = _affordable(build.golden, PASS_EFFORT, PASS_SAMPLES)
+            few = {name: array[:count] for name, array in build.inputs.items()}
             manager.verifier = Verifier(build.golden, few)
             manager.each = options.verify == "each"
         golden = expand(model, any_batch=True)
@@ -157,7 +164,8 @@ class PassesStage(Stage):
             build.inputs = {n: array[:most] for n, array in everything.items()}
             build.random = False
         else:
-            build.inputs = random_inputs(model, golden, max(RANDOM_SAMPLES, options.frames or 0))
+            count = _affordable(golden, RANDOM_EFFORT, RANDOM_SAMPLES)
+            build.inputs = random_inputs(model, golden, max(count, options.frames or 0))
         if samples is not None or options.input_type:
             warning = size_warning(model, golden, build.inputs)
             if warning:
@@ -184,6 +192,11 @@ class PassesStage(Stage):
         files.golden, files.compiled = "model/golden.onnx", "model/compiled.onnx"
         files.dataflow = "model/dataflow.onnx"
         files.host_pre, files.host_post = "model/pre.onnx", "model/post.onnx"
+
+
+def _affordable(golden: Golden, effort: int, ends: tuple[int, int]) -> int:
+    """Samples whose golden tensors have so many elements together, within the ends."""
+    return min(ends[1], max(ends[0], effort // max(1, golden.elements)))
 
 
 def _sources_in(model: ir.Model, where: str) -> list[str]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import onnx_ir as ir
@@ -36,11 +36,12 @@ from qnnc.compiler.passes.merge_thresholds import MergeThresholds
 from qnnc.compiler.passes.minimize_widths import MinimizeWidths
 from qnnc.compiler.passes.remove_channels import RemoveChannels
 from qnnc.compiler.passes.scaled_integer import ScaledInteger
-from qnnc.compiler.passes.set_folding import SetFolding
+from qnnc.compiler.passes.set_folding import NOTHING, SetFolding
 from qnnc.compiler.passes.split_residuals import SplitResiduals
 from qnnc.compiler.passes.text import check_name, parse_pipeline
 from qnnc.compiler.passes.tidy import Tidy
 from qnnc.compiler.passes.to_dataflow import ToDataflow
+from qnnc.compiler.resources import Resources
 
 
 def declaring_passes(options: BuildOptions) -> list[Pass]:
@@ -78,8 +79,10 @@ def lowering_passes(options: BuildOptions) -> list[Pass]:
     ]
 
 
-def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
-    """From dataflow nodes to a folded accelerator."""
+def folding_passes(
+    options: BuildOptions, board: Board, kept_free: Resources = NOTHING
+) -> list[Pass]:
+    """From dataflow nodes to a folded accelerator, with some of the budget kept free."""
     device = board.resources
     clock_mhz = board.clock(options.asked_mhz)
     memory = board.memory(clock_mhz)
@@ -99,6 +102,7 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
         folding="" if options.folding is None else str(options.folding),
         settings=options.settings,
         updatable=options.updatable,
+        kept_free=astuple(kept_free),
     )
     return [
         folding,
@@ -109,13 +113,16 @@ def folding_passes(options: BuildOptions, board: Board) -> list[Pass]:
     ]
 
 
-def compiling_passes(options: BuildOptions, board: Board) -> list[Pass]:
-    """Everything from the golden graph to a folded accelerator, as the options want it.
+def compiling_passes(
+    options: BuildOptions, board: Board, kept_free: Resources = NOTHING
+) -> list[Pass]:
+    """Everything from the golden graph to a folded accelerator, as the options want it, with some
+    of the budget kept free.
 
     Raises:
         OptionError: `passes` or `stop_after` names a pass that there is not.
     """
-    standard = [*lowering_passes(options), *folding_passes(options, board)]
+    standard = [*lowering_passes(options), *folding_passes(options, board, kept_free)]
     passes = parse_pipeline(options.passes, standard) if options.passes else standard
     if options.stop_after:
         check_name(options.stop_after, passes, "--stop-after")

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import onnx_ir as ir
 
 from qnnc import __version__
 from qnnc.compiler.board import find_board
-from qnnc.compiler.building.backend import Stage
+from qnnc.compiler.building.backend import OverBudget, Stage
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.options import AUTO, BuildOptions
 from qnnc.compiler.building.stages import broken_backends, last_stage, stages_until
@@ -23,6 +24,7 @@ from qnnc.compiler.collector import patient_collector
 from qnnc.compiler.errors import (
     OptionError,
     QnncError,
+    TargetError,
     WorkspaceError,
     quote,
 )
@@ -35,7 +37,11 @@ from qnnc.compiler.report import (
     Report,
     StageReport,
 )
+from qnnc.compiler.resources import Resources
 from qnnc.compiler.strict import strict_numbers
+
+FOLDINGS = 3
+"""Builds that are tried until one is within the budget as synthesised."""
 
 
 @patient_collector()
@@ -73,8 +79,12 @@ def run_build(
     products = [PAGE, *(name for stage in wanted for name in stage.products)]
     inputs = [Path(options.model), *(path for path in options.inputs() if path is not None)]
     with workspace.claimed(settings_of(options), products, force=options.force, inputs=inputs):
+        tries = _Tries(build)
         try:
-            _run_stages(build, wanted)
+            while not tries.done:
+                build = tries.build
+                with tries.budget_kept():
+                    _run_stages(build, wanted)
         except QnncError as error:
             shown = _in_place(error, workspace)
             with suppress(QnncError):  # on a full disk there is room for neither
@@ -86,6 +96,59 @@ def run_build(
         report.warnings = list(build.warnings)
     report.lies_in(workspace.home)
     return report
+
+
+class _Tries:
+    """Builds of the same model, each with more of the budget kept free than the one before, until
+    what a late stage finds is within the budget.
+
+    Attributes:
+        build: the one to run.
+        done: it has run to its end.
+    """
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self.done = False
+        self._left = FOLDINGS
+        self._first: OverBudget | None = None
+        self._warnings = list(build.warnings)
+
+    @contextmanager
+    def budget_kept(self) -> Iterator[None]:
+        """Around a run: where it ends beyond the budget, the next build takes its place.
+
+        Raises:
+            TargetError: what the first build took, where no further one helps.
+        """
+        try:
+            yield
+            self.done = True
+        except OverBudget as error:
+            self._first = self._first or error
+            self._left -= 1
+            if not self._left or self.build.options.share == math.inf:
+                raise TargetError(str(self._first)) from error
+            self.build.progress.detail("over the budget as synthesised: folding again")
+            self.build = _again(self.build, self._warnings, error.excess)
+        except TargetError as error:
+            if self._first is None:
+                raise
+            raise TargetError(f"{self._first} (with less of it, {error})") from error
+
+
+def _again(build: Build, warnings: list[str], excess: Resources) -> Build:
+    """A build that starts afresh, with more of the budget kept free."""
+    return Build(
+        build.options,
+        build.board,
+        build.workspace,
+        build.progress,
+        watchers=build.watchers,
+        until=build.until,
+        warnings=list(warnings),
+        kept_free=build.kept_free + excess,
+    )
 
 
 def _in_place(error: QnncError, workspace: Workspace) -> QnncError:

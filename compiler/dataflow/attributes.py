@@ -52,15 +52,15 @@ class Field(Generic[T]):
             ModelError: the attribute is missing, or of another kind.
         """
         found = node.attributes.get(self.name)
-        where = f"{node.op_type} node {quote(node.name)}"
         if found is None:
             if self.default is None:
-                raise ModelError(f"{where} lacks attribute {self.name}")
+                raise ModelError(f"{_called(node)} lacks attribute {self.name}")
             return self.default
         try:
             return self.read(found)
         except (TypeError, ValueError) as error:
-            raise ModelError(f"{where}: attribute {self.name} must be {self.kind}") from error
+            message = f"{_called(node)}: attribute {self.name} must be {self.kind}"
+            raise ModelError(message) from error
 
     def write(self, node: ir.Node, value: T) -> None:
         """Give a node's attribute the field's value."""
@@ -117,6 +117,11 @@ def fields_of(declaration: type) -> dict[str, Field[Any]]:
     for base in reversed(declaration.__mro__):
         found.update(vars(base))
     return {name: value for name, value in found.items() if isinstance(value, Field)}
+
+
+def _called(node: ir.Node) -> str:
+    """A node in an error."""
+    return f"{node.op_type} node {quote(node.name)}"
 
 
 def _same(value: T) -> T:

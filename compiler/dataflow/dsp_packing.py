@@ -229,7 +229,7 @@ def plan_dsp_group(
     groups = [
         group
         for fields in range(1, min(pe, MAX_FIELDS) + 1)
-        for group in _groups(x_type, w_type, weights, simd, steps, fields)
+        for group in _groups(x_type, w_type, weights, simd, fields, steps if simd == 1 else 1)
     ]
     smallest, largest = product_range(x_type, weights)
     total_bits = (steps * simd * (largest - smallest)).bit_length()
@@ -243,37 +243,47 @@ def plan_dsp_group(
     return min(groups, key=price)
 
 
+@lru_cache(maxsize=1024)
 def _groups(
     x_type: BaseDataType,
     w_type: BaseDataType,
     weights: WeightRange,
     simd: int,
-    steps: int,
     fields: int,
-) -> Iterator[DspGroup]:
+    accumulated: int,
+) -> tuple[DspGroup, ...]:
+    """Groups of so many fields; the same for all numbers of lanes and of steps but where DSPs
+    accumulate.
+
+    Args:
+        accumulated: steps whose products a DSP may add up by itself; 1 for none.
+    """
     signed = w_type.min() < 0
     bits = int(w_type.bitwidth())
     if fields > 1 and signed and weights.low - 1 < -(1 << (bits - 1)):
         bits += 1
     if fields > 1 and _port_bits(x_type) > B_PORT:
-        return
+        return ()
     spacing = (A_PORT - bits - (not signed)) // (fields - 1) if fields > 1 else P_PORT
     if spacing < bits:
-        return
+        return ()
     smallest, largest = product_range(x_type, weights)
+    found: list[DspGroup] = []
 
-    def group(overlap: int, chains: tuple[Chain, ...], accumulate: bool = False) -> DspGroup:
+    def add(overlap: int, chains: tuple[Chain, ...], accumulate: bool = False) -> None:
         width = max(chain.width for chain in chains)
         heights = {p: sum(chain.width > p for chain in chains) for p in range(width)}
         tree = make_plan({}, heights, rows=2, registered=False)
         x_bits, x_signed = int(x_type.bitwidth()), x_type.min() < 0
-        return DspGroup(
-            fields, spacing, overlap, bits, signed, x_bits, x_signed, chains, tree, accumulate
+        found.append(
+            DspGroup(
+                fields, spacing, overlap, bits, signed, x_bits, x_signed, chains, tree, accumulate
+            )
         )
 
     half = 1 << (spacing - 1)
-    if simd == 1 and steps > 1 and -half <= steps * smallest and steps * largest < half:
-        yield group(0, (Chain(1, (half,) * (fields - 1) + (0,), spacing),), accumulate=True)
+    if accumulated > 1 and -half <= accumulated * smallest and accumulated * largest < half:
+        add(0, (Chain(1, (half,) * (fields - 1) + (0,), spacing),), accumulate=True)
     for overlap in range(MAX_OVERLAP + 1 if fields > 1 else 1):
         for longest in range(1, min(simd, MAX_CHAIN) + 1):
             counts = _balanced(simd, math.ceil(simd / longest))
@@ -287,7 +297,8 @@ def _groups(
                 break
             if fields * spacing - spacing + width > P_PORT:
                 break
-            yield group(overlap, chains)
+            add(overlap, chains)
+    return tuple(found)
 
 
 def _chain(

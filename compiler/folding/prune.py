@@ -95,7 +95,7 @@ class _End:
     gives: bool
     widths: tuple[int, ...]
 
-    def more(self, options: Sequence[Option], rivals: Sequence[int], max_cycles: int) -> Table:
+    def more(self, options: Sequence[Option], rivals: list[int], max_cycles: int) -> Table:
         """What converters cost more, [options, rivals, resources], if an option gives way to a
         rival, whatever is at the other end; inf if a width there would be lost."""
         lanes = [(o.lanes_out if self.gives else o.lanes_in)[self.port] for o in options]
@@ -105,13 +105,11 @@ class _End:
             self.link.bits, self.link.elements, own, self.widths, self.gives
         )
         costs = np.where((cycles <= max_cycles)[..., None], costs, np.inf)
-        more = np.empty((len(own), len(rivals), len(RESOURCE_NAMES)))
+        theirs, place = np.unique(which[rivals], return_inverse=True)
         with np.errstate(invalid="ignore"):
-            for place, rival in enumerate(rivals):
-                dearer = costs[which[rival]][None] - costs
-                dearer[np.isnan(dearer)] = 0.0  # neither can do with that width
-                more[:, place] = dearer.max(axis=1)
-        found: Table = more[which]
+            dearer = costs[theirs][None] - costs[:, None]
+        dearer[np.isnan(dearer)] = 0.0  # neither can do with that width
+        found: Table = dearer.max(axis=2)[which[:, None], place]
         return found
 
 

@@ -14,7 +14,7 @@ from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, typ
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import bipolar
 from qnnc.compiler.integer.form import Form, named_result, per_channel
-from qnnc.compiler.integer.weights import on_one_grid, primitive
+from qnnc.compiler.integer.weights import on_one_grid, primitive, with_input_scales
 from qnnc.compiler.integer.window import Window, window_of
 from qnnc.compiler.integer.windowed import convolve, convolve_partial
 from qnnc.compiler.ir.edit import QNNC, Editor, attribute, shape_of
@@ -165,7 +165,9 @@ def _convolve(
     rank, shape = codes.ndim - 2, shape_of(x.base)
     spread = (-1, *(1,) * rank)
     w_scale = w_scale.reshape(spread)
-    scale = _of_groups(x.scale, group, codes.shape, shape).reshape(spread) * w_scale
+    own = codes
+    codes, x_scale = _on_input_scales(codes, x.scale, group, shape)
+    scale = x_scale.reshape(spread) * w_scale
     scale = scale.reshape(()) if scale.size == 1 else scale
     xnor = bipolar.is_bipolar(x) and bool(type_of_values(codes) == BIPOLAR)
     if xnor and not window.is_padded:
@@ -179,7 +181,7 @@ def _convolve(
     offset = np.zeros(())
     if np.any(x.offset):
         added = per_channel(x.offset, shape)
-        sums = codes.reshape(*codes.shape[:2], -1).sum(axis=2)
+        sums = own.reshape(*own.shape[:2], -1).sum(axis=2)
         total = (added[_seen(codes.shape, group)] * sums).sum(axis=1)
         offset = total.reshape(spread) * w_scale
     bounds = interval_of(x.fact)
@@ -189,17 +191,24 @@ def _convolve(
     return insert_conv(editor, node, x.base, codes, window, group, fact, inner)
 
 
-def _of_groups(
-    scale: FloatArray, group: int, shape: tuple[int, ...], source: tuple[int, ...]
-) -> FloatArray:
-    """The input's scale for each output, or one for all; in a group it must be one."""
+def _on_input_scales(
+    codes: IntArray, scale: FloatArray, group: int, source: tuple[int, ...]
+) -> tuple[IntArray, FloatArray]:
+    """Weights that take in how the scales of the channels that an output sums over differ, and
+    the scale of what they are multiplied with: for each output, or one for all."""
     if np.all(scale == scale.flat[0]):
-        return np.asarray(scale.flat[0])
-    outputs, per_group = shape[:2]
+        return codes, np.asarray(scale.flat[0])
+    outputs, per_group = codes.shape[:2]
     by_group = per_channel(scale, source).reshape(group, per_group)
-    if not np.all(by_group == by_group[:, :1]):
-        raise Unsupported("the input has scales that differ among channels; quantize it per tensor")
-    return np.repeat(by_group[:, 0], outputs // group)
+    if np.all(by_group == by_group[:, :1]):
+        return codes, np.repeat(by_group[:, 0], outputs // group)
+    parts, scales = [], []
+    for part, own in zip(np.split(codes, group), by_group, strict=True):
+        found, common = with_input_scales(part, own, 1)
+        parts.append(found)
+        scales += [common] * len(found)
+    same = len(set(scales)) == 1
+    return np.concatenate(parts), np.asarray(scales[0] if same else scales)
 
 
 def _seen(shape: tuple[int, ...], group: int) -> IntArray:

@@ -86,12 +86,16 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         operands = [multiplied(editor, node, f, n) for f, n in zip(found, factors, strict=True)]
     except Unsupported:
         operands, scale = [form.base for form in found], _along(scales, shapes, axis, rank)
-    if any(value.dtype == ir.DataType.DOUBLE for value in operands):
-        operands = [widened(editor, node, value) for value in operands]
     bounds = intervals.concat([bounds_of(v) for v in operands], shapes, axis)
     offset = offsets[0] if same_offset else _along(offsets, shapes, axis, rank)
     if scale.size == 1:
         scale = scale.reshape(())
+    quantized = all(
+        form.fact.quantized and value is form.base and bool(np.all(form.scale != 0))
+        for form, value in zip(found, operands, strict=True)
+    )
+    if any(value.dtype == ir.DataType.DOUBLE for value in operands):
+        operands = [widened(editor, node, value) for value in operands]
     y = editor.insert(
         node,
         "Concat",
@@ -101,10 +105,6 @@ def concat(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[
         dtype=operands[0].dtype or ir.DataType.FLOAT,
         origins=(node,),
         attributes={"axis": axis},
-    )
-    quantized = all(
-        form.fact.quantized and value is form.base and bool(np.all(form.scale != 0))
-        for form, value in zip(found, operands, strict=True)
     )
     fact = Integer.of(bounds.low, bounds.high, scale, offset, quantized=quantized)
     set_integer(y, named_result(node, fact))

@@ -13,7 +13,7 @@ from qnnc.compiler.datatypes import BINARY, BIPOLAR, carrier, smallest_type, typ
 from qnnc.compiler.errors import Unsupported
 from qnnc.compiler.integer import bipolar, product
 from qnnc.compiler.integer.form import Form, named_result
-from qnnc.compiler.integer.weights import on_one_grid, primitive
+from qnnc.compiler.integer.weights import on_one_grid, primitive, with_input_scales
 from qnnc.compiler.ir.edit import QONNX, Editor, shape_of
 from qnnc.compiler.ir.facts import FloatArray, IntArray, Integer, set_integer
 from qnnc.compiler.ir.intervals import Interval, interval_of, partial_sums
@@ -41,12 +41,16 @@ def apply(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -> list[F
 
 def _product(editor: Editor, node: ir.Node, x: Form, w: Form) -> Form:
     weights, w_scale = _weights(w)
-    x_scale = _common(x.scale, "the input")
+    k = weights.shape[0]
     offset = np.zeros(())
     if np.any(x.offset):
-        k = weights.shape[0]
         per_input = np.broadcast_to(_last_axis(x.offset), (k,))
         offset = (per_input @ weights) * w_scale
+    x_scale = x.scale.reshape(-1)[:1].reshape(())
+    if not np.all(x.scale == x_scale):
+        per_input = np.broadcast_to(_last_axis(x.scale), (k,))
+        weights, common = with_input_scales(weights, per_input, 0)
+        x_scale = np.asarray(common)
     scale = x_scale * w_scale
     if bipolar.is_bipolar(x) and type_of_values(weights) == BIPOLAR:
         return _xnor(editor, node, x, weights, x_scale, w_scale)
@@ -73,20 +77,12 @@ def _weights(w: Form) -> tuple[IntArray, FloatArray]:
     return codes, per_output if per_output.size > 1 else per_output.reshape(())
 
 
-def _common(scale: FloatArray, what: str) -> FloatArray:
-    """A scale that is one number for all inputs of the sum."""
-    if scale.size == 1:
-        return scale.reshape(())
-    if np.all(scale == scale.flat[0]):
-        return np.asarray(scale.flat[0])
-    raise Unsupported(
-        f"{what} has scales that differ along the summed axis; quantize it per tensor"
-    )
-
-
 def _last_axis(array: FloatArray) -> FloatArray:
     if array.size > 1 and array.size != array.shape[-1]:
-        raise Unsupported("an offset that differs along other axes than the summed one")
+        raise Unsupported(
+            "the input has scales or offsets that differ along other axes than the summed one; "
+            "quantize it per tensor"
+        )
     return array.ravel() if array.size > 1 else array.reshape(())
 
 

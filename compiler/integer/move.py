@@ -84,6 +84,5 @@ def _pad_value(editor: Editor, node: ir.Node, x: Form) -> ir.Value:
     code = (value - x.offset) / x.scale
     if not np.all(code == code.flat[0]) or float(code.flat[0]) != round(float(code.flat[0])):
         raise Unsupported(f"padding with {value:g}, which no integer of its input stands for")
-    return editor.initializer(
-        f"{x.base.name}_padding", np.float32(round(float(code.flat[0]))).reshape(())
-    )
+    dtype = np.float64 if x.base.dtype == ir.DataType.DOUBLE else np.float32
+    return editor.initializer(f"{x.base.name}_padding", np.asarray(round(code.flat[0]), dtype))

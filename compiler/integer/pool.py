@@ -85,15 +85,17 @@ def apply_average(editor: Editor, node: ir.Node, forms: Sequence[Form | None]) -
         # a table may take the squeezed tensor's place: the sum itself must be compared
         set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
         y = _squeeze(editor, node, y, squeezed)
-        low, high = (_drop(a, squeezed) for a in (low, high))
-        scale, offset = (_drop(a, squeezed) for a in (scale, offset))
+        low, high = (_drop(a, squeezed, len(shape)) for a in (low, high))
+        scale, offset = (_drop(a, squeezed, len(shape)) for a in (scale, offset))
     set_integer(y, named_result(node, Integer.of(low, high, scale, offset)))
     return [Form(y, scale, offset)]
 
 
-def _drop(array: NDArray[Any], axes: tuple[int, ...]) -> NDArray[Any]:
-    """A per-channel array after the removal of the axes that a reduction leaves at size one."""
-    return array if array.ndim == 0 else array.reshape(array.shape[: -len(axes)])
+def _drop(array: NDArray[Any], axes: tuple[int, ...], rank: int) -> NDArray[Any]:
+    """An array that broadcasts against a tensor of some rank, without the axes that a reduction
+    leaves at size one."""
+    full = array.reshape((1,) * (rank - array.ndim) + array.shape)
+    return array if array.ndim == 0 else full.squeeze(axis=axes)
 
 
 def _by_channel(array: FloatArray, shape: Sequence[int]) -> FloatArray:

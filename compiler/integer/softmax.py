@@ -26,7 +26,7 @@ MOST_BETWEEN = 32
 """Operators of a quantizer at most."""
 MOST_DISTANCES = 1 << 12
 MOST_CODES = 1 << 12
-MOST_BITS = 32
+MOST_BITS = 40
 """Of a number in a table."""
 SAMPLED = 1 << 12
 CLOSE = 2.0**-20

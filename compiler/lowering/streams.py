@@ -127,7 +127,9 @@ class Streams:
         return self.ordered(value, None, frame_shape(shape_of(value)))
 
     def ordered(self, value: ir.Value, order: IntArray | None, shape: Sequence[int]) -> ir.Value:
-        """The stream of a tensor in a given order and shape, shuffled if need be."""
+        """The stream of a tensor in a given order and shape, shuffled if need be; a shape without a
+        batch of one in front gets one."""
+        shape = frame_shape(shape)
         laid = self.layout_of(value)
         if same_order(laid.order, order):
             return self.reshaped(laid.value, shape)
@@ -137,7 +139,8 @@ class Streams:
         return self._shuffled(value, laid, place[wanted], order, shape)
 
     def reshaped(self, stream: ir.Value, shape: Sequence[int]) -> ir.Value:
-        """The stream with another shape, which costs nothing."""
+        """The stream with another shape, which costs nothing; likewise."""
+        shape = frame_shape(shape)
         if tuple(shape) == shape_of(stream):
             return stream
         target = self.editor.initializer(f"{stream.name}_shape", np.asarray(shape, np.int64))

@@ -53,6 +53,8 @@ class SetFolding(Pass):
         settings: more of them, each LAYER:PE=4,SIMD=8; they outdo the file.
         updatable: weights stay in memories; otherwise those of a layer that is done in one cycle
             per vector may become part of the logic.
+        kept_free: LUT, FF, BRAM18 and DSP of the budget that are left: what synthesis of an earlier
+            folding took beyond the resource model.
     """
 
     name = "set-folding"
@@ -72,9 +74,15 @@ class SetFolding(Pass):
     folding: str = ""
     settings: tuple[str, ...] = ()
     updatable: bool = False
+    kept_free: tuple[float, ...] = ()
 
     def run(self, model: ir.Model) -> bool:
         self._check()
+        if any(self.kept_free):
+            free = Resources(*self.kept_free).as_dict()
+            counts = ", ".join(f"{count:,.0f} {name}" for name, count in free.items() if count)
+            text = f"{counts} of the budget are kept free: synthesis took more of another folding"
+            self.reasons.append(Reason(self.name, (), text))
         self.fold(stream_graph(model))
         return True
 
@@ -140,11 +148,13 @@ class SetFolding(Pass):
         )
 
     def allowed(self, graph: StreamGraph) -> Resources:
-        """What the accelerator may take: its share of the device, and no more than the shell
-        leaves of the whole."""
+        """What the accelerator may take: its share of the device, no more than the shell leaves
+        of the whole, and without what is kept free."""
         device = Resources(self.LUT, self.FF, self.BRAM18, self.DSP)
         share = device.scaled(self.budget)
-        return share if self.budget == math.inf else share.least(device.less(shell_of(graph)))
+        if self.budget == math.inf:
+            return share
+        return share.least(device.less(shell_of(graph))).less(Resources(*self.kept_free))
 
     def _check(self) -> None:
         check_budget(self.budget)

@@ -86,6 +86,11 @@ class Golden:
             self._fixed = expand(model, outputs=watched, cut=True)
 
     @property
+    def elements(self) -> int:
+        """Elements of all tensors that are compared, for one sample."""
+        return sum(math.prod(self._shapes.get(name, ())) for name in self._watched)
+
+    @property
     def plain(self) -> ir.Model | None:
         """The graph in standard operators, for a batch of one; None with recurrences, which are
         cut open for replays."""

@@ -34,6 +34,8 @@ from qnnc.compiler.verification.rearranged import compare_rearranged, floating_l
 Inputs = Mapping[str, NDArray[np.float32]]
 PORTION = 1 << 21
 """Elements of all tensors of the compiled graph together that are compared at once."""
+KEPT = 2 * PORTION
+"""Elements of all golden tensors and samples together up to which they are kept between checks."""
 
 
 class Observer(Protocol):
@@ -53,7 +55,8 @@ class Verifier:
         self.golden = golden
         self.inputs = inputs
         self.samples = next(iter(inputs.values())).shape[0]
-        self._expected: Tensors | None = None
+        self._expected: Tensors = {}
+        self._filled = 0
 
     def check(self, model: ir.Model, observer: Observer | None = None) -> Outcome:
         """Run a model of any stage and compare it."""
@@ -87,12 +90,14 @@ class Verifier:
         computed = [v for v in dict.fromkeys(wanted) if not v.is_graph_input()]
         size = self._portion(computed)
         runner = BatchRunner(model, computed, size)
+        bounds = self._bounds(values)
         total, kept = Outcome(0), _Kept(also, min(keep, self.samples))
         for start in range(0, self.samples, size):
             inputs = {name: array[start : start + size] for name, array in self.inputs.items()}
             found = {**runner.run(inputs), **inputs}
-            expected = self._golden(inputs)
-            total = total.followed_by(self._compare(model, values, found, expected, observer))
+            expected = self._golden(inputs, start)
+            outcome = self._compare(model, values, bounds, found, expected, observer)
+            total = total.followed_by(outcome)
             kept.take(found, start)
         return total, kept.tensors
 
@@ -100,18 +105,37 @@ class Verifier:
         """Samples to run at once."""
         return int(np.clip(PORTION // max(1, elements(values)), 1, max(1, self.samples)))
 
-    def _golden(self, inputs: Inputs) -> Tensors:
-        """Golden tensors of a portion; those of the only portion are kept for the next check."""
-        if next(iter(inputs.values())).shape[0] < self.samples:
-            return self.golden.run(inputs)
-        if self._expected is None:
-            self._expected = self.golden.run(inputs)
-        return self._expected
+    def _golden(self, inputs: Inputs, start: int) -> Tensors:
+        """Golden tensors of the portion that begins with sample `start`. Those of all samples are
+        kept for the next check if they are not too many."""
+        size = next(iter(inputs.values())).shape[0]
+        if start + size <= self._filled:
+            return {name: array[start : start + size] for name, array in self._expected.items()}
+        found = self.golden.run(inputs)
+        if size == self.samples:
+            self._expected, self._filled = found, size
+        elif start == self._filled and elements_of(found) * self.samples <= KEPT * size:
+            for name, array in found.items():
+                if start == 0:
+                    self._expected[name] = np.empty((self.samples, *array.shape[1:]), array.dtype)
+                self._expected[name][start : start + size] = array
+            self._filled = start + size
+        return found
+
+    def _bounds(self, values: Sequence[ir.Value]) -> dict[str, NDArray[np.float64]]:
+        """How far the golden graph may have rounded each sum that is compared with it."""
+        found = {}
+        for value in values:
+            fact = integer(value)
+            if fact is not None and not fact.quantized and str(fact.golden) in self.golden.tensors:
+                found[str(value.name)] = rounding_bound(value, fact)
+        return found
 
     def _compare(
         self,
         model: ir.Model,
         values: Sequence[ir.Value],
+        bounds: Mapping[str, NDArray[np.float64]],
         found: Tensors,
         expected: Tensors,
         observer: Observer | None,
@@ -144,7 +168,7 @@ class Verifier:
                 replay = partial(self._replayed, exact.so_far(), fact, mine.shape)
                 compare_codes(outcome, name, fact, mine, arranged, replay)
             else:
-                compare_sums(outcome, name, fact, mine, arranged, rounding_bound(value, fact))
+                compare_sums(outcome, name, fact, mine, arranged, bounds[name])
                 exact.add(target, name, fact, golden)
         for value, name in zip(model.graph.outputs, self.golden.outputs, strict=True):
             output = found.get(str(value.name))
@@ -232,6 +256,11 @@ def _narrow_dtype(value: ir.Value) -> np.dtype[Any]:
 def elements(values: Sequence[ir.Value]) -> int:
     """Elements of these tensors together, for one sample."""
     return sum(int(np.prod(shape_of(v))) for v in values if v.shape is not None)
+
+
+def elements_of(tensors: Tensors) -> int:
+    """Elements of these tensors together."""
+    return sum(array.size for array in tensors.values())
 
 
 def integers(model: ir.Model) -> list[ir.Value]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 16
-"""Samples of a run."""
+"""Samples of a run, where the module takes several."""
 
 
 class Forward:
@@ -24,6 +24,12 @@ class Forward:
     def __call__(self, samples: NDArray[np.float32]) -> list[tuple[str, NDArray[Any]]]:
         """Names of layers and what they give for all samples, in the order in which they ran; the
         module's own result last, with an empty name."""
+        try:
+            return self._run(samples, CHUNK)
+        except RuntimeError:  # a module may be written for one sample, with shapes of its own
+            return self._run(samples, 1)
+
+    def _run(self, samples: NDArray[np.float32], size: int) -> list[tuple[str, NDArray[Any]]]:
         seen: dict[str, list[NDArray[Any]]] = {}
 
         def keep(name: str, result: Any) -> None:
@@ -39,13 +45,13 @@ class Forward:
         device = "cpu" if first is None else first.device
         try:
             with undisturbed(self.torch, self.module), self.torch.no_grad():
-                for start in range(0, len(samples), CHUNK):
-                    part = self.torch.from_numpy(samples[start : start + CHUNK].copy())
+                for start in range(0, len(samples), size):
+                    part = self.torch.from_numpy(samples[start : start + size].copy())
                     keep("", self.module(part.to(device)))
         finally:
             for hook in hooks:
                 hook.remove()
-        parts = -(-len(samples) // CHUNK)
+        parts = -(-len(samples) // size)
         # a layer that runs several times in one forward cannot be told apart
         whole = {name: np.concatenate(a) for name, a in seen.items() if len(a) == parts}
         return [(name, array) for name, array in whole.items() if name] + [

@@ -53,9 +53,9 @@ from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.ir.facts import as_integers
 from qnnc.compiler.ir.intervals import matmul
 from qnnc.compiler.resources import Resources
-from qnnc.nodes.mvau import embedded_weights
+from qnnc.nodes.mvau import costs, embedded_weights
 from qnnc.nodes.mvau.external_weights import ExternalWeights
-from qnnc.nodes.mvau.trits import FIVE, coded_bits, decoder_luts
+from qnnc.nodes.mvau.trits import FIVE, coded_bits
 
 TRITS_FROM_BITS = 10 * 18_432
 """With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
@@ -334,7 +334,8 @@ class MVAU(DataflowNode[MVAUFolding]):
             return 2
         return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
-    def _dot_latency(self, folding: MVAUFolding) -> int:
+    def dot_latency(self, folding: MVAUFolding) -> int:
+        """Cycles of the lanes."""
         dot = self.dot_product(folding)
         return dot.latency + int(dot.accumulates)
 
@@ -345,7 +346,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         pass until its result is taken.
         """
         steps = self.steps(folding)
-        away = self.weight_latency(folding) + self._dot_latency(folding) + 2
+        away = self.weight_latency(folding) + self.dot_latency(folding) + 2
         if steps >= 4:
             return math.ceil(away / (steps - 1)), False
         return math.ceil((away + 2) / steps) + 1, True
@@ -384,7 +385,7 @@ class MVAU(DataflowNode[MVAUFolding]):
             return embedded_weights.latency(self)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
         depth, _ = self.output_depth(folding)
-        inside = self.weight_latency(folding) + self._dot_latency(folding)
+        inside = self.weight_latency(folding) + self.dot_latency(folding)
         return wait + self.steps(folding) + inside + depth
 
     def schedule(self, folding: MVAUFolding) -> Schedule:
@@ -397,7 +398,7 @@ class MVAU(DataflowNode[MVAUFolding]):
             elements = ([self.vectors * self.MW], [self.vectors * self.MH], [0])
             return Steps(self.vectors, self.vectors, self.latency(folding), *elements).schedule()
         room = 2 * self.MW if self.passes(folding) > 1 else 0
-        inside = self.weight_latency(folding) + self._dot_latency(folding)
+        inside = self.weight_latency(folding) + self.dot_latency(folding)
         depth, _ = self.output_depth(folding)
         return Steps(
             self.vectors,
@@ -428,61 +429,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         return self.dot_product(folding).latency + 7
 
     def resources(self, folding: MVAUFolding) -> Resources:
-        if self.is_buffered(folding):
-            return self._external_resources(folding)
-        if self.in_logic(folding):
-            return embedded_weights.resources(self)
-        dot = self.dot_product(folding)
-        steps, passes = self.steps(folding), self.passes(folding)
-        acc_bits = self.out_type.bitwidth()
-        depth, srl = self.output_depth(folding)
-        x_width = folding.SIMD * self.x_type.bitwidth()
-
-        modules = math.ceil(folding.PE / dot.lanes)
-        luts = float(modules * dot.luts + dot.shared_luts)
-        offsets = any(map(dot.lane_offset, range(dot.lanes)))
-        if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
-            luts += modules * dot.lanes * acc_bits
-        luts += cost.counter(steps) + cost.counter(passes) + 10
-        if passes > 1 and steps > 1:
-            luts += cost.counter(steps) + 4
-            luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
-        luts += 3 * depth if not srl else folding.PE * acc_bits + 12
-
-        held = depth + int(steps > 1 and not dot.accumulates)
-        ffs = modules * dot.registers + folding.PE * acc_bits * held
-        ffs += x_width * (self.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
-        if self.in_trits(folding):
-            luts += decoder_luts(folding.PE * folding.SIMD)
-            ffs += 2 * folding.PE * folding.SIMD
-        weights = self._weight_resources(folding)
-        return weights + Resources(luts, ffs, 0, modules * dot.dsps)
-
-    def _weight_resources(self, folding: MVAUFolding) -> Resources:
-        """Of the weight memory, or of the port that weights come over vector by vector."""
-        if self.is_external(folding):
-            outside = self.external(folding)
-            return outside.port_resources + Resources(LUT=2, FF=outside.word_bits)
-        memory = self.weight_memory(folding)
-        luts = cost.counter(memory.rows) + cost.counter(memory.group)
-        luts += cost.multiplexer(memory.width, memory.group)
-        if folding.ram_style == "block":
-            return Resources(LUT=luts, BRAM18=memory.BRAM18)
-        return Resources(luts + cost.lut_memory(memory.width, memory.depth), 2 * memory.width)
-
-    def _external_resources(self, folding: MVAUFolding) -> Resources:
-        dot, outside = self.dot_product(folding), self.external(folding)
-        acc_bits = self.out_type.bitwidth()
-        modules = math.ceil(folding.PE / dot.lanes)
-        sums = modules * dot.lanes * acc_bits
-        several = outside.steps > 1
-        offsets = any(map(dot.lane_offset, range(dot.lanes)))
-        luts = float(modules * dot.luts + dot.shared_luts)
-        luts += sums if several or dot.numbers == 2 or offsets else 0
-        luts += sums * math.ceil((outside.reuse - 1) / 32) if several else 0
-        ffs = modules * dot.registers + (sums if several else 0)
-        ffs += outside.x_bits + 3 * (dot.latency + 1)
-        return outside.resources + Resources(luts, ffs, 0, modules * dot.dsps)
+        return costs.resources(self, folding)
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         x, weights = inputs[0], self.weights()

@@ -8,11 +8,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
+from qnnc.backends.design import LOGIC, Memory, NodeRtl
 from qnnc.backends.rtl.constant_matrix import MatrixWriter
 from qnnc.backends.rtl.dsp_lane import dsp_lane_module
 from qnnc.backends.rtl.lane import correction_module, lane_module
-from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish
+from qnnc.backends.rtl.rtl_node import MODULE, Templates, codes, finish, ram_style
 from qnnc.compiler.dataflow.dot_product import DotProduct, is_bipolar
 from qnnc.compiler.dataflow.dsp_packing import packed_digits
 from qnnc.nodes.mvau import embedded_weights
@@ -41,7 +41,7 @@ def generate(node: MVAU) -> NodeRtl:
         group=memory.group,
         trits=folding.PE * folding.SIMD if node.in_trits(folding) else 0,
         word_bits=memory.width,
-        style=weight_style(folding),
+        style=ram_style(folding.ram_style),
         port_bits=8 * outside.port_bytes if outside else 0,
         weight_latency=node.weight_latency(folding),
         late=int(dot.accumulates),
@@ -145,7 +145,7 @@ def weight_memory(node: MVAU, folding: MVAUFolding) -> Memory:
     return Memory(
         [int.from_bytes(row, "little") for row in np.packbits(rows, axis=1, bitorder="little")],
         shape.group * shape.width,
-        LOGIC if shape.depth == 1 else weight_style(folding),
+        LOGIC if shape.depth == 1 else ram_style(folding.ram_style),
         "weights.stream.rom",
     )
 
@@ -177,8 +177,3 @@ def _digits(weights: NDArray[np.int64], lanes: int) -> NDArray[np.int64]:
         group = weights[:, :, first : first + lanes].swapaxes(2, 3)
         digits[:, :, first : first + lanes] = packed_digits(group).swapaxes(2, 3)
     return digits
-
-
-def weight_style(folding: MVAUFolding) -> int:
-    """The style of the weights' memory."""
-    return BLOCK if folding.ram_style == "block" else LUTS

@@ -26,6 +26,8 @@ def cases() -> list[Case]:
         softmax(x="BINARY", bits=1, channels=4, vectors=2, scale=2.0, pe=1),
         softmax(x="TERNARY", bits=6, channels=12, vectors=2, scale=0.7, pe=3, base=-32),
         softmax(x="INT5", bits=3, channels=16, vectors=2, scale=4.0, pe=16, step=0.05),
+        softmax(x="INT4", bits=8, channels=6, vectors=3, scale=0.2, pe=2, step=0.0007),
+        softmax(x="INT4", bits=4, channels=3, vectors=2, scale=0.9, pe=1, step=2.0**-17),
     ]
 
 

@@ -154,6 +154,8 @@ class VVAU(ChannelFold[VVAUFolding]):
             product = Resources(LUT=1, FF=1)
         elif folding.resType == "dsp":
             product = Resources(FF=x_bits, DSP=1)
+        elif self.w_type == BIPOLAR and x_bits == 1:
+            product = Resources(LUT=2, FF=2)
         elif self.w_type == BIPOLAR:
             product = Resources(LUT=x_bits + 7, FF=x_bits + 1)  # a negation and a choice
         elif self.w_type.bitwidth() <= 2:

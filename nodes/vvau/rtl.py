@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qnnc.backends.design import BLOCK, LOGIC, LUTS, Memory, NodeRtl
-from qnnc.backends.rtl.rtl_node import codes, extended, packed
+from qnnc.backends.design import LOGIC, Memory, NodeRtl
+from qnnc.backends.rtl.rtl_node import codes, extended, packed, ram_style
 from qnnc.compiler.dataflow.dot_product import is_bipolar
 from qnnc.nodes.shared.channel_fold import rtl as channel_fold
 from qnnc.nodes.vvau.node import VVAU, VVAUFolding
@@ -22,7 +22,7 @@ def generate(node: VVAU) -> NodeRtl:
         memory=_weights(node, folding),
         bits=node.w_type.bitwidth(),
         group=node.weight_memory(folding).group,
-        style=_style(folding),
+        style=ram_style(folding.ram_style),
         weight_latency=node.weight_latency(folding),
         cycles=PRODUCT_CYCLES,
         terms=[_product(node, folding, lane) for lane in range(folding.PE)],
@@ -85,10 +85,6 @@ def _product(node: VVAU, folding: VVAUFolding, lane: int) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _style(folding: VVAUFolding) -> int:
-    return BLOCK if folding.ram_style == "block" else LUTS
-
-
 def _weights(node: VVAU, folding: VVAUFolding) -> Memory:
     """Weights in the order of use: word k * groups + g holds those of PE channels."""
     shape = node.weight_memory(folding)
@@ -100,6 +96,6 @@ def _weights(node: VVAU, folding: VVAUFolding) -> Memory:
     return Memory(
         packed(rows, bits),
         shape.group * shape.width,
-        LOGIC if shape.depth == 1 else _style(folding),
+        LOGIC if shape.depth == 1 else ram_style(folding.ram_style),
         "weights.stream.rom",
     )

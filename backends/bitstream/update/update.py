@@ -88,10 +88,10 @@ def update(
         tempfile.TemporaryDirectory(prefix="qnnc-update-") as name,
     ):
         scratch = Path(name)
-        old = design_of(remake(folder, scratch / "old"))
-        build = _compiled(settings, model, scratch / "new")
+        before = remake(folder, scratch / "old")
+        build = _compiled(settings, model, scratch / "new", before.chosen_mhz)
         design = design_of(build)
-        check_same(old, design)
+        check_same(design_of(before), design)
         root = needed_database(prjxray_db or build.options.prjxray_db, build.board.part)
         database = Database(root, build.board.part)
         shell = make_build_shell(build)
@@ -108,9 +108,12 @@ def update(
     return digest
 
 
-def _compiled(settings: Mapping[str, Any], model: str, scratch: Path) -> Build:
+def _compiled(
+    settings: Mapping[str, Any], model: str, scratch: Path, chosen_mhz: float | None
+) -> Build:
     options = replace(options_from(settings, scratch), model=str(Path(model).absolute()))
     build = Build(options, find_board(options.board), Workspace(scratch), Silent())
+    build.chosen_mhz = chosen_mhz
     for stage in (PassesStage(), EstimateStage(), RtlStage()):
         stage.run(build)
     return build

@@ -16,10 +16,9 @@ module qnnc_dwc_up #(
     input  wire                   m_axis_tready
 );
   localparam integer CBITS = $clog2(RATIO);
-  localparam [CBITS-1:0] LAST = CBITS'(RATIO - 1);
   reg [CBITS-1:0] count;
   reg [(RATIO-1)*WIDTH-1:0] collected;
-  reg last;  // count == LAST, in a register, since much hangs on it
+  reg last;  // count == RATIO - 1, in a register, since much hangs on it
   wire take = s_axis_tvalid & s_axis_tready;
   assign s_axis_tready = ~last | ~m_axis_tvalid;
 
@@ -43,8 +42,8 @@ module qnnc_dwc_up #(
 
 `ifdef QNNC_ASSERTIONS
 `include "qnnc_assert.svh"
-  `QNNC_ASSERT(counts_words, count <= LAST)
-  `QNNC_ASSERT(last_is_the_last, last == (count == LAST))
+  `QNNC_ASSERT(counts_words, count <= CBITS'(RATIO - 1))
+  `QNNC_ASSERT(last_is_the_last, last == (count == CBITS'(RATIO - 1)))
   `QNNC_ASSERT_STREAM(m_axis)
 `endif
 endmodule

@@ -6,11 +6,11 @@ from __future__ import annotations
 from qnnc.backends.rtl.stages.clock import tell_clock
 from qnnc.backends.rtl.stages.rtl import NO_DESIGN, design_of, has_design
 from qnnc.backends.synthesis import synthesize
-from qnnc.compiler.building.backend import Stage, StageOutcome
+from qnnc.compiler.building.backend import OverBudget, Stage, StageOutcome
 from qnnc.compiler.building.build import Build
 from qnnc.compiler.building.options import AUTO
-from qnnc.compiler.errors import TargetError
 from qnnc.compiler.report import ResourceCount
+from qnnc.compiler.resources import Resources
 
 
 class SynthesizeStage(Stage):
@@ -37,16 +37,25 @@ class SynthesizeStage(Stage):
             layer.synthesis = ResourceCount.of(node.resources)
         assert build.resources is not None
         build.resources.synthesis = ResourceCount.of(result.total)
-        over = result.total.exceeding(build.board.resources)
-        if over:
-            name = over[0]
-            raise TargetError(
-                f"as synthesised the accelerator takes {getattr(result.total, name):,.0f} {name} "
-                f"of the {getattr(build.board.resources, name):,.0f} that {build.board.name} has; "
-                "set a smaller --budget or --fps"
-            )
+        check_budget(build, result.total)
         tell_clock(build, design, result)
         fresh = sum(not node.cached for node in result.nodes)
         if fresh == 0:
             return StageOutcome("cached", "no node has changed")
         return StageOutcome(reason=f"{fresh} of {len(result.nodes)} nodes anew")
+
+
+def check_budget(build: Build, total: Resources) -> None:
+    """Raise OverBudget if an accelerator takes more than its budget, or than the board has."""
+    assert build.resources is not None
+    allowed = Resources(**build.resources.budget.model_dump())
+    over = total.exceeding(allowed)
+    if not over:
+        return
+    taken, limit = total.as_dict(), allowed.as_dict()
+    counts = " and ".join(f"{taken[n]:,.0f} {n} of the budget of {limit[n]:,.0f}" for n in over)
+    raise OverBudget(
+        f"as synthesised the accelerator takes {counts}; ask for fewer frames/s (--fps) or for "
+        f"more of {build.board.name} (--budget)",
+        total.less(allowed),
+    )

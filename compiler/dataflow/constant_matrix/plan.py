@@ -101,7 +101,7 @@ class MatrixPlan:
         """Cycles from the inputs to the operands of the last addition."""
         return self.shared_stages + self.tree_stages
 
-    @property
+    @cached_property
     def tree_stages(self) -> int:
         """Register stages of the deepest tree."""
         return max((output.latency for output in self.outputs), default=0)
@@ -183,14 +183,16 @@ def _plan_output(
     terms: Sequence[Term], digits: Sequence[Digit], constant: int, low: int, high: int
 ) -> OutputPlan:
     bits = max(high.bit_length(), (~low).bit_length()) + 1 if low < 0 else max(1, high.bit_length())
-    heap: Counter[int] = Counter()
+    heap = [0] * bits  # by column
     for number, shift, sign in digits:
         term = terms[number]
         # -v = ~v - (2**bits - 1), and v = combination + offset
         top = (1 << term.bits) - 1
         constant += (-term.offset if sign > 0 else term.offset - top) << shift
-        heap.update(range(shift, min(shift + term.bits, bits)))
+        for column in range(shift, min(shift + term.bits, bits)):
+            heap[column] += 1
     constant %= 1 << bits
+    heights = {column: height for column, height in enumerate(heap) if height}
     found = [
         OutputPlan(
             bits,
@@ -198,7 +200,7 @@ def _plan_output(
             tuple(digits),
             constant,
             in_heap,
-            *_summed(heap, constant_bits(constant), bits, in_heap),
+            *_summed(heights, constant_bits(constant), bits, in_heap),
         )
         for in_heap in (False, True)
     ]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +57,10 @@ def shared_terms(inputs: Sequence[Term], digits: Digits) -> tuple[list[Term], li
     for first in range(0, len(names), BLOCK):
         block = names[first : first + BLOCK]
         for term, found in _Block(terms, {name: columns[name] for name in block}).share().items():
-            for output, place in zip(*np.nonzero(found), strict=True):
-                sums[output].append((term, int(place), int(found[output, place])))
+            places = np.argwhere(found)
+            signs = found[tuple(places.T)]
+            for (output, place), sign in zip(places.tolist(), signs.tolist(), strict=True):
+                sums[output].append((term, place, sign))
     return terms, sums
 
 
@@ -186,26 +187,28 @@ class _Block:
         self.names.append(len(self.terms))
         self.terms.append(term)
         self._note(new)
-        for output, place in uses:
-            sign = self.digits[pair.a, output, place]
-            self.digits[pair.a, output, place] = 0
-            self.digits[pair.b, output, place + pair.shift] = 0
-            self.digits[new, output, min(place, place + pair.shift)] = sign
+        output, place = uses.T
+        signs = self.digits[pair.a, output, place]
+        self.digits[pair.a, output, place] = 0
+        self.digits[pair.b, output, place + pair.shift] = 0
+        self.digits[new, output, place + min(0, pair.shift)] = signs
         self._refresh([pair.a, pair.b, new])
 
-    def _uses(self, pair: _Pair) -> list[tuple[int, int]]:
-        """(output, place of a) of every use, none of which overlaps another."""
+    def _uses(self, pair: _Pair) -> NDArray[np.int64]:
+        """[uses, 2], output and place of a of every use, none of which overlaps another."""
         a, b = self._moved(self.digits[pair.a], 0), self._moved(self.digits[pair.b], pair.shift)
         product = a * b
         found = np.argwhere(product == (1 if pair.same else -1))
+        if pair.a != pair.b:
+            return found
         uses: list[tuple[int, int]] = []
         taken: set[tuple[int, int]] = set()
         for output, place in found.tolist():
-            if pair.a == pair.b and {(output, place), (output, place + pair.shift)} & taken:
+            if {(output, place), (output, place + pair.shift)} & taken:
                 continue
             taken |= {(output, place), (output, place + pair.shift)}
             uses.append((output, place))
-        return uses
+        return np.array(uses, dtype=np.int64).reshape(-1, 2)
 
     def _moved(self, digits: Digits, shift: int) -> Digits:
         """digits[..., place + shift] at each place."""
@@ -230,62 +233,40 @@ class _Block:
         return top - abs(pair.shift) + PER_REGISTER * term.bits
 
     def _refresh(self, changed: list[int]) -> None:
-        """Gains of all pairs with one of the changed terms."""
-        count = len(self.names)
-        digits = self.digits[:count]
-        rows = np.array(changed)
-        some = digits[rows]
-        flat = digits.reshape(count, -1)
-        plus, minus = (flat > 0).astype(np.float32), (flat < 0).astype(np.float32)
-        # complement of each term, as an operand
-        top = (1 << self.bits[:count]) - 1
-        ends = {True: self.high[:count], False: top - self.low[:count]}
-        for shift in range(-self.reach, self.reach + 1):
-            # some[a, place] meets digits[b, place + shift]
-            moved = self._moved(some, -shift).reshape(len(rows), -1)
-            up, down = (moved > 0).astype(np.float32), (moved < 0).astype(np.float32)
-            for same in (True, False):
-                others = (plus, minus) if same else (minus, plus)
-                uses = up @ others[0].T + down @ others[1].T
-                self._gains(rows, count, shift, same, uses, ends[same])
-
-    def _gains(
-        self,
-        rows: NDArray[np.int64],
-        count: int,
-        shift: int,
-        same: bool,
-        uses: NDArray[np.floating[Any]],
-        second_high: NDArray[np.int64],
-    ) -> None:
-        """Gains of pairs (row, any) at `shift`, and of (any, row) at `-shift`."""
-        a_shift, b_shift = max(0, -shift), max(0, shift)
-        # a pair is written with the earlier term first, which is never complemented
-        index = np.arange(count)
-        earlier = rows[:, None] <= index[None, :]
-        top = (1 << self.bits[:count]) - 1
-        plain = self.high[:count]
-        other = plain if same else top - self.low[:count]
+        """Gains of all pairs with one of the changed terms, which are written with the earlier term
+        first: the later one may be complemented."""
+        count, rows = len(self.names), np.array(changed)
+        index, shift = np.arange(count), np.arange(-self.reach, self.reach + 1)[:, None, None]
+        a_shift, b_shift = np.maximum(0, -shift), np.maximum(0, shift)
+        plain, bits = self.high[:count], self.bits[:count]
+        complement = (1 << bits) - 1 - self.low[:count]
+        other = np.array([complement, plain])[:, None]  # by whether the signs are the same
+        earlier = rows[:, None] <= index
         high = np.where(
             earlier,
-            (plain[rows][:, None] << a_shift) + (second_high[None, :] << b_shift),
-            (other[rows][:, None] << a_shift) + (plain[None, :] << b_shift),
+            (plain[rows][:, None] << a_shift) + (other[:, :, None] << b_shift),
+            (other[..., rows][..., None] << a_shift) + (plain << b_shift),
         )
-        bits = np.frexp(high.astype(np.float64))[1]
-        a_bits, b_bits = self.bits[rows][:, None], self.bits[:count][None, :]
-        saved = a_bits + b_bits - bits
-        luts = np.maximum(a_bits + a_shift, b_bits + b_shift) - abs(shift)
-        gain = uses * PER_BIT * saved - luts - PER_REGISTER * bits
-        stage = np.maximum(self.stage[rows][:, None], self.stage[:count][None, :])
-        gain = np.where(stage >= DEEPEST, -np.inf, gain)
-        self_pair = rows[:, None] == index[None, :]
-        if shift <= 0:
-            gain = np.where(self_pair, -np.inf, gain)
-        straight, back = shift + self.reach, self.reach - shift
-        table = self.gain[int(same)]
-        table[straight][np.ix_(rows, index)] = np.where(
-            earlier, gain, table[straight][np.ix_(rows, index)]
-        )
-        table[back][np.ix_(index, rows)] = np.where(
-            earlier.T, table[back][np.ix_(index, rows)], gain.T
-        )
+        sum_bits = np.frexp(high.astype(np.float64))[1]
+        a_bits = bits[rows][:, None]
+        luts = np.maximum(a_bits + a_shift, bits + b_shift) - np.abs(shift)
+        gain = self._in_common(rows, count) * PER_BIT * (a_bits + bits - sum_bits)
+        gain += -luts - PER_REGISTER * sum_bits
+        stage = np.maximum(self.stage[rows][:, None], self.stage[:count])
+        # of a term with itself, one of the two shifts is enough
+        gain[:, (stage >= DEEPEST) | ((shift <= 0) & (rows[:, None] == index))] = -np.inf
+        straight, back = self.gain[..., :count], self.gain[:, ::-1, :count]
+        straight[:, :, rows] = np.where(earlier, gain, straight[:, :, rows])
+        back[..., rows] = np.where(earlier.T, back[..., rows], gain.swapaxes(2, 3))
+
+    def _in_common(self, rows: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+        """Outputs that two terms have in common, [same sign, shift, rows, terms]."""
+        moved = np.empty((2 * self.reach + 1, len(rows), self.outputs, self.places), np.float32)
+        for shift in range(-self.reach, self.reach + 1):
+            # some[a, place] meets digits[b, place + shift]
+            moved[shift + self.reach] = self._moved(self.digits[rows], -shift)
+        some = moved.reshape(*moved.shape[:2], -1)
+        every = self.digits[:count].reshape(count, -1).astype(np.float32)
+        balance, both = some @ every.T, np.abs(some) @ np.abs(every).T
+        doubled = np.array([both - balance, both + balance], dtype=np.float32)
+        return doubled * np.float32(0.5)

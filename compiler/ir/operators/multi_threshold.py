@@ -15,6 +15,9 @@ from qnnc.compiler.datatypes import carrier, smallest_type
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import QONNX, Editor, attribute, constant, shape_of
 
+COMPARED_AT_ONCE = 16
+"""Thresholds of a channel up to which comparing with all of them takes no more than a search."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -119,7 +122,13 @@ def count_thresholds(
     base: int,
     dtype: object,
 ) -> ir.Value:
-    """Thresholds along a new last axis of x, in standard operators; shapes are those of `Table`."""
+    """What a table gives for x, in standard operators; shapes are those of `Table`.
+
+    A few thresholds are compared along a new last axis of x. Many are searched by bisection, so
+    that nothing is larger than x.
+    """
+    if thresholds.shape[-1] > COMPARED_AT_ONCE:
+        return _bisected(b, x, thresholds, values, base, dtype)
     apart = b.op("Unsqueeze", x, b.constant([-1], np.int64))
     reached = b.op("GreaterOrEqual", apart, b.constant(thresholds, dtype))
     ones = b.op("Cast", reached, to=ir.DataType.FLOAT)
@@ -131,3 +140,44 @@ def count_thresholds(
     moved = b.op("Mul", ones, b.constant(np.diff(values, axis=-1)))
     total = b.op("ReduceSum", moved, last, keepdims=0)
     return b.op("Add", total, b.constant(values[..., 0]))
+
+
+def _bisected(
+    b: Builder,
+    x: ir.Value,
+    thresholds: NDArray[np.int64],
+    values: NDArray[np.int64] | None,
+    base: int,
+    dtype: object,
+) -> ir.Value:
+    """As `count_thresholds`. Step l knows the first l bits of the number of thresholds reached; its
+    table [channels * 2^l] holds the one threshold that decides the next bit, by channel and those
+    bits."""
+    steps = thresholds.shape[-1]
+    along = max((thresholds, values), key=lambda a: 0 if a is None else a.size // a.shape[-1])
+    assert along is not None
+    channels = along.shape[:-1]
+    rows = np.broadcast_to(thresholds, (*channels, steps)).reshape(-1, steps)
+    bits = steps.bit_length()
+    count, width = len(rows), 1 << bits
+    never = np.full((count, width - 1 - steps), np.nan)
+    padded = np.concatenate([rows.astype(np.float64), never], axis=1)
+    first = np.arange(count, dtype=np.int32).reshape(channels)
+    place: ir.Value | None = None
+    for level in range(bits):
+        table = padded[:, (width >> level + 1) - 1 :: width >> level]
+        if place is None:
+            reached = b.op("GreaterOrEqual", x, b.constant(table.reshape(channels), dtype))
+            twice = b.constant(2 * first, np.int32)
+        else:
+            limit = b.op("Gather", b.constant(table.reshape(-1), dtype), place, axis=0)
+            reached = b.op("GreaterOrEqual", x, limit)
+            twice = b.op("Add", place, place)
+        place = b.op("Add", twice, b.op("Cast", reached, to=ir.DataType.INT32))
+    assert place is not None
+    if values is None:
+        number = b.op("Sub", place, b.constant(first * width - base, np.int32))
+        return b.op("Cast", number, to=ir.DataType.FLOAT)
+    results = np.broadcast_to(values, (*channels, steps + 1)).reshape(-1, steps + 1)
+    filled = np.pad(results, ((0, 0), (0, width - steps - 1)))
+    return b.op("Gather", b.constant(filled.reshape(-1)), place, axis=0)
