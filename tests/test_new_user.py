@@ -108,6 +108,8 @@ def test_the_pages_fit_every_window(browser: Browser, followed: Path, page: str)
         sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         needed, given = browser.evaluate(sizes)
         assert needed <= given, f"{page} is {needed} pixels wide in a window of {given}"
+        narrow = "[...document.querySelectorAll('section')].map(s => s.clientWidth / innerWidth)"
+        assert width > 420 or min(browser.evaluate(narrow)) > 0.8  # one card beside no other
         if folder := os.environ.get("QNNC_SCREENSHOTS"):  # to be looked at
             name = f"{file.stem}-{width}-{'dark' if dark else 'light'}.png"
             browser.screenshot(Path(folder) / name)

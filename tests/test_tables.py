@@ -101,6 +101,16 @@ def test_tables_give_the_function_at_every_integer(kind: str) -> None:
         assert np.all(table.thresholds <= steps.high.max() + 1)
 
 
+@pytest.mark.parametrize(
+    ("greatest", "thresholds"), [(4095, 4095), (4096, 4096), (4097, 2), (2**31 - 1, 2)]
+)
+def test_what_jumps_over_many_codes_has_values(greatest: int, thresholds: int) -> None:
+    own = np.array([0, 1, 1, greatest])
+    table = make_table(steps_of([own], [-2]), -1)
+    assert table.thresholds.shape == (1, thresholds)
+    assert table_codes(table, np.arange(-2, 2)[:, None])[:, 0].tolist() == own.tolist()
+
+
 def test_a_mirrored_function_is_that_of_what_is_left() -> None:
     rng = np.random.default_rng(3)
     for _ in range(60):

@@ -13,6 +13,9 @@ from qnnc.compiler.ir.operators.multi_threshold import Table
 from qnnc.compiler.tails.collect import Place, Tail
 from qnnc.compiler.tails.evaluator import Steps
 
+MOST_RISES = 4096
+"""Thresholds of a channel, each of which adds one to the code."""
+
 
 class SeveralAxes(Unsupported):
     """Steps are not the same along all axes but one."""
@@ -105,11 +108,13 @@ def mirrored(steps: Steps, channels: NDArray[np.bool_], about: int) -> Steps:
 
 
 def make_table(steps: Steps, axis: int) -> Table:
-    """Thresholds for a rising function, or thresholds with values for any other."""
+    """Thresholds for a rising function, or thresholds with values for any other, and for one that
+    jumps over many codes: a threshold for each of those would be as many as a wide quantizer has
+    codes."""
     codes = [np.concatenate([[f], t]) for f, t in zip(steps.first, steps.to, strict=True)]
     base = min(int(c.min()) for c in codes)
-    if is_rising(steps):
-        top = max(base + 1, *(int(c.max()) for c in codes))
+    top = max(base + 1, *(int(c.max()) for c in codes))
+    if is_rising(steps) and top - base <= MOST_RISES:
         thresholds = np.stack([_rising_row(steps, c, base, top) for c in range(len(codes))])
         return _merged(Table(thresholds, base, None, axis))
     width = max(1, *(places.size for places in steps.at))
