@@ -315,7 +315,7 @@ def test_a_build_reports_its_clock(small_build: SmallBuild) -> None:
     assert all(way is not None and way.ns > 0.5 for way in ways.values())
     slowest = max(report.layers, key=lambda layer: layer.timing.ns if layer.timing else 0.0)
     assert report.timing.layer == slowest.name and slowest.timing is not None
-    assert report.timing.fmax_mhz == math.floor(10_000 / slowest.timing.ns) / 10 > report.clock_mhz
+    assert report.timing.fmax_mhz == round(1000 / slowest.timing.ns, 1) > report.clock_mhz
     assert slowest.timing.end.startswith(f"{slowest.instance}.")
     assert not [text for text in report.warnings if "timing model" in text]
     page = (small_build.out / "report.html").read_text(encoding="utf-8")
@@ -342,11 +342,10 @@ def test_auto_takes_the_highest_clock_that_holds(
     report = again(small_build, tmp_path / "o", clock_mhz="auto")
     assert report.timing is not None and report.performance is not None
     pll = find_board("Pynq-Z1").pll_mhz
-    assert report.timing.fmax_mhz == math.floor(500 / factor) / 10
+    assert report.timing.fmax_mhz == round(50 / factor, 1)
     longest = max(layer.timing.ns for layer in report.layers if layer.timing)
-    assert 1000 / report.clock_mhz >= longest - 1e-9
     assert report.clock_mhz == report.performance.clock_mhz
-    assert report.clock_mhz == highest_clock(pll, report.timing.fmax_mhz)
+    assert report.clock_mhz == highest_clock(pll, 1000 / longest)
     cycles = report.performance.ii_cycles
     assert cycles is not None
     assert report.performance.fps == round(report.clock_mhz * 1e6 / cycles, 1)
