@@ -91,6 +91,9 @@ def test_what_finn_cannot_do_is_refused() -> None:
     padding = nodes.padding(image=(2, 2), pads=(1, 1, 1, 1), kind="INT4", value=-3)
     with pytest.raises(ModelError, match="pads with 0 only, not -3"):
         partition_of(nodes.model_of([padding]))
+    product = nodes.dynamic(x="INT4", w="INT4", mw=2, mh=2, rows=2, pe=1, simd=1)
+    with pytest.raises(ModelError, match=r"\(DynamicMVAU\): .* hand over the parts of the network"):
+        partition_of(nodes.model_of([product]))
 
 
 def test_there_and_back_gives_the_same_integers() -> None:

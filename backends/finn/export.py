@@ -23,7 +23,7 @@ from qnnc.backends.finn.nodes import FinnNode, annotation, finn_node, reshape_la
 from qnnc.backends.finn.parent import parent_model
 from qnnc.compiler.board import find_board
 from qnnc.compiler.building.answers import load_model
-from qnnc.compiler.building.workspace import MODEL, Workspace
+from qnnc.compiler.building.workspace import MODEL, REPORT, Workspace, read_report
 from qnnc.compiler.dataflow import DataflowNode, Stream
 from qnnc.compiler.dataflow.stream_graph import End, StreamGraph, stream_graph
 from qnnc.compiler.errors import ModelError, quote
@@ -85,7 +85,7 @@ def export_finn(folder: Path, *, force: bool = False) -> Path:
 
     Raises:
         WorkspaceError: no such build, or `finn` holds something else.
-        ModelError: FINN has no node for an operator.
+        ModelError: a node cannot be handed over to FINN.
     """
     workspace = Workspace(folder.absolute())
     with workspace.reading() as settings:
@@ -97,7 +97,7 @@ def export_finn(folder: Path, *, force: bool = False) -> Path:
 
 def _export(workspace: Workspace, options: Mapping[str, Any], force: bool) -> Path:
     board = find_board(str(options["board"]))
-    clock = board.clock(options.get("clock_mhz"))
+    clock = read_report(workspace.path(REPORT)).clock_mhz
     dataflow, _ = load_ir(workspace.path(MODEL) / "dataflow.onnx")
     prepare(dataflow)
     partition = partition_of(dataflow)

@@ -86,11 +86,11 @@ def to_finn(node: DataflowNode) -> ToFinn:
     """A node's side of the hand-over.
 
     Raises:
-        ModelError: FINN has no such operator.
+        ModelError: it has none; the message says why.
         PluginError: its package is broken.
     """
-    if lacks(node.op_type, "finn"):
-        raise ModelError(f"node {quote(node.name)}: FINN has no {node.op_type}")
+    if reason := lacks(node.op_type, "finn"):
+        raise ModelError(f"node {quote(node.name)} ({node.op_type}): {reason}")
     return finn_class(node.op_type)(node)
 
 

@@ -50,7 +50,7 @@ def finn_node(
         changed: attributes that are others in FINN.
 
     Raises:
-        ModelError: FINN has no such operator, or cannot do what the node does.
+        ModelError: it cannot be handed over to FINN.
     """
     finn = to_finn(node)
     if reason := finn.refusal():

@@ -15,7 +15,8 @@ from qnnc.backends.timing.wires import Wires
 from qnnc.compiler.files import write_text
 
 VERSION = "3"
-"""Of the analysis and of the cells' delays: another one makes the cache look no further."""
+"""Of the analysis and of the cells' delays; a change of either takes a new one, so that what an
+older one has found is not used."""
 
 
 def cached_timing(netlist: FilePath, top: str, cache: FilePath) -> ModuleTiming:

@@ -23,7 +23,7 @@ from qnnc.compiler.errors import ToolError
 
 CLOCKS = frozenset({"aclk", "C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"})
 LUT, MUX, CARRY, REGISTER, COLUMN, OTHER = "LUT", "MUX", "carry", "register", "column", "other"
-"""What cells are to wires: of columns are block RAMs and DSP blocks."""
+"""Kinds of cells that wires tell apart; block RAMs and DSP blocks have columns of their own."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,6 @@ def _dsp(registers: Mapping[str, int]) -> Delays:
     if not all(registers[name] for name in ("AREG", "BREG", "MREG")):
         raise ToolError("the timing model does not know a DSP48E1 without registers before and in "
                         "its multiplier")  # fmt: skip
-    added = registers["CREG"] or registers["PREG"]
     launch, setup = {}, {"A": 0.254, "B": 0.324}
     through: dict[tuple[str, str], float] = {}
     enables = [f"CE{r}" for r in ("A1", "A2", "B1", "B2", "C", "M", "P")]
@@ -256,7 +255,7 @@ def _dsp(registers: Mapping[str, int]) -> Delays:
         launch = {"P": 0.329, "PCOUT": 0.435}
         setup |= dict.fromkeys(unregistered, 1.244) | {"PCIN": 1.025}
     else:
-        launch = {"P": 1.687, "PCOUT": 1.835} if added else {"P": 1.671, "PCOUT": 1.819}
+        launch = {"P": 1.687, "PCOUT": 1.835} if registers["CREG"] else {"P": 1.671, "PCOUT": 1.819}
         for pin in unregistered:
             through |= {(pin, "P"): 1.325, (pin, "PCOUT"): 1.474}
         through |= {("PCIN", "P"): 1.107, ("PCIN", "PCOUT"): 1.255}

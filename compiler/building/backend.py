@@ -49,14 +49,14 @@ class Stage(ABC):
         after: name of the stage that it follows.
         products: files and folders that it leaves in the build's folder; those of the last
             build are removed before the next, so that nothing old is taken for new.
-        tells_clock: it finds the highest clock that holds, and chooses it for
+        finds_clock: it finds the highest clock that holds, and chooses it for
             `--clock-mhz auto`.
     """
 
     name: ClassVar[str]
     after: ClassVar[str] = ""
     products: ClassVar[tuple[str, ...]] = ()
-    tells_clock: ClassVar[bool] = False
+    finds_clock: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, build: Build) -> StageOutcome:

@@ -60,7 +60,7 @@ def run_build(
     options.check()
     wanted = stages_until(options.until)
     board = find_board(options.board)
-    if options.clock_mhz == AUTO and not any(stage.tells_clock for stage in wanted):
+    if options.clock_mhz == AUTO and not any(stage.finds_clock for stage in wanted):
         raise OptionError("--clock-mhz auto needs synthesis: set --until synthesize or a later one")
     board.clock(options.asked_mhz)  # a clock that cannot be set is refused before all else
     workspace = Workspace(options.out)

@@ -2,6 +2,6 @@
 """DynamicMVAU: a stream of matrices times a stream of vectors."""
 
 LACKS = {
-    "finn": "FINN's MVAU with dynamic weights was not tried; hand over the parts of the network on "
-    "either side of the product"
+    "finn": "an MVAU with a stream of weights cannot be handed over to FINN; hand over the parts "
+    "of the network on either side of the product"
 }

@@ -23,7 +23,7 @@ def product(streams: Streams) -> None:
     numbers = np.arange(math.prod(w_shape), dtype=np.int64).reshape(matrices, k, m)
     by_columns = numbers.swapaxes(1, 2).reshape(-1)
     laid = streams.layout_of(w)
-    transposed = not same_order(laid.order, None) and _as_well(laid.numbers, k, m)
+    transposed = not same_order(laid.order, None) and _in_columns(laid.numbers, k, m)
     sides = (m, k) if transposed else (k, m)
     w_stream = streams.ordered(
         w,
@@ -47,7 +47,7 @@ def product(streams: Streams) -> None:
     streams.define(output, y, None)
 
 
-def _as_well(numbers: np.ndarray, k: int, m: int) -> bool:
+def _in_columns(numbers: np.ndarray, k: int, m: int) -> bool:
     """The stream of a matrix [k, m] has more neighbours along a column than along a row."""
     steps = np.diff(numbers)
     return bool(np.count_nonzero(steps == m) > np.count_nonzero(steps == 1)) if k > 1 else False

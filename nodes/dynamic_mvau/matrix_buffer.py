@@ -73,7 +73,7 @@ class MatrixBuffer:
         width, address = self.lanes * self.bits, cost.bits_for(self.depth)
         inner, outer = (self.steps, self.passes) if self.transposed else (self.passes, self.steps)
         counts = (inner, outer, self.banks, self.repeat)
-        luts = sum(map(cost.counter, counts)) + 4 * address + self.banks / 2 + 8
+        luts = sum(map(cost.counter, counts)) + 4 * address + self.banks / 2 + 6
         ffs = sum(map(cost.bits_for, counts)) + 3.0 * address + 6
         if self.block:
             return Resources(

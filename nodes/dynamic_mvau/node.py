@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 from qonnx.core.datatype import BaseDataType
 
-from qnnc.compiler.dataflow import attributes, cost
+from qnnc.compiler.dataflow import attributes
 from qnnc.compiler.dataflow.base import (
     DataflowNode,
     NewNode,
@@ -41,11 +41,10 @@ from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.intervals import Interval, product_of_two
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.dynamic_mvau.matrix_buffer import MatrixBuffer
+from qnnc.nodes.shared.dot_unit import MAX_DSPS, DotUnit
 
 MAX_LANES = 2048
 """Products per cycle at most: each takes a multiplier of two variables."""
-MAX_DSPS = 220
-"""DSP48E1s of a Z7020."""
 MAX_BLOCKS = 280
 """RAMB18E1s of a Z7020."""
 DSP_FROM_BITS = 12
@@ -193,18 +192,17 @@ class DynamicMVAU(DataflowNode[DynamicMVAUFolding]):
             steps=self.steps(folding),
         )
 
-    def _dot_latency(self, folding: DynamicMVAUFolding) -> int:
-        dot = self.dot_product(folding)
-        return dot.latency + int(dot.accumulates)
-
-    def output_depth(self, folding: DynamicMVAUFolding) -> tuple[int, bool]:
-        """Words of the output buffer, and whether it is an SRL FIFO instead of a register row: as
-        of an MVAU."""
-        steps = self.steps(folding)
-        away = WORD_LATENCY + self._dot_latency(folding) + 2
-        if steps >= 4:
-            return math.ceil(away / (steps - 1)), False
-        return math.ceil((away + 2) / steps) + 1, True
+    def unit(self, folding: DynamicMVAUFolding) -> DotUnit:
+        """The lanes and their buffers."""
+        return DotUnit(
+            dot=self.dot_product(folding),
+            pe=folding.PE,
+            steps=self.steps(folding),
+            passes=self.passes(folding),
+            x_width=folding.SIMD * self.x_type.bitwidth(),
+            acc_bits=self.out_type.bitwidth(),
+            weight_latency=WORD_LATENCY,
+        )
 
     def notes(self, folding: DynamicMVAUFolding) -> list[str]:
         """What the matrix is."""
@@ -230,12 +228,7 @@ class DynamicMVAU(DataflowNode[DynamicMVAUFolding]):
         return max(products, self.ports(folding).inputs[1].words)
 
     def latency(self, folding: DynamicMVAUFolding) -> int:
-        return self.buffer(folding).words + self.steps(folding) + self._after(folding)
-
-    def _after(self, folding: DynamicMVAUFolding) -> int:
-        """Cycles from the last step of a pass to its result."""
-        depth, _ = self.output_depth(folding)
-        return WORD_LATENCY + self._dot_latency(folding) + depth
+        return self.buffer(folding).words + self.steps(folding) + self.unit(folding).latency
 
     def schedule(self, folding: DynamicMVAUFolding) -> Schedule:
         """A vector at a time, each after the whole of its matrix; the next matrix, and with
@@ -246,7 +239,7 @@ class DynamicMVAU(DataflowNode[DynamicMVAUFolding]):
         room = 2 * self.MW if self.passes(folding) > 1 else 0
         return Schedule(
             np.full(self.vectors, cycles, dtype=np.int64),
-            self._after(folding),
+            self.unit(folding).latency,
             (
                 Intake(done * self.MW, done * self.MW, room),
                 Intake(-(-done // self.rows) * size, done // self.rows * size, 2 * size),
@@ -255,30 +248,12 @@ class DynamicMVAU(DataflowNode[DynamicMVAUFolding]):
         )
 
     def resources(self, folding: DynamicMVAUFolding) -> Resources:
-        dot = self.dot_product(folding)
-        steps, passes = self.steps(folding), self.passes(folding)
-        acc_bits = self.out_type.bitwidth()
-        depth, srl = self.output_depth(folding)
-        x_width = folding.SIMD * self.x_type.bitwidth()
-
-        modules = math.ceil(folding.PE / dot.lanes)
-        luts = float(modules * dot.luts + dot.shared_luts)
-        offsets = any(map(dot.lane_offset, range(dot.lanes)))
-        if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
-            luts += modules * dot.lanes * acc_bits
-        luts += cost.counter(steps) + cost.counter(passes) + 10
-        if passes > 1 and steps > 1:
-            luts += cost.counter(steps) + 4
-            luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
-        luts += 3 * depth if not srl else folding.PE * acc_bits + 12
+        unit, dot = self.unit(folding), self.dot_product(folding)
+        luts = 0
         if dot.group and dot.w_signed:  # a negative weight takes one from the digit above
-            luts += modules * (dot.lanes - 1) * folding.SIMD * dot.w_bits
-
-        held = depth + int(steps > 1 and not dot.accumulates)
-        ffs = modules * dot.registers + folding.PE * acc_bits * held
-        ffs += x_width * (WORD_LATENCY + (2 if steps == 1 < passes else 0)) + 40
-        ffs += folding.PE * folding.SIMD * dot.w_bits
-        return self.buffer(folding).resources + Resources(luts, ffs, 0, modules * dot.dsps)
+            luts = unit.modules * (dot.lanes - 1) * folding.SIMD * dot.w_bits
+        words = Resources(LUT=luts, FF=folding.PE * folding.SIMD * dot.w_bits)
+        return unit.resources + words + self.buffer(folding).resources
 
     def reference(self, b: Builder, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         x, w = inputs

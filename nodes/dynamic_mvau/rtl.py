@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-
 from qnnc.backends.design import NodeRtl
 from qnnc.backends.rtl.rtl_node import finish
 from qnnc.nodes.dynamic_mvau.node import WORD_LATENCY, DynamicMVAU
@@ -15,8 +13,8 @@ def generate(node: DynamicMVAU) -> NodeRtl:
     """The unit under the folding in its attributes."""
     folding = node.folding()
     dot, acc_bits = node.dot_product(folding), node.out_type.bitwidth()
-    depth, fifo = node.output_depth(folding)
-    modules = math.ceil(folding.PE / dot.lanes)
+    unit = node.unit(folding)
+    depth, fifo = unit.output
     starts = range(0, folding.PE, dot.lanes)
     text = TEMPLATES.render(
         "mvau.sv.j2",
@@ -25,7 +23,7 @@ def generate(node: DynamicMVAU) -> NodeRtl:
         pe=folding.PE,
         simd=folding.SIMD,
         scheme=dot.scheme,
-        modules=modules,
+        modules=unit.modules,
         x_axis="s_axis_0",
         x_width=folding.SIMD * dot.x_bits,
         x_bits=dot.x_bits,

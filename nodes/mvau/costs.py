@@ -21,31 +21,11 @@ def resources(node: MVAU, folding: MVAUFolding) -> Resources:
         return _external_resources(node, folding)
     if node.in_logic(folding):
         return embedded_weights.resources(node)
-    dot = node.dot_product(folding)
-    steps, passes = node.steps(folding), node.passes(folding)
-    acc_bits = node.out_type.bitwidth()
-    depth, srl = node.output_depth(folding)
-    x_width = folding.SIMD * node.x_type.bitwidth()
-
-    modules = math.ceil(folding.PE / dot.lanes)
-    luts = float(modules * dot.luts + dot.shared_luts)
-    offsets = any(map(dot.lane_offset, range(dot.lanes)))
-    if not dot.accumulates and (steps > 1 or dot.numbers == 2 or offsets):
-        luts += modules * dot.lanes * (acc_bits + 1)
-    luts += cost.counter(steps) + cost.counter(passes) + 12
-    if passes > 1 and steps > 1:
-        luts += cost.counter(steps) + 4
-        luts += cost.lut_ram(x_width, 2 << cost.bits_for(steps))
-    luts += 3 * depth if not srl else folding.PE * acc_bits + 12
-
-    held = depth + int(steps > 1 and not dot.accumulates)
-    ffs = modules * dot.registers + folding.PE * acc_bits * held
-    ffs += x_width * (node.weight_latency(folding) + (2 if steps == 1 < passes else 0)) + 40
+    found = node.unit(folding).resources + _weight_resources(node, folding)
     if node.in_trits(folding):
-        luts += decoder_luts(folding.PE * folding.SIMD)
-        ffs += 2 * folding.PE * folding.SIMD
-    weights = _weight_resources(node, folding)
-    return weights + Resources(luts, ffs, 0, modules * dot.dsps)
+        count = folding.PE * folding.SIMD
+        found += Resources(decoder_luts(count), 2 * count)
+    return found
 
 
 def _weight_resources(node: MVAU, folding: MVAUFolding) -> Resources:

@@ -7,7 +7,6 @@ their own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +55,7 @@ from qnnc.compiler.resources import Resources
 from qnnc.nodes.mvau import costs, embedded_weights
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits
+from qnnc.nodes.shared.dot_unit import MAX_DSPS, DotUnit
 
 TRITS_FROM_BITS = 10 * 18_432
 """With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
@@ -66,8 +66,6 @@ REUSES = (8, 16, MAX_BATCH)
 """Positions that an external weight word serves at most; the largest divisors are offered."""
 MAX_LANES = 8192
 """More products per cycle, with weights from a memory, than any Z7020 has room for."""
-MAX_DSPS = 220
-"""DSP48E1s of a Z7020."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,22 +332,17 @@ class MVAU(DataflowNode[MVAUFolding]):
             return 2
         return 2 + int(self.weight_memory(folding).group > 1) + int(self.in_trits(folding))
 
-    def dot_latency(self, folding: MVAUFolding) -> int:
-        """Cycles of the lanes."""
-        dot = self.dot_product(folding)
-        return dot.latency + int(dot.accumulates)
-
-    def output_depth(self, folding: MVAUFolding) -> tuple[int, bool]:
-        """Words of the output buffer, and whether it is an SRL FIFO instead of a register row.
-
-        Enough for a result to leave every SF cycles: a credit is away from the last step of a
-        pass until its result is taken.
-        """
-        steps = self.steps(folding)
-        away = self.weight_latency(folding) + self.dot_latency(folding) + 2
-        if steps >= 4:
-            return math.ceil(away / (steps - 1)), False
-        return math.ceil((away + 2) / steps) + 1, True
+    def unit(self, folding: MVAUFolding) -> DotUnit:
+        """The lanes and their buffers."""
+        return DotUnit(
+            dot=self.dot_product(folding),
+            pe=folding.PE,
+            steps=self.steps(folding),
+            passes=self.passes(folding),
+            x_width=folding.SIMD * self.x_type.bitwidth(),
+            acc_bits=self.out_type.bitwidth(),
+            weight_latency=self.weight_latency(folding),
+        )
 
     def notes(self, folding: MVAUFolding) -> list[str]:
         """How often weights from memory are used, how many are zero, and what that saves."""
@@ -384,9 +377,7 @@ class MVAU(DataflowNode[MVAUFolding]):
         if self.in_logic(folding):
             return embedded_weights.latency(self)
         wait = self.steps(folding) if self.passes(folding) > 1 else 0
-        depth, _ = self.output_depth(folding)
-        inside = self.weight_latency(folding) + self.dot_latency(folding)
-        return wait + self.steps(folding) + inside + depth
+        return wait + self.steps(folding) + self.unit(folding).latency
 
     def schedule(self, folding: MVAUFolding) -> Schedule:
         """A vector at a time; with several passes over it, two more find room meanwhile. With
@@ -398,12 +389,10 @@ class MVAU(DataflowNode[MVAUFolding]):
             elements = ([self.vectors * self.MW], [self.vectors * self.MH], [0])
             return Steps(self.vectors, self.vectors, self.latency(folding), *elements).schedule()
         room = 2 * self.MW if self.passes(folding) > 1 else 0
-        inside = self.weight_latency(folding) + self.dot_latency(folding)
-        depth, _ = self.output_depth(folding)
         return Steps(
             self.vectors,
             self.cycles(folding),
-            inside + depth,
+            self.unit(folding).latency,
             [self.vectors * self.MW],
             [self.vectors * self.MH],
             [room],

@@ -32,7 +32,7 @@ def generate(node: MVAU) -> NodeRtl:
     outside = node.external(folding) if node.is_external(folding) else None
     dot = node.dot_product(folding)
     memory = node.weight_memory(folding)
-    depth, fifo = node.output_depth(folding)
+    depth, fifo = node.unit(folding).output
     text = TEMPLATES.render(
         "mvau.sv.j2",
         **_common(node, folding),

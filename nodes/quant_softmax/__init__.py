@@ -3,5 +3,5 @@
 
 LACKS = {
     "finn": "FINN's HWSoftmax gives floating point; hand over the parts of the network on either "
-    "side"
+    "side of it"
 }

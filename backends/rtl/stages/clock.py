@@ -16,7 +16,7 @@ from qnnc.compiler.errors import TargetError, quote
 from qnnc.compiler.report import Layer, PathReport, TimingReport
 
 
-def tell_clock(build: Build, design: Design, result: SynthesisResult) -> None:
+def find_clock(build: Build, design: Design, result: SynthesisResult) -> None:
     """Find the longest path of every layer; with `--clock-mhz auto`, choose the clock.
 
     Raises:
@@ -43,23 +43,23 @@ def tell_clock(build: Build, design: Design, result: SynthesisResult) -> None:
             slowest = layer
     if slowest is None or slowest.timing is None:
         return
-    fmax = round(1000 / slowest.timing.ns, 1)
-    build.timing = TimingReport(fmax_mhz=fmax, layer=slowest.name, delays=wires.words())
+    limit = 1000 / slowest.timing.ns
+    build.timing = TimingReport(fmax_mhz=round(limit, 1), layer=slowest.name, delays=wires.words())
     if build.options.clock_mhz == AUTO:
-        _choose(build, slowest, fmax)
-    elif build.clock_mhz > fmax:
-        slower = highest_clock(build.board.pll_mhz, fmax)
+        _choose(build, slowest, limit)
+    elif build.clock_mhz > limit:
+        slower = highest_clock(build.board.pll_mhz, limit)
         remedy = "" if slower is None else f"; --clock-mhz {slower:.6g} would hold"
         build.warn(
-            f"{build.clock_mhz:.6g} MHz is more than the {fmax:g} MHz that the timing model gives "
-            f"{_named(slowest)}{remedy}"
+            f"{build.clock_mhz:.6g} MHz is more than the {limit:.6g} MHz that the timing model "
+            f"gives {_named(slowest)}{remedy}"
         )
 
 
-def _choose(build: Build, slowest: Layer, fmax: float) -> None:
-    clock = highest_clock(build.board.pll_mhz, fmax)
+def _choose(build: Build, slowest: Layer, limit: float) -> None:
+    clock = highest_clock(build.board.pll_mhz, limit)
     if clock is None:
-        raise TargetError(f"the board has no clock as slow as {_named(slowest)}: {fmax:g} MHz")
+        raise TargetError(f"the board has no clock as slow as {_named(slowest)}: {limit:.6g} MHz")
     build.chosen_mhz = clock
     assert build.performance is not None
     set_clock(build.performance, stream_graph(build.ready_model()), build.board, clock)

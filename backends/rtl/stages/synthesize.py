@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from qnnc.backends.rtl.stages.clock import tell_clock
+from qnnc.backends.rtl.stages.clock import find_clock
 from qnnc.backends.rtl.stages.rtl import NO_DESIGN, design_of, has_design
 from qnnc.backends.synthesis import synthesize
 from qnnc.compiler.building.backend import OverBudget, Stage, StageOutcome
@@ -18,7 +18,7 @@ class SynthesizeStage(Stage):
 
     name = "synthesize"
     after = "simulate"
-    tells_clock = True
+    finds_clock = True
 
     def run(self, build: Build) -> StageOutcome:
         if not has_design(build):
@@ -38,7 +38,7 @@ class SynthesizeStage(Stage):
         assert build.resources is not None
         build.resources.synthesis = ResourceCount.of(result.total)
         check_budget(build, result.total)
-        tell_clock(build, design, result)
+        find_clock(build, design, result)
         fresh = sum(not node.cached for node in result.nodes)
         if fresh == 0:
             return StageOutcome("cached", "no node has changed")
