@@ -57,7 +57,8 @@ REWRITES: dict[str, str] = {
     "GlobalLpPool": "use GlobalAveragePool",
     "MaxRoiPool": "use MaxPool",
     "RoiAlign": "use AveragePool or MaxPool",
-    "ReduceMax": "use GlobalMaxPool (over a whole image) or MaxPool",
+    "ReduceMax": "use GlobalMaxPool or MaxPool, which take axes from 2 on (transpose before it to "
+    "reduce others)",
     "ReduceMin": _REDUCTION,
     "ReduceProd": _REDUCTION,
     "ReduceL1": _REDUCTION,

@@ -121,9 +121,11 @@ def _reduced(node: ir.Node) -> tuple[int, ...]:
         else tuple(range(rank))
     )
     if rank not in (3, 4) or not axes or not set(axes) <= set(range(2, rank)):
+        if 0 in axes:
+            raise Unsupported(f"{node.op_type} over the batch is not supported")
         raise Unsupported(
             f"{node.op_type} over axes {list(axes)} of {rank}; those of an image, from 2 on, are "
-            "supported"
+            "supported; transpose or reshape its input so that it reduces axis 2 of 3"
         )
     return axes
 
