@@ -122,6 +122,28 @@ def test_trunc(mode: str) -> None:
         assert np.array_equal(run(second, x), expected)
 
 
+@pytest.mark.parametrize(("bits", "allowed"), [(6, True), (4, False)])
+def test_a_trunc_whose_input_has_more_bits_than_it_says_is_refused(
+    bits: int, allowed: bool
+) -> None:
+    """Codes of a zero point of 11 reach -19, which are six bits."""
+    zero, scale = 11, 0.125
+    proto = one_node("Quant", [scale, zero, 4], [1, 8], signed=1, narrow=0)
+    proto.graph.node[0].output[0] = "coded"
+    operands = {"s": scale, "z": 0, "in": bits, "out": bits - 1}
+    for name, value in operands.items():
+        proto.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    trunc = helper.make_node(
+        "Trunc", ["coded", *operands], ["y"], name="cut", domain=DOMAINS[1], rounding_mode="FLOOR"
+    )
+    proto.graph.node.append(trunc)
+    if allowed:
+        assert compile_proto(proto)[1].mismatches == 0
+    else:
+        with pytest.raises(ModelError, match=r"'cut'.* -10 to -2, .* allow -8 to 8"):
+            compile_proto(proto)
+
+
 def reshaped_mlp(opset: int, flatten: str, gemm: bool) -> onnx.ModelProto:
     """An MLP as exporters write it at an opset: images, a flatten, dropout, identity."""
     proto = mlp(MlpSpec((36, 8, 5), 2, 2, "relu", 3, seed=opset))

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from qnnc.compiler.datatypes import type_of_values
-from qnnc.compiler.errors import Unsupported
+from qnnc.compiler.errors import ModelError, Unsupported, quote
 from qnnc.compiler.integer import layout
 from qnnc.compiler.integer.arithmetic import of_two, with_constant
 from qnnc.compiler.ir.edit import (
@@ -152,6 +152,7 @@ class AbsorbTails(Pass):
     def _absorb(self, model: ir.Model, editor: Editor, tail: Tail) -> None:
         steps = evaluate(model, tail, self.max_elements, self.max_thresholds)
         exhaustive = steps.exhaustive
+        _check_range(tail, steps)
         if any(must_rise(node.outputs[0]) for node in tail.nodes):
             _check_rising(tail, steps)
         axis = tail.axes[0] if tail.axes else -1
@@ -286,6 +287,22 @@ def _whole(fact: Integer | None) -> Integer | None:
     if fact.scale.size > 1 or fact.offset.size > 1:
         fact = fact.with_(golden=None, scale=np.ones(()), offset=np.zeros(()))
     return fact.with_(low=np.asarray(fact.low.min()), high=np.asarray(fact.high.max()))
+
+
+def _check_range(tail: Tail, steps: Steps) -> None:
+    """Raise ModelError if a code lies outside of what is claimed of it: a Trunc does not clamp, and
+    its range is that of the bits that it says its input has."""
+    fact = integer(tail.codes)
+    assert fact is not None
+    codes = np.concatenate([steps.first, *steps.to])
+    low, high = int(codes.min()), int(codes.max())
+    least, greatest = int(fact.low.min()), int(fact.high.max())
+    if low < least or high > greatest:
+        raise ModelError(
+            f"node {quote(', '.join(sources(tail.nodes[-1])))}: its integers are {low} to {high}, "
+            f"but its bit widths allow {least} to {greatest}: its input has more bits than it "
+            "says; give it as many input bits as the quantizer before it needs"
+        )
 
 
 def _check_rising(tail: Tail, steps: Steps) -> None:
