@@ -183,13 +183,17 @@ def rows_of_scales() -> onnx.ModelProto:
     return g.done(g.quant(g.op("MatMul", x, y)[0]), (3, 2))
 
 
-def softmax(axis: int = 2, before: bool = True, after: bool = True) -> onnx.ModelProto:
-    """Between two layers, with or without its quantizers."""
+def softmax(
+    axis: int = 2, before: bool = True, after: bool = True, factor: float = 1
+) -> onnx.ModelProto:
+    """Between two layers, with or without its quantizers, the codes before it times a factor."""
     g = Graph(17)
     x = g.quant(g.input("x", (3, 4)))
     weights = g.quant(g.constant(np.eye(4) * 0.5))
     y = g.op("MatMul", x, weights)[0]
-    y = g.op("Softmax", g.quant(y) if before else y, axis=axis)[0]
+    y = g.quant(y) if before else y
+    y = g.op("Mul", y, g.constant(factor))[0] if factor != 1 else y
+    y = g.op("Softmax", y, axis=axis)[0]
     y = g.quant(y, 1 / 15, 4, 0) if after else y
     return g.done(g.quant(g.op("MatMul", y, weights)[0]), (3, 4))
 
@@ -200,6 +204,8 @@ REFUSED = {
     "scales along the sum": (rows_of_scales(), ("summed axis", "quantize it per tensor")),
     "softmax of another axis": (softmax(axis=1), ("another axis than the last", "transpose")),
     "softmax of a sum": (softmax(before=False), ("Softmax", "put a quantizer")),
+    "softmax that falls": (softmax(factor=-7), ("put the negative factor before the quantizer",)),
+    "softmax that falls steeply": (softmax(factor=-200), ("put the negative factor before",)),
     "softmax without a quantizer": (softmax(after=False), ("Softmax", "put a quantizer")),
 }
 

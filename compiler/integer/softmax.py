@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
@@ -55,6 +57,12 @@ def apply(model: ir.Model, editor: Editor, node: ir.Node, form: Form) -> ir.Valu
     distances = int(fact.high.max()) - int(fact.low.min()) + 1
     if distances > MOST_DISTANCES:
         raise Unsupported("its input has more than 12 bits; quantize it to fewer")
+    rise = -float(form.scale.reshape(())) * (distances - 1)
+    if rise > (MOST_BITS - integer_softmax.FRACTION) * math.log(2):
+        raise Unsupported(
+            "its input falls where the codes before it rise, by too much for a table; put the "
+            "negative factor before the quantizer"
+        )
     boundaries, base = _boundaries(model, node.outputs[0], chain, codes)
     step = float(np.asarray(result.scale, np.float64).reshape(-1)[0])
     rounding = _rounding(boundaries, step)
