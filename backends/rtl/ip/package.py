@@ -90,7 +90,7 @@ def _cocotb(design: Design, tensors: Mapping[str, NDArray[Any]]) -> dict[str, st
         "weights": [{"name": p.name, "words_file": f"{p.name}.mem"} for p in design.weights],
         "outputs": [_integers(port, tensors[str(port.value.name)]) for port in design.outputs],
     }
-    bench = files(__package__).joinpath("cocotb_bench.py").read_text(encoding="utf-8")
+    bench = files("qnnc.backends.rtl.ip").joinpath("cocotb_bench.py").read_text(encoding="utf-8")
     plain = json.dumps(frames, separators=(",", ":")) + "\n"
     return {"cocotb_bench.py": bench, "frames.json": plain, **_weights(design)}
 
