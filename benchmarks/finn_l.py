@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN-L's network (Rybalkin et al., FPL 2018): text lines, one column of 32 pixels a step, a
+"""FINN-L's network (Rybalkin et al., FPL 2018): text lines, one column of 32 pixels per step, a
 bidirectional LSTM of 128 cells each way, 82 scores a step; random weights.
 
     qnnc build benchmarks.finn_l:w4a4 --input-shape 1,20,32 --fps 10000 --until simulate

@@ -21,7 +21,7 @@ COUNTED = {
     "open": "undecided",
 }
 UNWRAPPED = 100_000
-"""Columns where there is no terminal: every node has one line."""
+"""Columns where the output is not a terminal: every node has one line."""
 
 
 def show_origins(origins: Sequence[NodeOrigin]) -> None:

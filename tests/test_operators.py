@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every operator that goes into hardware, alone between a quantizer and a quantizer or a layer."""
+"""Every operator that is built in hardware, alone between two quantizers or before a layer."""
 
 from __future__ import annotations
 

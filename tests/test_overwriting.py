@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a command is told to write to: nothing of the user's is replaced, moved or deleted."""
+"""Whatever path a command writes to: nothing of the user's is replaced, moved or deleted."""
 
 from __future__ import annotations
 

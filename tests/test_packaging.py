@@ -105,6 +105,7 @@ def test_the_source_distribution_carries_what_is_tested(unpacked: Path) -> None:
     for folder in ("tests", "examples", "docs", "benchmarks"):
         wanted = {path for path in tracked() if path.parts[0] == folder}
         assert wanted and not [path for path in wanted if not (unpacked / path).is_file()]
+    assert (unpacked / "mkdocs.yml").is_file()  # builds docs/ as a site
     paths = os.pathsep.join([str(unpacked / "src"), str(unpacked)])
     done = subprocess.run(
         [
