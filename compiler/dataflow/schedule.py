@@ -74,6 +74,26 @@ class Steps:
         )
 
 
+def in_turn(
+    vectors: int, parts: Sequence[int], lanes: int, latency: int, *, joined: bool
+) -> Schedule:
+    """A node that works through the parts of each vector one after the other, of which each is a
+    stream of its own on one side: what belongs to one part waits while another passes.
+
+    Args:
+        vectors: per frame.
+        parts: elements of each part in a vector.
+        lanes: elements per cycle.
+        joined: the parts come in by streams of their own; else they go out so.
+    """
+    sizes = np.tile(np.asarray(parts, np.int64), vectors)
+    turns = np.tile(np.arange(len(parts)), vectors)
+    apart = tuple(cumulative(np.where(turns == i, sizes, 0)) for i in range(len(parts)))
+    whole = (cumulative(sizes),)
+    taken, given = (apart, whole) if joined else (whole, apart)
+    return Schedule(-(-sizes // lanes), latency, tuple(Intake(t, t) for t in taken), given)
+
+
 def _shares(total: int, firings: int) -> IntArray:
     """Elements after each firing if they are spread evenly."""
     numbers = np.arange(1, firings + 1, dtype=np.int64)

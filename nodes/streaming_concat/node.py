@@ -22,6 +22,7 @@ from qnnc.compiler.dataflow.base import (
 )
 from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.folding import SIMDFolding
+from qnnc.compiler.dataflow.schedule import Schedule, in_turn
 from qnnc.compiler.datatypes import carrier
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
@@ -94,6 +95,10 @@ class StreamingConcat(DataflowNode[SIMDFolding]):
 
     def latency(self, folding: SIMDFolding) -> int:
         return 1
+
+    def schedule(self, folding: SIMDFolding) -> Schedule:
+        vectors = math.prod(self.vectors_shape)
+        return in_turn(vectors, self.channels, folding.SIMD, self.latency(folding), joined=True)
 
     def resources(self, folding: SIMDFolding) -> Resources:
         width, count = folding.SIMD * self.out_type.bitwidth(), len(self.channels)

@@ -21,6 +21,7 @@ from qnnc.compiler.dataflow.base import (
 )
 from qnnc.compiler.dataflow.channels import ChannelLink, Kept
 from qnnc.compiler.dataflow.folding import SIMDFolding
+from qnnc.compiler.dataflow.schedule import Schedule, in_turn
 from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.edit import Editor
 from qnnc.compiler.resources import Resources
@@ -86,6 +87,10 @@ class StreamingSplit(DataflowNode[SIMDFolding]):
 
     def latency(self, folding: SIMDFolding) -> int:
         return 1
+
+    def schedule(self, folding: SIMDFolding) -> Schedule:
+        vectors = math.prod(self.vectors_shape)
+        return in_turn(vectors, self.channels, folding.SIMD, self.latency(folding), joined=False)
 
     def resources(self, folding: SIMDFolding) -> Resources:
         width, count = folding.SIMD * self.x_type.bitwidth(), len(self.channels)
