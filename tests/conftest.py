@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import setuptools  # noqa: F401  # before pynq takes Python's own distutils, which it cannot share
 
+from tests.support.browser import Browser, program
 from tests.support.small import SmallBuild, make_small_build
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +35,15 @@ def small_build(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> SmallB
     """A small network built to the end by the command line; not to be changed."""
     with once(tmp_path_factory, "small") as folder:
         return make_small_build(folder, cache)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium, without a page as yet."""
+    if program() is None:
+        pytest.skip("needs chromium, which is not installed")
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @contextmanager

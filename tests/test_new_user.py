@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from qnnc import __version__
 from tests.conftest import ROOT, once
-from tests.support.browser import Browser, program
+from tests.support.browser import Browser
 from tests.support.tutorial import blocks, run_blocks
 from tests.test_packaging import tracked
 
@@ -88,14 +87,6 @@ def follow(folder: Path, cache: Path) -> None:
 def test_the_tutorial_is_followed_from_a_wheel(followed: Path) -> None:
     for path in (*PAGES, "build/fast/folding.yaml", "build/tfc/ip/qnnc_accelerator.core"):
         assert (followed / path).is_file()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if program() is None:
-        pytest.skip("needs chromium, which is not installed")
-    with Browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("page", PAGES)

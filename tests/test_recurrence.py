@@ -32,6 +32,7 @@ from tests.support.build import compile_model, compile_proto, compile_with_verif
 from tests.support.emulator import run_emulator
 from tests.support.graph_check import simulated_failure
 from tests.support.lstm import Lstm
+from tests.support.recurrent import hidden_states
 
 DEVICE = Resources(53200, 106400, 280, 220)
 FLOAT32 = 1e-5
@@ -69,24 +70,6 @@ def test_a_cell_is_what_brevitas_computes(
             assert np.array_equal(mine[i].reshape(theirs.shape), theirs)
 
 
-def brevitas_lstm(inputs: int, hidden: int, **options: Any) -> Any:
-    """A module that gives the hidden states of Brevitas' LSTM."""
-    torch = pytest.importorskip("torch")
-    qnn = pytest.importorskip("brevitas.nn")
-    torch.manual_seed(1)
-    lstm = qnn.QuantLSTM(inputs, hidden, batch_first=True, **options)
-
-    class Outputs(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.lstm = lstm
-
-        def forward(self, x: Any) -> Any:
-            return self.lstm(x)[0]
-
-    return Outputs()
-
-
 def loaded(module: Any, x: Any) -> Any:
     """What the frontend makes of it."""
     from qnnc.frontends.brevitas import load
@@ -104,7 +87,7 @@ def loaded(module: Any, x: Any) -> Any:
 )
 def test_brevitas_own_forward(options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
-    module = brevitas_lstm(5, 4, **options)
+    module = hidden_states("QuantLSTM", 5, 4, batch_first=True, **options)
     with torch.no_grad():
         module.train()(torch.randn(16, 6, 5))  # the scales settle
         module.eval()
@@ -148,7 +131,9 @@ def test_hardware_is_exact_under_back_pressure(reverse: bool, cache: Path) -> No
 def test_the_emulator_compares_every_recurrence(cache: Path) -> None:
     """Streams out of a first recurrence are compared before a second one has read them."""
     torch = pytest.importorskip("torch")
-    module = brevitas_lstm(3, 2, num_layers=2, coupled_input_forget_gates=True)
+    module = hidden_states(
+        "QuantLSTM", 3, 2, batch_first=True, num_layers=2, coupled_input_forget_gates=True
+    )
     with torch.no_grad():
         module.train()(torch.randn(16, 3, 3))  # the scales settle
         module.eval()

@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -23,7 +22,7 @@ from benchmarks.networks import mlp
 from qnnc.compiler import verify
 from qnnc.compiler.page import page
 from qnnc.compiler.report import QuantizationReport, QuantizedLayer, Report
-from tests.support.browser import Browser, program
+from tests.support.browser import Browser
 from tests.support.build import run_main
 from tests.support.small import SPEC, SmallBuild
 
@@ -41,14 +40,6 @@ HARM = [
     "]]></title></svg>",
     "x" * 3000,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if program() is None:
-        pytest.skip("needs chromium, which is not installed")
-    with Browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 def show(browser: Browser, file: Path, **options: Any) -> None:

@@ -16,6 +16,7 @@ from qnnc.compiler.reference import BatchRunner
 from qnnc.frontends.qonnx import from_proto
 from tests.support.build import compile_model, compile_proto
 from tests.support.graph_check import simulated_failure
+from tests.support.recurrent import hidden_states
 from tests.support.rnn import Rnn
 
 
@@ -39,20 +40,8 @@ def test_hardware_is_exact_under_back_pressure(cache: Path) -> None:
 
 def module_of(steps_first: bool = False, **options: Any) -> Any:
     """A network with a QuantRNN, its scales settled on random sequences of six steps."""
+    module = hidden_states("QuantRNN", 5, 4, batch_first=not steps_first, **options)
     torch = pytest.importorskip("torch")
-    qnn = pytest.importorskip("brevitas.nn")
-    torch.manual_seed(0)
-    rnn = qnn.QuantRNN(5, 4, batch_first=not steps_first, **options)
-
-    class Outputs(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.rnn = rnn
-
-        def forward(self, x: Any) -> Any:
-            return self.rnn(x)[0]
-
-    module = Outputs()
     with torch.no_grad():
         module.train()(torch.randn((6, 16, 5) if steps_first else (16, 6, 5)))
     return module.eval()

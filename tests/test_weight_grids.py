@@ -6,12 +6,14 @@ executor on the file."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from benchmarks.qonnx_graph import QONNX, QonnxGraph, Tensor
@@ -50,6 +52,25 @@ def test_other_ratios_are_refused(scales: list[list[float]], words: str) -> None
         on_one_grid(np.array([[3], [5]]), np.array(scales), 1)
 
 
+def whole(g: QonnxGraph, y: Tensor) -> onnx.ModelProto:
+    """A model with one output."""
+    values = [helper.make_tensor_value_info(y.name, TensorProto.FLOAT, [1, *y.shape])]
+    graph = helper.make_graph(g.nodes, "g", g.inputs, values, g.constants)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def both(proto: onnx.ModelProto, folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What the compiled network gives for some samples, and what qonnx's executor does."""
+    path = folder / "model.onnx"
+    onnx.save(proto, path)
+    api.compile(path, out=folder / "build")
+    inputs = witness.random_inputs(path, 16)
+    compiled = folder / "build" / "model" / "compiled.onnx"
+    found, expected = (next(iter(witness.run(m, inputs).values())) for m in (compiled, path))
+    return found.reshape(expected.shape), expected
+
+
 def layered(kind: str) -> onnx.ModelProto:
     """Two layers; scale or width differ from weight to weight."""
     g = QonnxGraph(3)
@@ -66,21 +87,13 @@ def layered(kind: str) -> onnx.ModelProto:
     else:
         y = Tensor(g.op("MatMul", [x.name, w])[0], (5,))
     y = g.quantize(y, 5, 0.5)
-    values = [helper.make_tensor_value_info(y.name, TensorProto.FLOAT, [1, *y.shape])]
-    graph = helper.make_graph(g.nodes, "g", g.inputs, values, g.constants)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return whole(g, y)
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv"])
 def test_a_layer_equals_qonnx_s_executor(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    onnx.save(layered(kind), path)
-    api.compile(path, out=tmp_path / "build")
-    inputs = witness.random_inputs(path, 16)
-    expected = next(iter(witness.run(path, inputs).values()))
-    found = next(iter(witness.run(tmp_path / "build" / "model" / "compiled.onnx", inputs).values()))
-    assert np.array_equal(found.reshape(expected.shape), expected)  # all scales are powers of two
+    found, expected = both(layered(kind), tmp_path)
+    assert np.array_equal(found, expected)  # all scales are powers of two
 
 
 def test_widths_of_their_own_equal_numpy(tmp_path: Path) -> None:
@@ -162,20 +175,11 @@ def channelwise(kind: str) -> onnx.ModelProto:
         y = g.op("Conv", [q, w[0]], kernel_shape=[3, 3], pads=[1] * 4, group=group)[0]
     else:
         y = g.op("MatMul", [q, w[0]])[0]
-    y = g.quantize(Tensor(y, (6, 5, 5) if conv else (5,)), 5, 0.5)
-    values = [helper.make_tensor_value_info(y.name, TensorProto.FLOAT, [1, *y.shape])]
-    graph = helper.make_graph(g.nodes, "g", g.inputs, values, g.constants)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return whole(g, g.quantize(Tensor(y, (6, 5, 5) if conv else (5,)), 5, 0.5))
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv", "groups"])
 def test_channels_with_scales_of_their_own(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    onnx.save(channelwise(kind), path)
-    api.compile(path, out=tmp_path / "build")
-    inputs = witness.random_inputs(path, 16)
-    expected = next(iter(witness.run(path, inputs).values()))
-    found = next(iter(witness.run(tmp_path / "build" / "model" / "compiled.onnx", inputs).values()))
+    found, expected = both(channelwise(kind), tmp_path)
     assert len(np.unique(expected)) > 8
-    assert np.array_equal(found.reshape(expected.shape), expected)  # all scales are powers of two
+    assert np.array_equal(found, expected)  # all scales are powers of two

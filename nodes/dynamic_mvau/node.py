@@ -7,6 +7,7 @@ FINN's MVAU with weights that come as a stream of their own (`dynamic_input`, or
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,12 +24,10 @@ from qnnc.compiler.dataflow.base import (
     Range,
     Role,
     Stream,
-    divisors,
 )
 from qnnc.compiler.dataflow.dot_product import DotProduct, plan_dot_product, plan_dsp_product
-from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
+from qnnc.compiler.dataflow.dsp_packing import WeightRange
 from qnnc.compiler.dataflow.folding import (
-    Arithmetic,
     ArithmeticFolding,
     MemoryFolding,
     PEFolding,
@@ -41,14 +40,12 @@ from qnnc.compiler.ir.builder import Builder
 from qnnc.compiler.ir.intervals import Interval, product_of_two
 from qnnc.compiler.resources import Resources
 from qnnc.nodes.dynamic_mvau.matrix_buffer import MatrixBuffer
-from qnnc.nodes.shared.dot_unit import MAX_DSPS, DotUnit
+from qnnc.nodes.shared.dot_unit import DotUnit, arithmetic, dsp_helps, sizes
 
 MAX_LANES = 2048
 """Products per cycle at most: each takes a multiplier of two variables."""
 MAX_BLOCKS = 280
 """RAMB18E1s of a Z7020."""
-DSP_FROM_BITS = 12
-"""Partial products below which LUTs are cheaper."""
 WORD_LATENCY = 2
 """Cycles from a step to its weights."""
 
@@ -139,23 +136,12 @@ class DynamicMVAU(DataflowNode[DynamicMVAUFolding]):
 
     def foldings(self) -> Iterable[DynamicMVAUFolding]:
         styles: tuple[RamStyle, ...] = ("distributed", "block")
-        arithmetic: tuple[Arithmetic, ...] = ("lut", "dsp") if self._dsp_helps() else ("lut",)
-        for simd in divisors(self.MW):
-            for pe in divisors(self.MH):
-                if simd * pe > MAX_LANES:
-                    break
-                ways = arithmetic if simd * -(-pe // MAX_FIELDS) <= MAX_DSPS else arithmetic[:1]
-                for ram_style in styles:
-                    for res in ways:
-                        found = DynamicMVAUFolding(
-                            PE=pe, SIMD=simd, ram_style=ram_style, resType=res
-                        )
-                        if self.buffer(found).fits(MAX_BLOCKS):
-                            yield found
-
-    def _dsp_helps(self) -> bool:
-        bits = self.x_type.bitwidth() * self.w_type.bitwidth()
-        return bool(bits >= DSP_FROM_BITS and fits_dsp(self.x_type, self.w_type))
+        dsp = dsp_helps(self.x_type, self.w_type)
+        for simd, pe in sizes(self.MW, self.MH, MAX_LANES):
+            for ram_style, res in itertools.product(styles, arithmetic(dsp, simd, pe)):
+                found = DynamicMVAUFolding(PE=pe, SIMD=simd, ram_style=ram_style, resType=res)
+                if self.buffer(found).fits(MAX_BLOCKS):
+                    yield found
 
     def steps(self, folding: DynamicMVAUFolding) -> int:
         """SF: steps of a pass."""

@@ -36,7 +36,7 @@ from qnnc.compiler.dataflow.dot_product import (
     plan_dot_product,
     plan_dsp_product,
 )
-from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, WeightRange, fits_dsp
+from qnnc.compiler.dataflow.dsp_packing import WeightRange
 from qnnc.compiler.dataflow.folding import (
     Arithmetic,
     ArithmeticFolding,
@@ -55,7 +55,7 @@ from qnnc.compiler.resources import Resources
 from qnnc.nodes.mvau import costs, embedded_weights
 from qnnc.nodes.mvau.external_weights import ExternalWeights
 from qnnc.nodes.mvau.trits import FIVE, coded_bits
-from qnnc.nodes.shared.dot_unit import MAX_DSPS, DotUnit
+from qnnc.nodes.shared.dot_unit import DotUnit, arithmetic, dsp_helps, sizes
 
 TRITS_FROM_BITS = 10 * 18_432
 """With fewer bits, weights are not kept as trits: saving a block RAM is not worth the decoders."""
@@ -175,20 +175,18 @@ class MVAU(DataflowNode[MVAUFolding]):
 
     def foldings(self) -> Iterable[MVAUFolding]:
         styles: tuple[RamStyle, ...] = ("block", "distributed")
-        arithmetic: tuple[Arithmetic, ...] = ("lut", "dsp") if self._dsp_helps() else ("lut",)
-        for simd in divisors(self.MW):
-            for pe in divisors(self.MH):
-                if simd * pe > MAX_LANES:
-                    break
-                one_word = simd * pe == self.MW * self.MH
-                ways = arithmetic if simd * -(-pe // MAX_FIELDS) <= MAX_DSPS else arithmetic[:1]
-                for ram_style in styles[1:] if one_word else styles:
-                    for res in ways:
-                        yield MVAUFolding(PE=pe, SIMD=simd, ram_style=ram_style, resType=res)
-                if self._worth_trits() and simd * pe >= FIVE and not one_word:
-                    yield MVAUFolding(PE=pe, SIMD=simd, ram_style="block", weight_code="trits")
-                for reuse in self._reuses:
-                    yield from self._external_foldings(pe, simd, ways, reuse)
+        two_values = self.xnor or is_bipolar(self.w_type)
+        dsp = not two_values and dsp_helps(self.x_type, self.w_type)
+        for simd, pe in sizes(self.MW, self.MH, MAX_LANES):
+            one_word = simd * pe == self.MW * self.MH
+            ways = arithmetic(dsp, simd, pe)
+            for ram_style in styles[1:] if one_word else styles:
+                for res in ways:
+                    yield MVAUFolding(PE=pe, SIMD=simd, ram_style=ram_style, resType=res)
+            if self._worth_trits() and simd * pe >= FIVE and not one_word:
+                yield MVAUFolding(PE=pe, SIMD=simd, ram_style="block", weight_code="trits")
+            for reuse in self._reuses:
+                yield from self._external_foldings(pe, simd, ways, reuse)
         if embedded_weights.possible(self):
             yield MVAUFolding(PE=self.MH, SIMD=self.MW, mem_mode="internal_embedded")
 
@@ -273,15 +271,6 @@ class MVAU(DataflowNode[MVAUFolding]):
             x_bits=folding.SIMD * dot.x_bits,
             y_bits=folding.PE * self.out_type.bitwidth(),
             block=folding.ram_style == "block",
-        )
-
-    def _dsp_helps(self) -> bool:
-        """Below about 12 partial products, LUTs are cheaper."""
-        return (
-            not self.xnor
-            and not is_bipolar(self.w_type)
-            and self.x_type.bitwidth() * self.w_type.bitwidth() >= 12
-            and fits_dsp(self.x_type, self.w_type)
         )
 
     def steps(self, folding: MVAUFolding) -> int:

@@ -4,15 +4,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from qonnx.core.datatype import BaseDataType
+
 from qnnc.compiler.dataflow import cost
+from qnnc.compiler.dataflow.base import divisors
 from qnnc.compiler.dataflow.dot_product import DotProduct
+from qnnc.compiler.dataflow.dsp_packing import MAX_FIELDS, fits_dsp
+from qnnc.compiler.dataflow.folding import Arithmetic
 from qnnc.compiler.resources import Resources
 
 MAX_DSPS = 220
 """DSP48E1s of a Z7020."""
+DSP_FROM_BITS = 12
+"""Partial products below which LUTs are cheaper."""
+
+
+def sizes(inputs: int, outputs: int, most: int) -> Iterator[tuple[int, int]]:
+    """SIMD and PE of all foldings of a matrix [inputs, outputs] with at most so many products per
+    cycle."""
+    for simd in divisors(inputs):
+        for pe in divisors(outputs):
+            if simd * pe > most:
+                break
+            yield simd, pe
+
+
+def dsp_helps(x: BaseDataType, w: BaseDataType) -> bool:
+    """DSP blocks take these operands, and LUTs are not cheaper."""
+    return bool(x.bitwidth() * w.bitwidth() >= DSP_FROM_BITS and fits_dsp(x, w))
+
+
+def arithmetic(dsp: bool, simd: int, pe: int) -> tuple[Arithmetic, ...]:
+    """What may multiply: LUTs, and DSP blocks where they help and enough of them exist."""
+    enough = simd * math.ceil(pe / MAX_FIELDS) <= MAX_DSPS
+    return ("lut", "dsp") if dsp and enough else ("lut",)
 
 
 @dataclass(frozen=True, kw_only=True)
