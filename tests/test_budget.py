@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,18 @@ def test_where_no_folding_fits_as_synthesised_that_is_said(
     too_low(monkeypatch, 0.1)
     with pytest.raises(TargetError, match=r"as synthesised .* LUT of the budget of 266.*--budget"):
         build(small(tmp_path), out=tmp_path / "b", budget=0.005, until="synthesize", verify="none")
+
+
+def test_a_larger_budget_is_proposed_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a board that is too small as a whole, only fewer frames help."""
+    board = find_board("Pynq-Z1")
+    tiny = replace(
+        board, name="Tiny", resources=replace(board.resources, LUT=1600.0)
+    )  # the shell included
+    monkeypatch.setattr(run, "find_board", lambda _name: tiny)
+    too_low(monkeypatch, 0.1)
+    with pytest.raises(TargetError, match=r"as synthesised .*\(--fps\)") as error:
+        build(small(tmp_path), out=tmp_path / "b", budget=1.0, until="synthesize", verify="none")
+    assert "--budget" not in str(error.value).partition("(with less of it")[0]

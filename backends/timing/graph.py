@@ -28,8 +28,8 @@ class Cell:
         kind: what it is to the wires at its pins.
         launch: from its registers to an output.
         setup: from an input to its registers.
-        through: from an input: outputs, and the ways to them.
-        pins: that stand behind an input, where that is not one.
+        through: from an input to outputs, by output.
+        pins: those that an input stands for, where it is not a single pin.
     """
 
     kind: str

@@ -100,9 +100,9 @@
 
   if (find) {
     // a longest path names the nodes around, which nobody looks for by their neighbour
-    const told = (key) => data[key].rows.filter((row) => row[0] !== "longest path");
+    const searched = (key) => data[key].rows.filter((row) => row[0] !== "longest path");
     const words = (key) =>
-      [data[key].title, ...told(key).map((row) => row[1])].join(" ").toLowerCase();
+      [data[key].title, ...searched(key).map((row) => row[1])].join(" ").toLowerCase();
     const texts = new Map(boxes.map((box) => [box, words(box.dataset.key)]));
     let hits = [];
     let place = -1;

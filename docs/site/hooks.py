@@ -113,5 +113,5 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
         parts += [LINK.sub(replaced, markdown[end : fence.start()]), fence[0]]
         end = fence.end()
     text = "".join([*parts, LINK.sub(replaced, markdown[end:])])
-    # an optional argument of a command is no reference
+    # an optional argument of a command is not a reference
     return HEADING.sub(lambda heading: heading[0].replace("[", r"\["), text)

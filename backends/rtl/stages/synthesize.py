@@ -54,8 +54,8 @@ def check_budget(build: Build, total: Resources) -> None:
         return
     taken, limit = total.as_dict(), allowed.as_dict()
     counts = " and ".join(f"{taken[n]:,.0f} {n} of the budget of {limit[n]:,.0f}" for n in over)
+    more = f" or for more of {build.board.name} (--budget)" if build.options.share < 1 else ""
     raise OverBudget(
-        f"as synthesised the accelerator takes {counts}; ask for fewer frames/s (--fps) or for "
-        f"more of {build.board.name} (--budget)",
+        f"as synthesised the accelerator takes {counts}; ask for fewer frames/s (--fps){more}",
         total.less(allowed),
     )
